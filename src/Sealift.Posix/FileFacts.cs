@@ -1,0 +1,77 @@
+using System.Buffers.Binary;
+using Sealift.Posix.Native;
+
+namespace Sealift.Posix;
+
+/// <summary>What kind of file a path is.</summary>
+public enum FileKind
+{
+    /// <summary>A regular file.</summary>
+    Regular,
+
+    /// <summary>A directory.</summary>
+    Directory,
+
+    /// <summary>A symbolic link (only from <see cref="FileFacts.OfPath"/> without following).</summary>
+    SymbolicLink,
+
+    /// <summary>A block device.</summary>
+    BlockDevice,
+
+    /// <summary>A socket, pipe, character device or anything else.</summary>
+    Other,
+}
+
+/// <summary>Size, kind and identity of a file; statx(2). Two equal values mean the same unchanged file.</summary>
+/// <param name="Kind">What it is.</param>
+/// <param name="LengthBytes">Its length in bytes.</param>
+/// <param name="AllocatedBytes">The space that it takes on its file system.</param>
+/// <param name="Device">The device number of the file system that holds it.</param>
+/// <param name="Inode">Its inode number.</param>
+/// <param name="ModifiedNanoseconds">Time of the last change of content, in nanoseconds since 1970.</param>
+/// <param name="Permissions">Permission bits.</param>
+public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBytes, ulong Device, ulong Inode, long ModifiedNanoseconds, int Permissions)
+{
+    private const int AtFdcwd = -100, AtEmptyPath = 0x1000, AtSymlinkNofollow = 0x100;
+
+    /// <summary>The facts of a path.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="followLinks">Whether a symbolic link at the end is followed.</param>
+    /// <exception cref="PosixException">The kernel refused; <see cref="Errno.ENOENT"/> where there is no such file.</exception>
+    public static FileFacts OfPath(string path, bool followLinks = true) => Read(AtFdcwd, path, followLinks ? 0 : AtSymlinkNofollow, path);
+
+    /// <summary>The facts of a path without following a link at its end, or null where nothing is there.</summary>
+    public static FileFacts? OfPathIfExists(string path)
+    {
+        try
+        {
+            return OfPath(path, followLinks: false);
+        }
+        catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
+        {
+            return null; // "nothing is there" is this method's answer, not an error
+        }
+    }
+
+    internal static FileFacts OfDescriptor(int fd, string path) => Read(fd, string.Empty, AtEmptyPath, path);
+
+    private static unsafe FileFacts Read(int directory, string path, int flags, string name)
+    {
+        // struct statx, statx(2): 256 bytes, the same on every architecture.
+        var raw = stackalloc byte[256];
+        const uint BasicStats = 0x7ff;
+        while (Libc.Statx(directory, path, flags, BasicStats, raw) != 0)
+            if (PosixFile.LastErrno() != Errno.EINTR) throw PosixFile.Failed("statx", name);
+        var s = new ReadOnlySpan<byte>(raw, 256);
+        var mode = BinaryPrimitives.ReadUInt16LittleEndian(s[0x1c..]);
+        var device = ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(s[0x88..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(s[0x8c..]);
+        return new FileFacts(
+            (mode & 0xF000) switch { 0x8000 => FileKind.Regular, 0x4000 => FileKind.Directory, 0xA000 => FileKind.SymbolicLink, 0x6000 => FileKind.BlockDevice, _ => FileKind.Other },
+            BinaryPrimitives.ReadInt64LittleEndian(s[0x28..]),
+            BinaryPrimitives.ReadInt64LittleEndian(s[0x30..]) * 512,
+            device,
+            BinaryPrimitives.ReadUInt64LittleEndian(s[0x20..]),
+            (BinaryPrimitives.ReadInt64LittleEndian(s[0x70..]) * 1_000_000_000) + BinaryPrimitives.ReadUInt32LittleEndian(s[0x78..]),
+            mode & 0xFFF);
+    }
+}

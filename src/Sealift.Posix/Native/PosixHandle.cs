@@ -1,0 +1,25 @@
+using System.Runtime.InteropServices;
+
+namespace Sealift.Posix.Native;
+
+/// <summary>
+/// A file descriptor. <see cref="PosixFile.Close"/> closes it and checks the result; the finalizer path exists only so that a
+/// forgotten handle does not leak, and no data may depend on it.
+/// </summary>
+internal sealed class PosixHandle : SafeHandle
+{
+    public PosixHandle(int fd)
+        : base(-1, ownsHandle: true) => SetHandle(fd);
+
+    public override bool IsInvalid => handle == -1;
+
+    /// <summary>Closes the descriptor and returns close(2)'s own result; the handle is invalid afterwards whatever it was.</summary>
+    public int CloseNow()
+    {
+        var fd = (int)handle;
+        SetHandleAsInvalid();
+        return Libc.Close(fd);
+    }
+
+    protected override bool ReleaseHandle() => Libc.Close((int)handle) == 0;
+}

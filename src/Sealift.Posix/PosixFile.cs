@@ -1,0 +1,243 @@
+using System.Runtime.InteropServices;
+using Sealift.Posix.Native;
+
+namespace Sealift.Posix;
+
+/// <summary>
+/// An open file or block device whose every call is checked: a result is complete, or it is a <see cref="PosixException"/>
+/// that names the call, the path, the offset and the errno. Positioned reads and writes may be issued from many threads.
+/// </summary>
+/// <remarks>
+/// The runtime's own <c>RandomAccess.FlushToDisk</c> and <c>FileStream.Flush(true)</c> report success for a failing fsync on
+/// Linux, and its handles ignore a failing close: they are banned in this repository.
+/// </remarks>
+public sealed class PosixFile : IDisposable
+{
+    /// <summary>What <see cref="OpenMode.Direct"/> demands of buffers, offsets and lengths here; a multiple of every logical block size in use.</summary>
+    public const int DirectAlignmentBytes = 4096;
+
+    private const int ORdwr = 2, OCreat = 0x40, OExcl = 0x80, ODirect = 0x4000, ODirectory = 0x10000, ONofollow = 0x20000, OCloexec = 0x80000;
+    private const int ODirectArm64 = 0x10000, ODirectoryArm64 = 0x4000, ONofollowArm64 = 0x8000;
+    private const int SeekDataWhence = 3, SeekHoleWhence = 4, SeekEndWhence = 2;
+    private const int FallocKeepSize = 1, FallocPunchHole = 2, FallocZeroRange = 16;
+
+    private readonly PosixHandle handle;
+    private int closed;
+
+    private PosixFile(PosixHandle handle, string path)
+    {
+        this.handle = handle;
+        Path = path;
+    }
+
+    /// <summary>The path that it was opened by; it names the file in every error.</summary>
+    public string Path { get; }
+
+    /// <summary>Opens a file; open(2), repeated on EINTR.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="mode">How.</param>
+    /// <param name="permissions">Permission bits of a file that is created, before the umask.</param>
+    /// <exception cref="PosixException">The kernel refused.</exception>
+    public static PosixFile Open(string path, OpenMode mode, int permissions = 0x1A4 /* 0644 */)
+    {
+        var arm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+        var flags = OCloexec;
+        if (mode.HasFlag(OpenMode.ReadWrite)) flags |= ORdwr;
+        if (mode.HasFlag(OpenMode.CreateNew)) flags |= OCreat | OExcl;
+        if (mode.HasFlag(OpenMode.Create)) flags |= OCreat;
+        if (mode.HasFlag(OpenMode.Direct)) flags |= arm ? ODirectArm64 : ODirect;
+        if (mode.HasFlag(OpenMode.NoFollow)) flags |= arm ? ONofollowArm64 : ONofollow;
+        if (mode.HasFlag(OpenMode.Directory)) flags |= arm ? ODirectoryArm64 : ODirectory;
+        while (true)
+        {
+            var fd = Libc.Open(path, flags, (uint)permissions);
+            if (fd >= 0) return new PosixFile(new PosixHandle(fd), path);
+            if (LastErrno() != Errno.EINTR) throw Failed("open", path);
+        }
+    }
+
+    /// <summary>Opens standard input as it is; <see cref="ReadNext"/> is the call for it.</summary>
+    public static PosixFile StandardInput() => new(new PosixHandle(0), "standard input");
+
+    /// <summary>Size, kind and identity of the open file; statx(2). The size of a block device is asked from the device.</summary>
+    /// <exception cref="PosixException">The kernel refused.</exception>
+    public unsafe FileFacts Facts()
+    {
+        var facts = Posix.FileFacts.OfDescriptor((int)handle.DangerousGetHandle(), Path);
+        if (facts.Kind != FileKind.BlockDevice) return facts;
+        const nuint BlkGetSize64 = 0x80081272; // _IOR(0x12, 114, size_t), linux/fs.h
+        ulong sizeBytes;
+        if (Libc.Ioctl(handle, BlkGetSize64, &sizeBytes) != 0) throw Failed("ioctl(BLKGETSIZE64)", Path);
+        return facts with { LengthBytes = checked((long)sizeBytes) };
+    }
+
+    /// <summary>Reads up to the whole buffer at an offset; less only at the end of the file. Repeats on EINTR and short reads.</summary>
+    /// <returns>The number of bytes read; less than the buffer's length means end of file.</returns>
+    /// <exception cref="PosixException">The kernel reported an error; the buffer's content is undefined then.</exception>
+    public unsafe int ReadAt(Span<byte> buffer, long offset)
+    {
+        var done = 0;
+        fixed (byte* p = buffer)
+        {
+            while (done < buffer.Length)
+            {
+                var n = Libc.Pread(handle, p + done, (nuint)(buffer.Length - done), offset + done);
+                if (n == 0) break;
+                if (n > 0) { done += (int)n; continue; }
+                if (LastErrno() != Errno.EINTR) throw Failed("pread", Path, offset + done, buffer.Length - done);
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>Reads exactly the buffer's length at an offset.</summary>
+    /// <exception cref="PosixException">The kernel reported an error.</exception>
+    /// <exception cref="SealiftException">The file ends before (SL1002): it is shorter than it was, or than its header claims.</exception>
+    public void ReadExactlyAt(Span<byte> buffer, long offset)
+    {
+        var n = ReadAt(buffer, offset);
+        if (n != buffer.Length)
+            throw new SealiftException("SL1002", $"read {buffer.Length} bytes at offset {offset}", Path, $"the file ends at {offset + n}", "It is truncated, or somebody shortened it meanwhile: check that nothing else uses it and start again");
+    }
+
+    /// <summary>Reads the next bytes of a stream such as standard input; read(2).</summary>
+    /// <returns>The number of bytes; 0 at the end.</returns>
+    public unsafe int ReadNext(Span<byte> buffer)
+    {
+        fixed (byte* p = buffer)
+        {
+            while (true)
+            {
+                var n = Libc.Read(handle, p, (nuint)buffer.Length);
+                if (n >= 0) return (int)n;
+                if (LastErrno() != Errno.EINTR) throw Failed("read", Path, lengthBytes: buffer.Length);
+            }
+        }
+    }
+
+    /// <summary>Writes the whole buffer at an offset. Repeats on EINTR and short writes; a write of 0 bytes is an error.</summary>
+    /// <exception cref="PosixException">The kernel reported an error; any part may have been written.</exception>
+    public unsafe void WriteAt(ReadOnlySpan<byte> buffer, long offset)
+    {
+        var done = 0;
+        fixed (byte* p = buffer)
+        {
+            while (done < buffer.Length)
+            {
+                var n = Libc.Pwrite(handle, p + done, (nuint)(buffer.Length - done), offset + done);
+                if (n > 0) { done += (int)n; continue; }
+                if (n == 0)
+                    throw new SealiftException("SL1003", $"pwrite {buffer.Length - done} bytes at offset {offset + done}", Path, "the kernel accepted no byte and reported no error", "Check the storage below it; the file cannot be trusted");
+                if (LastErrno() != Errno.EINTR) throw Failed("pwrite", Path, offset + done, buffer.Length - done);
+            }
+        }
+    }
+
+    /// <summary>Brings data and metadata to stable storage; fsync(2). A failure is final: the kernel may have dropped the dirty pages.</summary>
+    public void Sync()
+    {
+        while (Libc.Fsync(handle) != 0)
+            if (LastErrno() != Errno.EINTR) throw Failed("fsync", Path);
+    }
+
+    /// <summary>Brings data, and the metadata needed to read it, to stable storage; fdatasync(2). A failure is final.</summary>
+    public void SyncData()
+    {
+        while (Libc.Fdatasync(handle) != 0)
+            if (LastErrno() != Errno.EINTR) throw Failed("fdatasync", Path);
+    }
+
+    /// <summary>Sets the length; ftruncate(2).</summary>
+    public void SetLength(long lengthBytes)
+    {
+        while (Libc.Ftruncate(handle, lengthBytes) != 0)
+            if (LastErrno() != Errno.EINTR) throw Failed("ftruncate", Path, lengthBytes: lengthBytes);
+    }
+
+    /// <summary>The offset of the first data at or after an offset; lseek(2) SEEK_DATA.</summary>
+    /// <returns>The offset in bytes, or −1 where only a hole is left before the end of the file.</returns>
+    public long SeekData(long offset)
+    {
+        var at = Libc.Lseek(handle, offset, SeekDataWhence);
+        if (at >= 0) return at;
+        return LastErrno() == Errno.ENXIO ? -1 : throw Failed("lseek(SEEK_DATA)", Path, offset);
+    }
+
+    /// <summary>The offset of the first hole at or after an offset (the end of the file counts as one); lseek(2) SEEK_HOLE.</summary>
+    public long SeekHole(long offset)
+    {
+        var at = Libc.Lseek(handle, offset, SeekHoleWhence);
+        return at >= 0 ? at : throw Failed("lseek(SEEK_HOLE)", Path, offset);
+    }
+
+    /// <summary>Makes a range read as zeros without changing the length, freeing its space; fallocate(2) PUNCH_HOLE.</summary>
+    /// <returns>False where the file system cannot punch holes (EOPNOTSUPP): the caller then writes zeros to the same range.</returns>
+    public bool TryPunchHole(long offset, long lengthBytes) => TryFallocate(FallocPunchHole | FallocKeepSize, "fallocate(PUNCH_HOLE)", offset, lengthBytes);
+
+    /// <summary>Makes a range read as zeros, keeping its space; fallocate(2) ZERO_RANGE.</summary>
+    /// <returns>False where the file system cannot (EOPNOTSUPP): the caller then writes zeros to the same range.</returns>
+    public bool TryZeroRange(long offset, long lengthBytes) => TryFallocate(FallocZeroRange | FallocKeepSize, "fallocate(ZERO_RANGE)", offset, lengthBytes);
+
+    /// <summary>Drops the clean pages of the whole file from the page cache; posix_fadvise(2) DONTNEED. Call after <see cref="Sync"/>.</summary>
+    public void DropCache()
+    {
+        const int DontNeed = 4;
+        var error = Libc.PosixFadvise(handle, 0, 0, DontNeed);
+        if (error != 0) throw new PosixException("posix_fadvise(DONTNEED)", Path, (Errno)error);
+    }
+
+    /// <summary>Takes an exclusive lock without waiting; flock(2). The kernel drops it when the process dies.</summary>
+    /// <returns>False where somebody else holds it.</returns>
+    public bool TryLock()
+    {
+        const int LockEx = 2, LockNb = 4;
+        while (Libc.Flock(handle, LockEx | LockNb) != 0)
+        {
+            var errno = LastErrno();
+            if (errno == Errno.EAGAIN) return false;
+            if (errno != Errno.EINTR) throw Failed("flock", Path);
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// Drops the lock; flock(2). Closing drops it too, but only once every copy of the descriptor is closed, and a child that is
+    /// just being started holds one until it executes its program.
+    /// </summary>
+    public void Unlock()
+    {
+        const int LockUn = 8;
+        while (Libc.Flock(handle, LockUn) != 0)
+            if (LastErrno() != Errno.EINTR) throw Failed("flock(LOCK_UN)", Path);
+    }
+
+    /// <summary>
+    /// Closes the descriptor and reports what close(2) says, which on some file systems is the only report of a lost write.
+    /// Not repeated on EINTR: Linux has released the descriptor by then. Calls after the first do nothing.
+    /// </summary>
+    public void Close()
+    {
+        if (Interlocked.Exchange(ref closed, 1) == 0 && handle.CloseNow() != 0) throw Failed("close", Path);
+    }
+
+    /// <summary>Same as <see cref="Close"/>: a failing close is thrown here too.</summary>
+    public void Dispose() => Close();
+
+    internal static Errno LastErrno() => (Errno)Marshal.GetLastPInvokeError();
+
+    internal static PosixException Failed(string call, string path, long offset = -1, long lengthBytes = -1) => new(call, path, LastErrno(), offset, lengthBytes);
+
+    private bool TryFallocate(int mode, string call, long offset, long lengthBytes)
+    {
+        while (Libc.Fallocate(handle, mode, offset, lengthBytes) != 0)
+        {
+            var errno = LastErrno();
+            if (errno == Errno.EOPNOTSUPP) return false;
+            if (errno != Errno.EINTR) throw Failed(call, Path, offset, lengthBytes);
+        }
+
+        return true;
+    }
+}
