@@ -1,0 +1,35 @@
+namespace Sealift.Disks;
+
+/// <summary>How a disk is copied, read back or hashed. The defaults are right for most machines.</summary>
+public sealed record CopyOptions
+{
+    /// <summary>The defaults.</summary>
+    public static CopyOptions Default { get; } = new();
+
+    /// <summary>
+    /// Chunks worked on at once, 1 to 64. The default is two for each processor, at least four: while one is hashed, another waits
+    /// for the disk. Memory is this many chunks of 1 MiB (or of one block, where a block is larger).
+    /// </summary>
+    public int Workers { get; init; } = Math.Clamp(2 * Environment.ProcessorCount, 4, 64);
+
+    /// <summary>
+    /// Whether the target is known to read as zeros where nothing was written, as a disk fresh from
+    /// <see cref="DiskImage.CreateAsync"/> does. Otherwise zeros are written explicitly (<see cref="IDiskWriter.WriteZeroesAsync"/>).
+    /// </summary>
+    public bool TargetReadsZeroes { get; init; }
+
+    /// <summary>
+    /// After so many bytes of the disk the target is flushed and the map brought to stable storage, in this order, so that whatever the
+    /// map claims after a crash really is on the target. 0: only at the end. Default 4 GiB.
+    /// </summary>
+    public long CheckpointBytes { get; init; } = 4L << 30;
+
+    /// <summary>
+    /// Whether blocks that the map knows already are left alone: they were copied, flushed and recorded by an earlier run with the same
+    /// source at the same point in time. Otherwise everything is copied, whatever the map says.
+    /// </summary>
+    public bool Resume { get; init; }
+
+    /// <summary>The most separate differing ranges that a read-back reports one by one, at least 1. Default 256.</summary>
+    public int MismatchLimit { get; init; } = 256;
+}

@@ -1,0 +1,22 @@
+namespace Sealift.Disks;
+
+/// <summary>A range of the target that did not read back as it was copied; its ends are those of blocks.</summary>
+/// <param name="Range">The neighbouring blocks that differ, merged.</param>
+/// <param name="FirstBlock">The number of the first one.</param>
+/// <param name="ExpectedLeaf">The first block's leaf in the map, in lower-case hex.</param>
+/// <param name="ActualLeaf">The first block's leaf as it was read back.</param>
+/// <param name="FirstBytes">The first 16 bytes of the first block as they were read back, in lower-case hex.</param>
+public sealed record Mismatch(DiskRange Range, long FirstBlock, string ExpectedLeaf, string ActualLeaf, string FirstBytes);
+
+/// <summary>What a read-back found.</summary>
+/// <param name="Root">T: the blkhash of the target as it was read back.</param>
+/// <param name="Mismatches">The ranges that differ, in order; at most <see cref="CopyOptions.MismatchLimit"/> of them.</param>
+/// <param name="MismatchedBytes">The bytes in all differing blocks, also in those that are not listed.</param>
+/// <param name="MismatchesOmitted">Whether there are more ranges than <paramref name="Mismatches"/> lists.</param>
+/// <param name="CacheBypass">How the page cache was bypassed, or a statement that it was not.</param>
+/// <param name="Elapsed">How long it took.</param>
+public sealed record ReadBackResult(byte[] Root, IReadOnlyList<Mismatch> Mismatches, long MismatchedBytes, bool MismatchesOmitted, string CacheBypass, TimeSpan Elapsed)
+{
+    /// <summary>Whether every block read back as expected.</summary>
+    public bool IsEqual => MismatchedBytes == 0;
+}

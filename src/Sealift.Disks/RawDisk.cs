@@ -1,0 +1,178 @@
+using System.Runtime.CompilerServices;
+using Sealift.Posix;
+
+namespace Sealift.Disks;
+
+/// <summary>
+/// A raw image, a range of a container, or a block device, read and written by system calls of our own. A call blocks its thread
+/// until the kernel has answered; parallel work comes from parallel callers.
+/// </summary>
+internal class RawDisk : IDiskWriter
+{
+    // Large enough that the call does not count, small enough to stay in the cache.
+    private static readonly ReadOnlyMemory<byte> Zeros = new byte[1 << 20];
+
+    private readonly SourceFiles files;
+    private readonly long start;
+
+    protected RawDisk(PosixFile file, string name, long start, long lengthBytes, SourceFiles files)
+    {
+        File = file;
+        Name = name;
+        this.start = start;
+        LengthBytes = lengthBytes;
+        this.files = files;
+    }
+
+    public string Name { get; }
+
+    public long LengthBytes { get; }
+
+    protected PosixFile File { get; }
+
+    /// <summary>Opens the raw image that a reference describes, for reading.</summary>
+    public static RawDisk OpenRead(ImageReference image)
+    {
+        // Measured before it is opened: a replacement between the two calls is seen as one later.
+        var files = SourceFiles.Measure([image.Location.Path, .. image.Files]);
+        var file = PosixFile.Open(image.Location.Path, OpenMode.Read);
+        try
+        {
+            var available = CheckedLength(file) - image.Location.Offset;
+            var length = image.Location.LengthBytes ?? available;
+            if (length > available) throw DiskErrors.Changed(image.Location.ToString(), $"the image was {length} bytes long when it was examined, and {available} are left now");
+            return new RawDisk(file, image.Location.ToString(), image.Location.Offset, length, files);
+        }
+        catch
+        {
+            file.Close();
+            throw;
+        }
+    }
+
+    /// <summary>Opens a raw file or a block device for writing.</summary>
+    public static RawDisk OpenWrite(string path)
+    {
+        var file = PosixFile.Open(path, OpenMode.ReadWrite);
+        try
+        {
+            return new RawDisk(file, path, 0, CheckedLength(file), SourceFiles.Measure([]));
+        }
+        catch
+        {
+            file.Close();
+            throw;
+        }
+    }
+
+    public virtual ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        CheckRange(offset, buffer.Length);
+        File.ReadExactlyAt(buffer.Span, start + offset);
+        return ValueTask.CompletedTask;
+    }
+
+    public async IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        CheckRange(offset, lengthBytes);
+        var end = offset + lengthBytes;
+        while (offset < end)
+        {
+            cancel.ThrowIfCancellationRequested();
+            foreach (var extent in NextExtents(offset, end))
+            {
+                yield return extent;
+                offset = extent.End;
+            }
+
+            await Task.CompletedTask; // the calls are lseek(2): nothing to wait for
+        }
+    }
+
+    public ValueTask VerifyUnchangedAsync(CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        files.VerifyUnchanged(Name);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> buffer, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        CheckRange(offset, buffer.Length);
+        File.WriteAt(buffer.Span, offset);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask WriteZeroesAsync(long offset, long lengthBytes, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        CheckRange(offset, lengthBytes);
+        if (lengthBytes == 0 || File.TryPunchHole(offset, lengthBytes) || File.TryZeroRange(offset, lengthBytes)) return ValueTask.CompletedTask;
+        for (var at = offset; at < offset + lengthBytes; at += Zeros.Length)
+        {
+            cancel.ThrowIfCancellationRequested();
+            File.WriteAt(Zeros.Span[..(int)Math.Min(Zeros.Length, offset + lengthBytes - at)], at);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    // On another thread: it may take minutes, and cannot be cancelled.
+    public async ValueTask FlushAsync(CancellationToken cancel) => await Task.Run(File.Sync, cancel);
+
+    public async ValueTask CloseAsync(CancellationToken cancel)
+    {
+        await FlushAsync(cancel);
+        File.Close();
+    }
+
+    public virtual ValueTask DisposeAsync()
+    {
+        File.Close();
+        return ValueTask.CompletedTask;
+    }
+
+    protected static long CheckedLength(PosixFile file)
+    {
+        var facts = file.Facts();
+        if (facts.Kind is not (FileKind.Regular or FileKind.BlockDevice)) throw DiskErrors.NotADisk(file.Path, $"it is a {facts.Kind}");
+        return facts.LengthBytes;
+    }
+
+    protected void CheckRange(long offset, long lengthBytes)
+    {
+        if (offset < 0 || lengthBytes < 0 || lengthBytes > LengthBytes - offset) throw DiskErrors.OutOfRange(Name, offset, lengthBytes, LengthBytes);
+    }
+
+    /// <summary>The hole that an offset is in, where it is in one, and the data after it.</summary>
+    private List<DiskExtent> NextExtents(long offset, long end)
+    {
+        try
+        {
+            var data = File.SeekData(start + offset);
+            if (data < 0)
+            {
+                // "Only a hole is left" is believed only if the hole itself says so too, and if the answer stays the same: a wrong
+                // ENXIO, or a file that was cut short meanwhile, would otherwise turn data into zeros, and nothing later could tell.
+                if (File.SeekHole(start + offset) != start + offset || File.SeekData(start + offset) >= 0)
+                    throw DiskErrors.BadExtents(Name, offset, "lseek says that only a hole is left, and that there is data");
+                return [new DiskExtent(offset, end - offset, IsHole: true)];
+            }
+
+            data -= start;
+            if (data < offset) throw DiskErrors.BadExtents(Name, offset, $"lseek(SEEK_DATA) went back to {data}");
+            if (data >= end) return [new DiskExtent(offset, end - offset, IsHole: true)];
+            var hole = File.SeekHole(start + data) - start;
+            if (hole <= data) throw DiskErrors.BadExtents(Name, data, $"lseek(SEEK_HOLE) answered {hole}");
+            var dataExtent = new DiskExtent(data, Math.Min(hole, end) - data, IsHole: false);
+            return data > offset ? [new DiskExtent(offset, data - offset, IsHole: true), dataExtent] : [dataExtent];
+        }
+        catch (PosixException e) when (e.Errno is Errno.EINVAL or Errno.EOPNOTSUPP)
+        {
+            // Block devices and some file systems know no holes: then everything is data.
+            return [new DiskExtent(offset, end - offset, IsHole: false)];
+        }
+    }
+}

@@ -1,0 +1,49 @@
+namespace Sealift.Disks.Tests;
+
+/// <summary>A disk that does what the test says before, after or instead of a call.</summary>
+internal sealed class HookedDisk(IDiskReader inner) : IDiskWriter, IUncachedReader
+{
+    public Func<long, Memory<byte>, ValueTask>? AfterRead { get; init; }
+
+    /// <summary>Returns whether the write is passed on.</summary>
+    public Func<long, ReadOnlyMemory<byte>, bool>? OnWrite { get; init; }
+
+    public Func<long, long, bool>? OnZeroes { get; init; }
+
+    public Action? OnFlush { get; init; }
+
+    public Func<long, long, IAsyncEnumerable<DiskExtent>>? Extents { get; init; }
+
+    public string Name => inner.Name;
+
+    public long LengthBytes => inner.LengthBytes;
+
+    public string CacheBypass => "hooked";
+
+    public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
+    {
+        await inner.ReadAsync(offset, buffer, cancel);
+        if (AfterRead is not null) await AfterRead(offset, buffer);
+    }
+
+    public IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, CancellationToken cancel) =>
+        Extents?.Invoke(offset, lengthBytes) ?? inner.ExtentsAsync(offset, lengthBytes, cancel);
+
+    public ValueTask VerifyUnchangedAsync(CancellationToken cancel) => inner.VerifyUnchangedAsync(cancel);
+
+    public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> buffer, CancellationToken cancel) =>
+        OnWrite?.Invoke(offset, buffer) == false ? ValueTask.CompletedTask : ((IDiskWriter)inner).WriteAsync(offset, buffer, cancel);
+
+    public ValueTask WriteZeroesAsync(long offset, long lengthBytes, CancellationToken cancel) =>
+        OnZeroes?.Invoke(offset, lengthBytes) == false ? ValueTask.CompletedTask : ((IDiskWriter)inner).WriteZeroesAsync(offset, lengthBytes, cancel);
+
+    public ValueTask FlushAsync(CancellationToken cancel)
+    {
+        OnFlush?.Invoke();
+        return ((IDiskWriter)inner).FlushAsync(cancel);
+    }
+
+    public ValueTask CloseAsync(CancellationToken cancel) => ((IDiskWriter)inner).CloseAsync(cancel);
+
+    public ValueTask DisposeAsync() => inner.DisposeAsync();
+}

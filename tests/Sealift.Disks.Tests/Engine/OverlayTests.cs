@@ -1,0 +1,151 @@
+using Sealift.Blkhash;
+using Sealift.Posix;
+
+namespace Sealift.Disks.Tests;
+
+public sealed class OverlayTests : IDisposable
+{
+    private const long Length = (6 << 20) + (3 * 512);
+    private readonly Scratch scratch = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(ImageFormat.Raw)]
+    [InlineData(ImageFormat.Qcow2)]
+    public async Task D_is_what_was_written_into_the_overlay_and_nothing_else(ImageFormat format)
+    {
+        await MakeBaseAsync(format);
+        await Overlay.CreateAsync(scratch["overlay"], scratch["base"], format, Length, Cancel);
+        Assert.Empty(await ChangedAsync(format));
+        await WriteAsync(scratch["overlay"], "write -P 7 65536 1000", "write -P 8 131072 65536", "write -z 1M 128k", "write -P 0 3M 512", $"write -P 9 {Length - 512} 512");
+        await Scratch.ToolAsync("qemu-io", "-d", "unmap", "-f", "qcow2", "-c", "discard 5M 64k", scratch["overlay"]); // as fstrim does
+        Assert.Equal([new(65536, 131072), new(1 << 20, 131072), new(3 << 20, 65536), new(5 << 20, 65536), new(6 << 20, 1536)], await ChangedAsync(format));
+    }
+
+    [Theory]
+    [InlineData(ImageFormat.Raw, 16)]
+    [InlineData(ImageFormat.Qcow2, 16)]
+    [InlineData(ImageFormat.Raw, 12)]
+    [InlineData(ImageFormat.Raw, 18)] // a leaf of four clusters: D covers it in part
+    [InlineData(ImageFormat.Qcow2, 18)]
+    public async Task The_committed_target_is_what_the_guest_saw_and_reads_back_as_F(ImageFormat format, int blockShift)
+    {
+        var (changed, expected, view) = await PrepareAsync(format, blockShift);
+        using var final = BlockMap.OpenForUpdate(scratch["final"]);
+        Assert.Equal(expected, final.Root());
+        Assert.Equal(Scratch.NaiveRoot(view, 1 << blockShift), expected);
+        await using (var overlay = await Overlay.OpenAloneAsync(scratch["overlay"], scratch.Folder, Cancel))
+        await using (var target = await DiskImage.OpenWriteAsync(scratch["base"], format, scratch.Folder, Cancel))
+        {
+            Assert.Equal(expected, await OverlayCommit.RunAsync(overlay, changed, target, final, CopyOptions.Default, null, Cancel));
+            await target.CloseAsync(Cancel);
+        }
+
+        await using var uncached = await DiskImage.OpenUncachedAsync(scratch["base"], format, scratch.Folder, Cancel);
+        var back = await ReadBack.RunAsync(uncached, final, CopyOptions.Default, null, Cancel);
+        Assert.Empty(back.Mismatches);
+        Assert.Equal(expected, back.Root);
+    }
+
+    [Fact]
+    public async Task A_commit_interrupted_at_any_write_and_run_again_ends_in_the_same_bytes()
+    {
+        var (changed, expected, view) = await PrepareAsync(ImageFormat.Raw, 16);
+        File.Copy(scratch["base"], scratch["untouched"]);
+        for (var k = 0; ; k++)
+        {
+            File.Copy(scratch["untouched"], scratch["base"], overwrite: true);
+            File.Delete(scratch["final"]);
+            using (var copied = BlockMap.Open(scratch["map"])) BlockMap.CreateCopy(scratch["final"], copied).Close();
+            var interrupted = await CommitUntilAsync(k, changed);
+            await CommitUntilAsync(int.MaxValue, changed);
+            Assert.Equal(view, await File.ReadAllBytesAsync(scratch["base"], Cancel));
+            using var final = BlockMap.Open(scratch["final"]);
+            Assert.Equal(expected, final.Root());
+            if (interrupted) continue;
+            Assert.InRange(k, 5, 100);
+            return;
+        }
+    }
+
+    [Fact]
+    public async Task Ranges_that_are_no_D_are_refused()
+    {
+        await MakeBaseAsync(ImageFormat.Raw);
+        using var map = scratch.Map("final", Length);
+        await using var disk = await DiskImage.OpenWriteAsync(scratch["base"], ImageFormat.Raw, scratch.Folder, Cancel);
+        foreach (DiskRange[] ranges in new DiskRange[][] { [new(65536, 65536), new(0, 65536)], [new(0, 131072), new(65536, 65536)], [new(Length - 512, 1024)], [new(0, 0)] })
+            Assert.Equal("SL4243", (await Assert.ThrowsAsync<SealiftException>(() => OverlayCommit.RunAsync(disk, ranges, disk, map, CopyOptions.Default, null, Cancel))).Code);
+    }
+
+    [Fact]
+    public async Task An_overlay_never_replaces_a_file()
+    {
+        await MakeBaseAsync(ImageFormat.Raw);
+        await File.WriteAllTextAsync(scratch["overlay"], "precious", Cancel);
+        var error = await Assert.ThrowsAsync<PosixException>(() => Overlay.CreateAsync(scratch["overlay"], scratch["base"], ImageFormat.Raw, Length, Cancel));
+        Assert.Equal(Errno.EEXIST, error.Errno);
+        Assert.Equal("precious", await File.ReadAllTextAsync(scratch["overlay"], Cancel));
+        Assert.Equal("SL4204", (await Assert.ThrowsAsync<SealiftException>(() => Overlay.CreateAsync(scratch["new"], scratch["base"], ImageFormat.Raw, 1000, Cancel))).Code);
+        Assert.Equal("SL4223", (await Assert.ThrowsAsync<SealiftException>(() => Overlay.CreateAsync(scratch["new"], scratch["missing"], ImageFormat.Raw, 1024, Cancel))).Code);
+        Assert.False(File.Exists(scratch["new"]));
+    }
+
+    public void Dispose() => scratch.Dispose();
+
+    private async Task MakeBaseAsync(ImageFormat format)
+    {
+        var raw = scratch.Raw(format == ImageFormat.Raw ? "base" : "raw", Length, 11, (0, 2 << 20), (3 << 20, 1 << 20), (5 << 20, (1 << 20) + 1536));
+        if (format == ImageFormat.Qcow2) await Scratch.ToolAsync("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, scratch["base"]);
+    }
+
+    private Task<IReadOnlyList<DiskRange>> ChangedAsync(ImageFormat format) => Overlay.ChangedRangesAsync(scratch["overlay"], scratch["base"], format, scratch.Folder, Cancel);
+
+    private static Task<ChildResult> WriteAsync(string path, params string[] commands) =>
+        Scratch.ToolAsync("qemu-io", ["-f", "qcow2", .. commands.SelectMany(c => new[] { "-c", c }), path]);
+
+    /// <summary>A base with its map, an overlay with writes in it, and the final map as expected.</summary>
+    private async Task<(IReadOnlyList<DiskRange> Changed, byte[] Expected, byte[] View)> PrepareAsync(ImageFormat format, int blockShift)
+    {
+        await MakeBaseAsync(format);
+        var parameters = new BlkhashParameters(BlkhashAlgorithm.Sha256, 1 << blockShift);
+        await using (var disk = await DiskImage.OpenReadAsync(Scratch.Image(scratch["base"], format), scratch.Folder, Cancel))
+        {
+            using var map = scratch.Map("map", Length, parameters);
+            await DiskHash.RunAsync(disk, parameters, map, CopyOptions.Default, null, Cancel);
+            map.Close();
+        }
+
+        await Overlay.CreateAsync(scratch["overlay"], scratch["base"], format, Length, Cancel);
+        await WriteAsync(scratch["overlay"], "write -P 7 65536 1000", "write -P 8 300k 100k", "write -z 1M 128k", "write -P 3 2500k 1100k", $"write -P 9 {Length - 512} 512");
+        var changed = await ChangedAsync(format);
+        using var source = BlockMap.Open(scratch["map"]);
+        using var final = BlockMap.CreateCopy(scratch["final"], source);
+        await using var view = await Overlay.OpenViewAsync(scratch["overlay"], scratch["base"], format, scratch.Folder, Cancel);
+        var expected = await OverlayCommit.ExpectedRootAsync(view, changed, final, CopyOptions.Default, Cancel);
+        final.Close();
+        var bytes = new byte[Length];
+        await view.ReadAsync(0, bytes, Cancel);
+        return (changed, expected, bytes);
+    }
+
+    private async Task<bool> CommitUntilAsync(int failingWrite, IReadOnlyList<DiskRange> changed)
+    {
+        var writes = -1;
+        bool Count() => Interlocked.Increment(ref writes) == failingWrite ? throw new SealiftException("SL1001", "pwrite", "base", "EIO", "Stop") : true;
+        await using var overlay = await Overlay.OpenAloneAsync(scratch["overlay"], scratch.Folder, Cancel);
+        await using var target = new HookedDisk(await DiskImage.OpenWriteAsync(scratch["base"], ImageFormat.Raw, scratch.Folder, Cancel)) { OnWrite = (_, _) => Count(), OnZeroes = (_, _) => Count(), OnFlush = () => Count() };
+        using var final = BlockMap.OpenForUpdate(scratch["final"]);
+        try
+        {
+            await OverlayCommit.RunAsync(overlay, changed, target, final, new CopyOptions { Workers = 2 }, null, Cancel);
+            final.Close();
+            return false;
+        }
+        catch (DiskAccessException)
+        {
+            return true;
+        }
+    }
+}
