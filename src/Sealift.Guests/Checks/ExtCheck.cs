@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Sealift.Guests.Checks;
+
+/// <summary>ext2, ext3 and ext4 by e2fsck(8).</summary>
+/// <remarks>
+/// "e2fsck -fn" exits 0 having skipped a dirty journal, and on a file system that is larger than its device: both are looked at here
+/// first. Exit code bits by the manual: 1 and 2 corrected (never with -n), 4 errors left, 8 operational, 16 usage, 32 cancelled, 128 library.
+/// </remarks>
+internal sealed partial class ExtCheck : ContentCheck
+{
+    public override string Tool => "e2fsck";
+
+    public override IReadOnlyList<string> Types => ["ext2", "ext3", "ext4"];
+
+    public override async Task<IReadOnlyList<Observation>> RunAsync(Appliance appliance, BlockDevice device, CancellationToken cancel)
+    {
+        var seen = new List<Observation>();
+        var errors = device.Type + ".errors";
+        var header = await appliance.ShellAsync($"read the superblock of {device.Description}", $"dumpe2fs -h {device.Path}", cancel);
+        var fields = Fields(header.Output);
+        if (header.ExitCode != 0 || !TryLength(fields, out var length))
+        {
+            if (Unsupported().IsMatch(header.Output)) return [new Observation("not-checked", FindingSeverity.Note, header.Output)];
+            return [new Observation(errors, FindingSeverity.Damage, $"dumpe2fs {Ended(header)}: {header.Output}")];
+        }
+
+        if (length > device.LengthBytes) seen.Add(new Observation(errors, FindingSeverity.Damage, $"The superblock claims {length} bytes; the device has {device.LengthBytes}"));
+        var state = fields.GetValueOrDefault("Filesystem state", string.Empty);
+        if (state.Contains("error", StringComparison.Ordinal)) seen.Add(new Observation(errors, FindingSeverity.Damage, $"The guest's own kernel has recorded errors: file system state \"{state}\""));
+
+        var needsRecovery = fields.GetValueOrDefault("Filesystem features", string.Empty).Split(' ').Contains("needs_recovery");
+        var hasOrphans = fields.ContainsKey("First orphan inode");
+        if (needsRecovery || hasOrphans || state.StartsWith("not clean", StringComparison.Ordinal))
+        {
+            seen.Add(new Observation(
+                device.Type + (needsRecovery ? ".dirty-journal" : ".not-unmounted"),
+                FindingSeverity.Note,
+                needsRecovery ? "The journal was not replayed yet: the disk was taken while mounted. It was replayed in a throwaway layer before the check." : "It was not unmounted: the disk was taken while mounted."));
+            // By mounting rather than by e2fsck -E journal_only: only the kernel also clears the orphan list, which is no damage either.
+            var mount = length > device.LengthBytes ? null : await ReplayByMountAsync(appliance, device, device.Type, "nosuid,nodev,noexec,errors=remount-ro", cancel);
+            if (mount is null or { ExitCode: not 0 })
+            {
+                var replay = await appliance.ShellAsync($"replay the journal of {device.Description}", $"e2fsck -E journal_only -y {device.Path}", cancel);
+                if ((replay.ExitCode & ~1) != 0) seen.Add(new Observation(errors, FindingSeverity.Damage, $"Its journal cannot be replayed: e2fsck {Ended(replay)}: {replay.Output}\n{mount?.Output}"));
+            }
+        }
+
+        var check = await appliance.ShellAsync($"check {device.Description}", $"e2fsck -fn {device.Path}", cancel);
+        if (Unsupported().IsMatch(check.Output)) return [.. seen, new Observation("not-checked", FindingSeverity.Note, check.Output)];
+        // The label stands before the last line, and may have lines of its own.
+        var remarks = Remarks(device.RawLabel.Length > 0 ? check.Output.Replace(device.RawLabel + ": ", "label: ", StringComparison.Ordinal) : check.Output, Harmless());
+        if (check.ExitCode != 0 || remarks.Length > 0) seen.Add(new Observation(errors, FindingSeverity.Damage, $"e2fsck -fn {Ended(check)}: {(remarks.Length > 0 ? remarks : check.Output)}"));
+        return seen;
+    }
+
+    private static Dictionary<string, string> Fields(string dump)
+    {
+        // The last of each counts: label and last mount point, in which a guest may write lines of its own, are printed first.
+        var fields = new Dictionary<string, string>();
+        foreach (var line in dump.Split('\n'))
+            if (line.IndexOf(':') is var colon && colon > 0) fields[line[..colon]] = line[(colon + 1)..].Trim();
+        return fields;
+    }
+
+    private static bool TryLength(Dictionary<string, string> fields, out decimal length)
+    {
+        length = 0;
+        if (!decimal.TryParse(fields.GetValueOrDefault("Block count"), NumberStyles.None, CultureInfo.InvariantCulture, out var blocks)) return false;
+        if (!decimal.TryParse(fields.GetValueOrDefault("Block size"), NumberStyles.None, CultureInfo.InvariantCulture, out var size) || blocks > ulong.MaxValue || size > 65536) return false;
+        length = blocks * size; // 2^64 blocks of 2^16 bytes fit a decimal and not a long
+        return true;
+    }
+
+    // The last line is "label or device: files/inodes files (x% non-contiguous), used/all blocks"; a label may hold anything but a line's end.
+    [GeneratedRegex(@"^(e2fsck \d[^:]*|dumpe2fs \d[^:]*|Pass [1-5][A-D]?: (Checking inodes, blocks, and sizes|Checking directory structure|Checking directory connectivity|Checking reference counts|Checking group summary information)|.*: \d+/\d+ files \(\d+\.\d+% non-contiguous\), \d+/\d+ blocks)$", RegexOptions.CultureInvariant)]
+    private static partial Regex Harmless();
+
+    [GeneratedRegex(@"has unsupported feature\(s\)|unsupported read-only feature|Filesystem has unsupported|Get a newer version of e2fsck", RegexOptions.CultureInvariant)]
+    private static partial Regex Unsupported();
+}

@@ -1,0 +1,67 @@
+using System.Text;
+
+namespace Sealift.Guests;
+
+/// <summary>Makes text that a guest controls (labels, host names, checker output quoting file names) fit to be shown and stored.</summary>
+internal static class GuestText
+{
+    /// <summary>The longest name that is kept; labels and host names of real systems are shorter.</summary>
+    public const int NameLimitCharacters = 128;
+
+    /// <summary>The longest checker output that a finding keeps.</summary>
+    public const int FindingLimitCharacters = 4096;
+
+    /// <summary>One line without control, formatting or unpaired surrogate characters, cut to <see cref="NameLimitCharacters"/>.</summary>
+    public static string Name(string raw) => Cut(Clean(raw, keepLines: false).Trim(), NameLimitCharacters);
+
+    /// <summary>Several lines without control characters, cut to <see cref="FindingLimitCharacters"/> with the cut marked.</summary>
+    public static string Finding(string raw) => Cut(Clean(raw, keepLines: true).Trim(), FindingLimitCharacters);
+
+    /// <summary>Undoes blkid's \xHH, which it uses for every byte outside [A-Za-z0-9#+-.:=@_/] that is not valid UTF-8; udev(7).</summary>
+    public static string DecodeUdev(string encoded)
+    {
+        var bytes = new List<byte>(encoded.Length);
+        Span<byte> utf8 = stackalloc byte[4];
+        for (var i = 0; i < encoded.Length;)
+        {
+            if (encoded[i] == '\\' && i + 3 < encoded.Length && encoded[i + 1] == 'x' && byte.TryParse(encoded.AsSpan(i + 2, 2), System.Globalization.NumberStyles.HexNumber, null, out var value))
+            {
+                bytes.Add(value);
+                i += 4;
+                continue;
+            }
+
+            var rune = Rune.GetRuneAt(encoded, i); // decoded as UTF-8 with replacement before: never an unpaired surrogate
+            bytes.AddRange(utf8[..rune.EncodeToUtf8(utf8)]);
+            i += rune.Utf16SequenceLength;
+        }
+
+        return Encoding.UTF8.GetString([.. bytes]);
+    }
+
+    private static string Clean(string raw, bool keepLines)
+    {
+        var clean = new StringBuilder(raw.Length);
+        foreach (var rune in raw.EnumerateRunes())
+        {
+            var category = Rune.GetUnicodeCategory(rune);
+            // Format characters include those that reverse the direction of text and so forge what a reader sees.
+            var hidden = category is System.Globalization.UnicodeCategory.Control or System.Globalization.UnicodeCategory.Format
+                or System.Globalization.UnicodeCategory.LineSeparator or System.Globalization.UnicodeCategory.ParagraphSeparator;
+            if (!hidden) clean.Append(rune.ToString());
+            else if (keepLines && rune.Value == '\n') clean.Append('\n');
+            else if (rune.Value is '\t' or '\n') clean.Append(' ');
+        }
+
+        return clean.ToString();
+    }
+
+    private static string Cut(string text, int limit)
+    {
+        if (text.Length <= limit) return text;
+        const string Mark = " … (cut)";
+        var end = limit - Mark.Length;
+        if (char.IsHighSurrogate(text[end - 1])) end--;
+        return text[..end] + Mark;
+    }
+}

@@ -1,0 +1,25 @@
+using Sealift.Posix;
+
+namespace Sealift.Guests;
+
+/// <summary>Every error of this room, with its code, in one place.</summary>
+internal static class GuestsErrors
+{
+    public static SealiftException DriveNotUsable(string key, string said) =>
+        new("SL5001", "show a disk to the appliance", key, said, "This is a mistake of the caller: report it as a bug");
+
+    public static SealiftException ApplianceDidNotStart(string said, string logPath, Exception? inner) =>
+        new("SL5002", "start the libguestfs appliance", "guestfish", said, $"Run 'libguestfs-test-tool' on this host; the full log is {logPath}", inner);
+
+    public static SealiftException ApplianceDied(string step, string said, string logPath, Exception? inner) =>
+        new("SL5003", "examine the guest", step, said, $"If the host was merely busy, try again with a longer deadline; the full log is {logPath}", inner);
+
+    public static SealiftException ApplianceSpokeNonsense(string step, string said, string logPath) =>
+        new("SL5004", "understand the appliance", step, said, $"Report this as a bug, with the log {logPath}");
+
+    public static SealiftException CannotConvert(string machine, string said, string logPath) =>
+        new("SL5101", "convert the guest", machine, said.TrimEnd('.'), $"Migrate it as it is with --no-convert, or make it fit inside the source; the full log is {logPath}");
+
+    public static SealiftException ConverterDied(string machine, string said, string logPath, Exception inner) =>
+        new("SL5102", "convert the guest", machine, said, $"The disks are as they arrived: try again, with a longer deadline if the host is slow; the full log is {logPath}", inner);
+}

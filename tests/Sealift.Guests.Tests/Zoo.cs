@@ -1,0 +1,76 @@
+using Sealift.Disks;
+using Sealift.Posix;
+
+namespace Sealift.Guests.Tests;
+
+/// <summary>
+/// Disks full of file systems, sound and damaged, examined together in one boot of the appliance: a boot costs ten seconds and more
+/// without KVM. The operating system is not looked for, which takes long on so many file systems. One disk is shown through an NBD
+/// socket, one as a qcow2 whose path needs quoting.
+/// </summary>
+public sealed class Zoo : IAsyncLifetime
+{
+    private static readonly string[] Names = ["healthy", "mbr", "lvm1", "lvm2", "whole", "unknown", "dirty", "damaged", "badgpt", "short"];
+    private readonly TemporaryDirectory directory = new();
+
+    public GuestReport Report { get; private set; } = null!;
+
+    public string LogText { get; private set; } = string.Empty;
+
+    public IReadOnlyDictionary<string, string> HashesBefore { get; private set; } = null!;
+
+    public IReadOnlyDictionary<string, string> HashesAfter { get; private set; } = null!;
+
+    public IReadOnlyList<string> LeftBehind { get; private set; } = [];
+
+    public List<string> Progress { get; } = [];
+
+    public async ValueTask InitializeAsync()
+    {
+        await Rigs.RunAsync("filesystems.sh", directory.Path);
+        var odd = Directory.CreateDirectory(directory.File("odd, \"d'ir\\\" é:x")).FullName;
+        await Rigs.QemuImgAsync("create", "-q", "-f", "qcow2", "-b", directory.File("mbr.img"), "-F", "raw", Path.Combine(odd, "m br.qcow2"));
+        HashesBefore = await HashesAsync();
+
+        var socket = directory.File("healthy.sock");
+        var server = new ChildCommand("qemu-nbd", "--read-only", "--persistent", "--format=raw", $"--socket={socket}", directory.File("healthy.img")) { Deadline = TimeSpan.FromMinutes(10) };
+        await using (ChildProcess.Start(server))
+        {
+            for (var i = 0; i < 100 && !File.Exists(socket); i++) await Task.Delay(100);
+            var drives = Names.Select(n => n switch
+            {
+                "healthy" => new GuestDrive(n, socket, null, ImageFormat.Raw),
+                "mbr" => new GuestDrive(n, null, Path.Combine(odd, "m br.qcow2"), ImageFormat.Qcow2),
+                _ => Rigs.Raw(n, directory.File(n + ".img")),
+            }).ToList();
+            var work = Directory.CreateDirectory(directory.File("work")).FullName;
+            var options = new GuestOptions { WorkDirectory = work, LogPath = directory.File("zoo.log") };
+            Report = await GuestExamination.RunAsync(drives, options, inspectOperatingSystems: false, new Recorder(Progress), CancellationToken.None);
+            LeftBehind = Directory.GetFileSystemEntries(work);
+            LogText = await File.ReadAllTextAsync(options.LogPath);
+        }
+
+        HashesAfter = await HashesAsync();
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        directory.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    public IReadOnlyList<Finding> FindingsOn(string disk, int partition = 0) =>
+        [.. Report.Findings.Where(f => partition == 0 ? f.Device.StartsWith(disk + ",", StringComparison.Ordinal) : f.Device.StartsWith($"{disk} partition {partition},", StringComparison.Ordinal))];
+
+    private async Task<IReadOnlyDictionary<string, string>> HashesAsync()
+    {
+        var hashes = new Dictionary<string, string>();
+        foreach (var name in Names) hashes[name] = await Rigs.HashAsync(directory.File(name + ".img"));
+        return hashes;
+    }
+
+    private sealed class Recorder(List<string> lines) : IProgress<string>
+    {
+        public void Report(string value) => lines.Add(value);
+    }
+}
