@@ -1,0 +1,119 @@
+using Sealift.Disks;
+using Sealift.Posix;
+using Sealift.Providers.Ova;
+
+namespace Sealift.Providers;
+
+/// <summary>Every error of this room: SL60xx sources, SL61xx packages, SL62xx OVF descriptors, SL63xx target directories.</summary>
+internal static class ProviderErrors
+{
+    private const string GetItAgain = "Get the package again from where it came from, and compare its checksum there";
+
+    public static SealiftException NotASource(string path, string said, string next) => new("SL6001", "recognise the source", Clean(path), said, next);
+
+    public static SealiftException SeveralSources(string package, int count) => new(
+        "SL6002", "read several sources as one machine", Clean(package), $"it is a package, and {count} sources were named",
+        "Name a package alone; only disk images can be given several at a time");
+
+    public static SealiftException SourceChanged(string path, FileFacts was, FileFacts now) => new(
+        "SL6003", "use a source that was read before", Clean(path),
+        $"it changed meanwhile: {Describe(was)} then, {Describe(now)} now",
+        "Shut the machine down and make sure that nothing else writes this file, then start again");
+
+    public static SealiftException SameDiskTwice(string first, string second) => new(
+        "SL6004", "read the disks of the machine", Clean(second), $"it is, or contains, the same file as '{Clean(first)}'",
+        "Name each disk once, and only the file that stands for all of it");
+
+    public static SealiftException Override(string what, string given, string range) => new(
+        "SL6005", $"set the {what}", Clean(given), $"it must be {range}", "Correct the option");
+
+    public static SealiftException BadTar(string path, long offset, string said) => new("SL6101", "read the archive", $"{Clean(path)}, header at offset {offset}", said, GetItAgain);
+
+    public static SealiftException BadMember(string path, long offset, string name, string said) => new(
+        "SL6102", "read the archive", $"{Clean(path)}, member '{Clean(name)}' at offset {offset}", said,
+        "A package consists of plain files only: do not trust this one, export the machine again");
+
+    public static SealiftException NotRegular(string path, FileKind kind) => new(
+        "SL6102", "read a file of the package", Clean(path), $"it is a {kind}, or leads through one",
+        "A package consists of plain files in plain directories: put the files themselves there");
+
+    public static SealiftException BadName(string container, string name, string said) => new(
+        "SL6103", "use a file name from the package", $"{Clean(container)}, '{Clean(name)}'", said,
+        "A package names only files of its own: do not trust this one, export the machine again");
+
+    public static SealiftException DuplicateMember(string path, string name) => new(
+        "SL6104", "read the archive", $"{Clean(path)}, member '{Clean(name)}'", "it is there twice, so nobody can say which one counts", "Export the machine again");
+
+    public static SealiftException TooMany(string path, string what, int limit) => new(
+        "SL6105", "read the package", Clean(path), $"it has more than {limit} {what}", "No package of a machine is like that: check what the file is");
+
+    public static SealiftException TooLarge(string package, string name, long lengthBytes, long limitBytes) => new(
+        "SL6105", "read the package", $"{Clean(package)}, '{Clean(name)}'", $"it has {lengthBytes} bytes, more than {limitBytes}", "No such file is that large: check what it is");
+
+    public static SealiftException BadGzip(string subject, string said, Exception? inner = null) => new("SL6106", "unpack gzip", Clean(subject), said.TrimEnd('.'), GetItAgain, inner);
+
+    public static SealiftException NoSpaceToUnpack(string subject, string directory, long doneBytes, long freeBytes, long reserveBytes) => new(
+        "SL6107", "unpack gzip", Clean(subject),
+        $"after {doneBytes} bytes only {freeBytes} are free in {directory}, of which {reserveBytes} stay in reserve",
+        "Free space there or choose another directory for working files; if the content cannot be that large, do not trust it");
+
+    public static SealiftException BadManifest(string manifest, int line, string said) => new(
+        "SL6110", "read the manifest", $"{Clean(manifest)}, line {line}", said, "Export the machine again, or remove the manifest if you can vouch for the package yourself");
+
+    public static SealiftException DigestMismatch(string manifest, ManifestLine line, string found) => new(
+        "SL6111", "verify the package", $"{Clean(manifest)}, file '{Clean(line.Name)}'",
+        $"its {line.Algorithm.Name} is {found}, but the manifest says {line.Digest}", "It was damaged or changed after it was exported. " + GetItAgain);
+
+    public static SealiftException MissingFile(string package, string name, string namedBy) => new(
+        "SL6112", "find a file of the package", $"{Clean(package)}, '{Clean(name)}'", $"{Clean(namedBy)} names it, and it is not there", "The package is incomplete. " + GetItAgain);
+
+    public static SealiftException NoDescriptor(string package, string said) => new(
+        "SL6113", "find the OVF descriptor", Clean(package), said, "Check that this is an OVF package; for disk images name the images themselves");
+
+    public static SealiftException SeveralDescriptors(string package, string extension, IReadOnlyList<string> names) => new(
+        "SL6113", $"find the one {extension} file", Clean(package), $"there are several: {string.Join(", ", names.Take(5).Select(n => Clean(n)))}",
+        "Name the descriptor that you mean; an archive must hold one only");
+
+    public static SealiftException UnsafeXml(string source, string said, Exception? inner = null) => new(
+        "SL6201", "parse the OVF descriptor", Clean(source), Clean(said, 400), "A sound descriptor is plain XML without DTD and entities: export the machine again", inner);
+
+    public static SealiftException NotOvf(string source, string root) => new(
+        "SL6203", "read the OVF descriptor", Clean(source), $"its root is {Clean(root)}, not an OVF 1.x or 2.x Envelope", "Convert it with a current ovftool, or name the disk images themselves");
+
+    public static SealiftException OvfField(string source, string where, string field, string said, string next) => new(
+        "SL6204", "read the OVF descriptor", $"{Clean(source)}, {where}, {field}", said, next);
+
+    public static SealiftException SeveralMachines(string source, IReadOnlyList<string> names) => new(
+        "SL6205", "choose a machine", Clean(source), $"it holds {names.Count}: {string.Join(", ", names.Take(20).Select(n => $"'{n}'"))}", "Name one of them with --name, as it stands there, and migrate them one by one");
+
+    public static SealiftException Chunked(string source, string where, string href, string chunkSize) => new(
+        "SL6206", "read the OVF descriptor", $"{Clean(source)}, {where}, File '{Clean(href)}'", $"it is split into chunks of {Clean(chunkSize)} bytes", "Export the machine again without chunks (ovftool: leave out --chunkSize)");
+
+    public static SealiftException MissingReference(string source, string where, string said, string section) => new(
+        "SL6207", "read the OVF descriptor", $"{Clean(source)}, {where}", $"{said}, which is not in its {section}", "The descriptor is incomplete: export the machine again");
+
+    public static SealiftException CapacityMismatch(string source, OvfDisk disk, ImageReference image) => new(
+        "SL6208", "match the disk with its description", $"{Clean(source)}, {disk.Line}, Disk '{Clean(disk.Id)}'",
+        $"the descriptor says {disk.CapacityBytes} bytes, and the image {Clean(disk.File?.Href ?? "blank")} holds {image.VirtualLengthBytes}",
+        "One of the two is wrong: export the machine again, or migrate the image by itself if you know that it is whole");
+
+    public static SealiftException SizeMismatch(string source, OvfFile file, long sizeBytes) => new(
+        "SL6209", "match the file with its description", $"{Clean(source)}, {file.Line}, File '{Clean(file.Href)}'",
+        $"the descriptor says {file.SizeBytes} bytes, and the file has {sizeBytes}", "It was truncated or replaced. " + GetItAgain);
+
+    public static SealiftException TargetName(string what, string name, string said) => new(
+        "SL6301", $"describe the target's {what}", Clean(name), said, "This is a value that the target must not have: report it as a bug");
+
+    public static SealiftException TooManyForBus(string machine, DiskBus bus, int count, int limit) => new(
+        "SL6302", "attach the target's disks", Clean(machine), $"{count} disks on {bus}, which takes {limit}", "Choose another bus (--bus), or convert the guest to virtio");
+
+    private static string Clean(string text) => Clean(text, 300);
+
+    private static string Clean(string text, int length)
+    {
+        var clean = new string([.. text.Take(length).Select(c => char.IsControl(c) ? '?' : c)]);
+        return text.Length > length ? clean + "…" : clean;
+    }
+
+    private static string Describe(FileFacts facts) => $"{facts.LengthBytes} bytes, inode {facts.Inode}, changed at {facts.ModifiedNanoseconds} ns";
+}
