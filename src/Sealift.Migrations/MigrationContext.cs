@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Sealift.Blkhash;
+using Sealift.Disks;
+using Sealift.Migrations.Steps;
+using Sealift.Providers;
+
+namespace Sealift.Migrations;
+
+/// <summary>What the steps of one migration share: the plan, the paths, what earlier steps established, and who is told.</summary>
+internal sealed class MigrationContext
+{
+    private Dictionary<PlannedStep, string> results;
+    private readonly Dictionary<PlannedStep, string> refused = [];
+
+    public MigrationContext(MigrationStore store, MigrationRow row, EventSink events)
+    {
+        Store = store;
+        Journal = store.Journal;
+        Id = row.Id;
+        CreatedAt = row.CreatedAt;
+        Request = row.Request;
+        Events = events;
+        StateDirectory = store.DirectoryOf(row.Id);
+        WorkDirectory = Path.Combine(row.Request.TargetDirectory, $".sealift-{row.Id}");
+        Files = new Artefacts(Journal, Id, WorkDirectory);
+        results = Journal.Steps(Id).Where(s => s is { State: StepState.Done, Result: not null }).ToDictionary(s => s.Step, s => s.Result!);
+    }
+
+    public MigrationStore Store { get; }
+
+    public Journal Journal { get; }
+
+    public string Id { get; }
+
+    public DateTimeOffset CreatedAt { get; }
+
+    public MigrationRequest Request { get; }
+
+    public EventSink Events { get; }
+
+    public Artefacts Files { get; }
+
+    /// <summary>Logs and reports, in the state directory.</summary>
+    public string StateDirectory { get; }
+
+    /// <summary>Disks, overlays and maps, on the target's file system, so that hand-over is a rename.</summary>
+    public string WorkDirectory { get; }
+
+    /// <summary>For the tools: sockets, the appliance's own files. Emptied whenever a run begins.</summary>
+    public string Scratch => Path.Combine(WorkDirectory, "scratch");
+
+    /// <summary>What had to be unpacked from a compressed source; kept until the disks are proven.</summary>
+    public string Unpacked => Path.Combine(WorkDirectory, "source");
+
+    public SourceMachine Source => Result(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine);
+
+    public BlkhashParameters Hash => new(BlkhashParameters.ParseAlgorithm(Request.Algorithm), Request.BlockBytes);
+
+    public string Extension => Request.Format == ImageFormat.Qcow2 ? "qcow2" : "raw";
+
+    public string DiskPath(string key) => Path.Combine(WorkDirectory, $"{key}.{Extension}");
+
+    public string OverlayPath(string key) => Path.Combine(WorkDirectory, $"{key}.overlay.qcow2");
+
+    /// <summary>S's leaves.</summary>
+    public string SourceMapPath(string key) => Path.Combine(WorkDirectory, $"{key}.source.blockmap");
+
+    /// <summary>F's leaves; without conversion that is S's map.</summary>
+    public string FinalMapPath(string key) => Request.Convert ? Path.Combine(WorkDirectory, $"{key}.final.blockmap") : SourceMapPath(key);
+
+    public string LogPath(string step) => Path.Combine(StateDirectory, $"{step}.log");
+
+    public SourceDisk Disk(string key) => Source.Machine.Disks.Single(d => d.Key == key);
+
+    /// <summary>What a step that is done established.</summary>
+    /// <exception cref="Posix.SealiftException">SL7205: it is not done.</exception>
+    public T Result<T>(string step, string disk, JsonTypeInfo<T> type)
+        where T : class =>
+        Find(step, disk, type) ?? throw MigrationErrors.EvidenceMissing(disk.Length == 0 ? step : $"{step} of {disk}");
+
+    /// <summary>The same, or null where the step is not done.</summary>
+    public T? Find<T>(string step, string disk, JsonTypeInfo<T> type)
+        where T : class =>
+        results.TryGetValue(new PlannedStep(step, disk), out var json) ? Journal.Decode(json, type, $"the result of {step} {disk} of {Id}") : null;
+
+    /// <summary>What a step saw, even where it stops the migration: for the report, never for the gate.</summary>
+    public T? Evidence<T>(string step, string disk, JsonTypeInfo<T> type)
+        where T : class =>
+        Find(step, disk, type) ?? (refused.TryGetValue(new PlannedStep(step, disk), out var json) ? Journal.Decode(json, type, $"the evidence of {step} {disk} of {Id}") : null);
+
+    public void Keep(PlannedStep step, string json) => results[step] = json;
+
+    public void KeepRefused(PlannedStep step, string json) => refused[step] = json;
+
+    /// <summary>Voids the results of steps: they run again at the next resume.</summary>
+    /// <param name="disk">Only for this disk; null for all.</param>
+    /// <param name="names">The steps.</param>
+    public void Forget(string? disk, params IReadOnlyList<string> names)
+    {
+        Journal.Forget(Id, disk, names);
+        results = results.Where(r => !(names.Contains(r.Key.Step) && (disk is null || r.Key.Disk == disk))).ToDictionary();
+    }
+
+    /// <summary>Opens a map that an earlier step filled, and proves that it is the one whose root the journal holds.</summary>
+    /// <exception cref="Posix.SealiftException">SL7206, SL7207 or SL2xxx: it is not.</exception>
+    public BlockMap OpenMap(string path, string expectedRoot, bool update = false)
+    {
+        Files.Verify(path);
+        var map = update ? BlockMap.OpenForUpdate(path) : BlockMap.Open(path);
+        try
+        {
+            map.Verify();
+            var root = Hex(map.Root());
+            if (root != expectedRoot) throw MigrationErrors.MapMismatch(path, expectedRoot, root);
+            return map;
+        }
+        catch
+        {
+            map.Dispose();
+            throw;
+        }
+    }
+
+    public static string Hex(byte[] root) => Convert.ToHexStringLower(root);
+
+    public static string Size(long bytes) => bytes switch
+    {
+        >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.##} GiB"),
+        >= 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0.##} MiB"),
+        >= 1L << 10 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 10):0.##} KiB"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes"),
+    };
+
+    public static StepResult Done<T>(string summary, T result, JsonTypeInfo<T> type) => new(summary, JsonSerializer.Serialize(result, type));
+}

@@ -1,0 +1,84 @@
+using System.Globalization;
+using Sealift.Migrations.Seals;
+using Sealift.Posix;
+
+namespace Sealift.Migrations;
+
+/// <summary>Every error of this room but those of the seals: SL70xx journal and plan, SL71xx preflight, SL72xx evidence.</summary>
+internal static class MigrationErrors
+{
+    public static SealiftException JournalDamaged(string path, string said, Exception? inner = null) =>
+        new("SL7001", "use the journal", path, said, "Nothing was deleted. Restore the state directory from a backup, or move it away and start with a fresh one; targets that were handed over are not affected", inner);
+
+    public static SealiftException JournalTooNew(string path, long version, int known) =>
+        new("SL7002", "use the journal", path, $"it has schema version {version}, and this Sealift knows {known}", "Use the newer Sealift that wrote it");
+
+    public static SealiftException Unknown(string id) =>
+        new("SL7003", "find a migration", id, "there is none of this id, or several begin so", "See `sealift list` for the ids");
+
+    public static SealiftException Busy(string id) =>
+        new("SL7004", "work on a migration", id, "another process works on it", "Wait for it, or cancel it with `sealift cancel`");
+
+    public static SealiftException Over(string id, Verdict verdict) =>
+        new("SL7005", "resume a migration", id, $"it is over: {verdict.ToString().ToLowerInvariant()}", "See `sealift show` for its report; start a new migration where that is wanted");
+
+    public static SealiftException NotCancellable(string id, string said) =>
+        new("SL7006", "cancel a migration", id, said, "See `sealift show`; use `sealift resume` to finish it, or `sealift remove` to remove what was made");
+
+    public static SealiftException JournalFailed(string path, Exception inner) =>
+        new("SL7007", "write the journal", path, inner.Message, "Check space, permissions and health of the file system that holds the state directory, then resume", inner);
+
+    public static SealiftException BadPlan(string field, string said, string nextStep) =>
+        new("SL7010", "start a migration", field, said, nextStep);
+
+    public static SealiftException BadWaiver(string text) =>
+        new("SL7020", "read a waiver", text, "it is not CLASS:FILESYSTEM=REASON", "Copy class and file system from the finding and say why, such as ext4.errors:1b2c…=known since May");
+
+    public static SealiftException TargetExists(string path) =>
+        new("SL7101", "use a target", path, "it exists", "Choose another directory or name, move it away, or pass --overwrite to replace it after everything else was proven");
+
+    public static SealiftException TargetNotReplaceable(string path, FileKind kind) =>
+        new("SL7101", "use a target", path, $"it exists, and it is a {kind}, which is never replaced", "Choose another directory or name, or move it away");
+
+    public static SealiftException NoSpace(string directory, long neededBytes, long freeBytes) =>
+        new("SL7102", "fit the machine into a directory", directory, string.Create(CultureInfo.InvariantCulture, $"it needs up to {neededBytes} bytes and {freeBytes} are free"), "Free space there or choose another target directory");
+
+    public static SealiftException ToolMissing(string tool, string package) =>
+        new("SL7103", "run a needed program", tool, "it is not in PATH", $"Install it (on Debian: apt install {package}); `sealift doctor` lists everything that is needed");
+
+    public static SealiftException TargetNotDirectory(string path, string said) =>
+        new("SL7104", "use a target directory", path, said, "Choose a directory on a local file system that you may write to");
+
+    public static SealiftException SourceInTarget(string source, string path) =>
+        new("SL7105", "use a target", path, $"it is the source {source}", "Choose another target directory: a source is never written to");
+
+    public static SealiftException InheritedDamage(int count, string first) =>
+        new("SL7201", "pass the check of the source", $"{Measures.Count(count, "finding")} of damage, the first: {first}", "the source is damaged and no waiver names it", "Repair it in the source machine and start again, or waive each finding by class and file system with a reason (--waive)");
+
+    public static SealiftException FirmwareCannotBoot(string machine) =>
+        new("SL7208", "find what the machine boots from", machine, "it is to boot by BIOS, but there is no boot code on any of its disks; there is an EFI system partition", "Pass --firmware uefi");
+
+    public static SealiftException NewDamage(int count, string first) =>
+        new("SL7202", "pass the check of the target", $"{Measures.Count(count, "finding")}, the first: {first}", "that was not there before the conversion", "The copied disks are as they arrived. Look at the log of convert and check-target, or migrate with --no-convert");
+
+    public static SealiftException DegradedNotAccepted(string why) =>
+        new("SL7203", "prove everything", why, "the machine could only be handed over as degraded, and the plan does not accept that", "Lift the cause, or accept it with --accept-degraded");
+
+    public static SealiftException RootsDiffer(string disk, string what, string expected, string actual) =>
+        new("SL7204", $"prove {disk}", what, $"expected {expected}, read back {actual}", "Check the target's storage (kernel log); nothing was handed over. Resume to copy this disk again");
+
+    public static SealiftException EvidenceMissing(string what) =>
+        new("SL7205", "go on with a migration", what, "the journal does not hold it", "Start a new migration; this one cannot be proven");
+
+    public static SealiftException FileReplaced(string path) =>
+        new("SL7206", "use a file that was made earlier", path, "it is gone, or no longer the file that Sealift made", "Find out who replaced it; remove this migration and start a new one");
+
+    public static SealiftException MapMismatch(string path, string expected, string actual) =>
+        new("SL7207", "use a block map that was made earlier", path, $"its root is {actual} and the journal says {expected}", "Check the target's storage; remove this migration and start a new one");
+
+    public static SealiftException GateClosed(string reasons) =>
+        new("SL7210", "pass the gate", "this migration", reasons, "Nothing was handed over; see the report for every reason");
+
+    public static SealiftException Unexpected(string step, Exception inner) =>
+        new("SL7299", $"finish {step}", "this migration", $"{inner.GetType().Name}: {inner.Message}", "This is a defect of Sealift: please report it with the log. Nothing was handed over; resume may help", inner);
+}

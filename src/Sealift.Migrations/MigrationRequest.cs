@@ -1,0 +1,64 @@
+using Sealift.Disks;
+using Sealift.Providers;
+
+namespace Sealift.Migrations;
+
+/// <summary>The plan of one migration: everything that the user decided. It is stored in the journal, so a resume needs nothing else.</summary>
+public sealed record MigrationRequest
+{
+    /// <summary>Absolute paths: one OVA or OVF, a directory that holds one OVF, or the disk images of one machine in order.</summary>
+    public required IReadOnlyList<string> Sources { get; init; }
+
+    /// <summary>The directory that receives the machine, as an absolute path. It is made where it does not exist.</summary>
+    public required string TargetDirectory { get; init; }
+
+    /// <summary>The format of the target's disks: raw or qcow2.</summary>
+    public ImageFormat Format { get; init; } = ImageFormat.Raw;
+
+    /// <summary>The format of disk images given by path; null to detect it from content.</summary>
+    public ImageFormat? SourceFormat { get; init; }
+
+    /// <summary>Whether existing files of the same names are replaced, after everything else was proven.</summary>
+    public bool Overwrite { get; init; }
+
+    /// <summary>Whether the guest is made fit for KVM by virt-v2v.</summary>
+    public bool Convert { get; init; } = true;
+
+    /// <summary>Whether file systems are checked before and after. Without it a migration is at most <see cref="Verdict.Degraded"/>.</summary>
+    public bool Check { get; init; } = true;
+
+    /// <summary>The directory below which images may name backing and extent files; null for none.</summary>
+    public string? AllowBackingDirectory { get; init; }
+
+    /// <summary>Inherited findings that do not stop the migration, each with its reason.</summary>
+    public IReadOnlyList<Waiver> Waivers { get; init; } = [];
+
+    /// <summary>Whether a machine with verdict <see cref="Verdict.Degraded"/> is handed over.</summary>
+    public bool AcceptDegraded { get; init; }
+
+    /// <summary>What the user knows better than the source about the machine.</summary>
+    public MachineOverrides Overrides { get; init; } = new();
+
+    /// <summary>The hash: <c>sha256</c>, <c>sha512</c>, <c>sha1</c> or <c>md5</c>.</summary>
+    public string Algorithm { get; init; } = "sha256";
+
+    /// <summary>The length of a hashed block in bytes: a power of two.</summary>
+    public int BlockBytes { get; init; } = 64 * 1024;
+}
+
+/// <summary>Permission to go on in spite of one class of damage that was there before, on one file system. Nothing waives a whole checker.</summary>
+/// <param name="Class">As in <see cref="Guests.Finding.Class"/>.</param>
+/// <param name="Filesystem">As in <see cref="Guests.Finding.Filesystem"/>.</param>
+/// <param name="Reason">Why; it is written in the seal.</param>
+public sealed record Waiver(string Class, string Filesystem, string Reason)
+{
+    /// <summary>Reads <c>CLASS:FILESYSTEM=REASON</c>.</summary>
+    /// <exception cref="Posix.SealiftException">SL7020: a part is missing.</exception>
+    public static Waiver Parse(string text)
+    {
+        var equals = text.IndexOf('=', StringComparison.Ordinal);
+        var colon = equals < 0 ? -1 : text.IndexOf(':', 0, equals);
+        if (colon <= 0 || colon + 1 >= equals || string.IsNullOrWhiteSpace(text[(equals + 1)..])) throw MigrationErrors.BadWaiver(text);
+        return new Waiver(text[..colon].Trim(), text[(colon + 1)..equals].Trim(), text[(equals + 1)..].Trim());
+    }
+}

@@ -1,0 +1,316 @@
+using System.Diagnostics;
+using Sealift.Migrations.Seals;
+using Sealift.Migrations.Steps;
+using Sealift.Posix;
+using Sealift.Providers;
+
+namespace Sealift.Migrations;
+
+/// <summary>One process's work on one migration: from the first step that is not done to a verdict.</summary>
+internal sealed class MigrationRun
+{
+    // "Within two seconds", as the runner promises; one small query.
+    private static readonly TimeSpan CancelPollInterval = TimeSpan.FromSeconds(1);
+
+    private readonly MigrationContext context;
+    private readonly EventSink events;
+    private readonly bool resumed;
+    private bool commitDecided;
+    private Step? current;
+    private Stopwatch elapsed = new();
+
+    public MigrationRun(MigrationStore store, MigrationRow row, IMigrationObserver observer, bool resumed)
+    {
+        events = new EventSink(observer);
+        context = new MigrationContext(store, row, events);
+        commitDecided = row.CommitDecided;
+        this.resumed = resumed;
+        Machine = row.Machine;
+    }
+
+    private string Machine { get; }
+
+    private Journal Journal => context.Journal;
+
+    public async Task<MigrationOutcome> RunAsync(CancellationToken cancel)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var endWatch = new CancellationTokenSource();
+        if (Journal.IsCancelRequested(context.Id)) await stop.CancelAsync();
+        var watch = WatchForCancelAsync(stop, endWatch.Token);
+        MigrationOutcome outcome;
+        try
+        {
+            events.Send(new MigrationStarted(context.Id, resumed, Machine.Length > 0 ? Machine : Path.GetFileName(context.Request.Sources[0]), context.Request.TargetDirectory));
+            outcome = await RunStepsAsync(stop.Token);
+        }
+        catch (Exception) when (events.IsAbandoned)
+        {
+            events.ThrowIfAbandoned(); // what the observer threw, not what it caused on its way here
+            throw;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            outcome = End(Verdict.Cancelled, ["It was cancelled; nothing was handed over."], ["Remove what was copied with `sealift remove`, or start a new migration."], final: true);
+        }
+        catch (SealiftException e)
+        {
+            outcome = Fail(e);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A defect is a verdict too: nothing may end without one.
+            outcome = Fail(MigrationErrors.Unexpected(current?.Planned.Step ?? "the migration", e));
+        }
+        finally
+        {
+            await endWatch.CancelAsync();
+            await watch;
+        }
+
+        events.Send(new MigrationFinished(outcome));
+        return outcome;
+    }
+
+    private async Task<MigrationOutcome> RunStepsAsync(CancellationToken cancel)
+    {
+        // The seal is the last act: what is left after it is tidying up, and no longer depends on the source or on anybody's wish.
+        var isSealed = Journal.Steps(context.Id).Any(s => s is { Step.Step: StepName.Seal, State: StepState.Done });
+        cancel.ThrowIfCancellationRequestedUnless(commitDecided || isSealed);
+        if (!isSealed) Prepare();
+        Journal.Plan(context.Id, [new PlannedStep(StepName.Describe, string.Empty)]);
+        var describe = new DescribeStep();
+        await RunStepAsync(describe, cancel);
+        // Never two points in time: whatever was copied earlier is worth nothing if the source is another by now.
+        if (!isSealed) context.Source.VerifyUnchanged();
+        // Nothing of ours bears a final name before the gate: a run that was killed while it took a hand-over back left some.
+        if (context.Find(StepName.Gate, string.Empty, JournalJson.Default.GateDecision) is null) HandOverMoves.TakeBack(context);
+
+        var steps = MigrationSteps.For(context.Request, context.Source.Machine);
+        Journal.Plan(context.Id, [.. steps.Select(s => s.Planned)]);
+        foreach (var step in steps.Skip(1)) await RunStepAsync(step, cancel);
+        current = null;
+        return HandedOver();
+    }
+
+    private async Task RunStepAsync(Step step, CancellationToken cancel)
+    {
+        var row = Journal.Steps(context.Id).First(r => r.Step == step.Planned);
+        if (row.State == StepState.Done)
+        {
+            events.Send(new StepFinished(step.Planned.Step, step.Planned.Disk, row.ElapsedSeconds, row.Summary, Earlier: true));
+            return;
+        }
+
+        // Once the commit is decided it is finished before anything else; once the gate is passed so is the hand-over.
+        if (step.IsCancellable || (step is CommitStep && !commitDecided)) cancel.ThrowIfCancellationRequested();
+        current = step;
+        elapsed = Stopwatch.StartNew();
+        Journal.StepStarted(context.Id, step.Planned);
+        events.Send(new StepStarted(step.Planned.Step, step.Planned.Disk));
+        if (step is CommitStep) commitDecided = true;
+        var result = await step.RunAsync(context, step.IsCancellable ? cancel : CancellationToken.None);
+        Journal.StepDone(context.Id, step.Planned, elapsed.Elapsed, result.Summary, result.Json);
+        context.Keep(step.Planned, result.Json);
+        current = null;
+        events.Send(new StepFinished(step.Planned.Step, step.Planned.Disk, elapsed.Elapsed.TotalSeconds, result.Summary, Earlier: false));
+    }
+
+    /// <summary>Makes the work directory, and empties what the tools of an interrupted run left in theirs.</summary>
+    private void Prepare()
+    {
+        foreach (var missing in MissingFrom(context.Request.TargetDirectory)) context.Files.OwnDirectory(missing, Artefacts.TargetDirectory, 0x1ED /* 0755 */);
+        context.Files.OwnDirectory(context.WorkDirectory, Artefacts.WorkDirectory, 0x1C0 /* 0700 */);
+        foreach (var directory in new[] { context.Scratch, HandOverMoves.Papers(context) })
+        {
+            if (directory == context.Scratch && !context.Files.Remove(directory)) throw MigrationErrors.FileReplaced(directory);
+            context.Files.OwnDirectory(directory, Artefacts.ScratchDirectory, 0x1C0 /* 0700 */);
+        }
+    }
+
+    /// <summary>The directories on the way to the target that are not there, the uppermost first.</summary>
+    /// <exception cref="SealiftException">SL7104: something on the way is no directory.</exception>
+    private static List<string> MissingFrom(string target)
+    {
+        var missing = new List<string>();
+        var path = target;
+        for (; FileFacts.OfPathIfExists(path) is null; path = Path.GetDirectoryName(path)!) missing.Insert(0, path);
+        if (!Directory.Exists(path)) throw MigrationErrors.TargetNotDirectory(path, "it is not a directory, nor a link to one");
+        return missing;
+    }
+
+    private MigrationOutcome HandedOver()
+    {
+        var decision = context.Result(StepName.Gate, string.Empty, JournalJson.Default.GateDecision);
+        var seal = context.Result(StepName.Seal, string.Empty, JournalJson.Default.SealStepResult);
+        var names = new TargetNames(context.Request, context.Source.Machine);
+        var outcome = new MigrationOutcome(context.Id, decision.Verdict, seal.SealPath, seal.PagePath, names.Domain, names.StartScript, decision.Reasons, CanResume: false);
+        // The seal stands, and so does its verdict. What cannot be written down is told; a resume then only tidies up.
+        var troubles = new List<string>();
+        Try(
+            () =>
+            {
+                Journal.MarkHandedOver(context.Id, names.All);
+                TidyUp(names);
+                Journal.Finish(context.Id, outcome, final: true);
+            },
+            troubles);
+        return troubles.Count == 0 ? outcome : outcome with { Reasons = [.. outcome.Reasons, .. troubles], CanResume = true };
+    }
+
+    /// <summary>Removes the scaffolding. If it cannot be removed now, `remove` will.</summary>
+    private void TidyUp(TargetNames names)
+    {
+        foreach (var artefact in Journal.Artefacts(context.Id).Where(a => !a.HandedOver && a.Kind != Artefacts.TargetDirectory && !names.All.Contains(a.Path)).OrderByDescending(a => a.Path.Length))
+        {
+            var troubles = new List<string>();
+            Try(
+                () =>
+                {
+                    if (!context.Files.Remove(artefact.Path)) troubles.Add("it is not what Sealift made, or holds something else");
+                },
+                troubles);
+            foreach (var trouble in troubles) events.Send(new Note(StepName.Seal, $"{artefact.Path} stays: {trouble}"));
+        }
+    }
+
+    private MigrationOutcome Fail(SealiftException cause)
+    {
+        if (current is not null)
+        {
+            if (cause is StepRefused refused) context.KeepRefused(current.Planned, refused.Json);
+            Try(() => Journal.StepFailed(context.Id, current.Planned, elapsed.Elapsed, cause.Message), []);
+            events.Send(new StepFailed(current.Planned.Step, current.Planned.Disk, cause.Message));
+        }
+
+        // A source that changed, damage in it, or a plan that does not accept what was found: trying again cannot end otherwise.
+        var final = current?.IsFailureFinal == true || cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208";
+        return End(Verdict.Failed, [cause.Message], [$"{cause.NextStep}."], final);
+    }
+
+    /// <summary>Ends without a hand-over: undoes what must not stay, writes the report, journals the verdict.</summary>
+    private MigrationOutcome End(Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps, bool final)
+    {
+        var troubles = new List<string>();
+        SealPredicate? predicate = null;
+        var name = "report";
+        Try(
+            () =>
+            {
+                predicate = SealAssembly.Of(context, verdict, reasons, nextSteps);
+                if (context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is { } source) name = source.Machine.FileName;
+            },
+            troubles);
+        Try(Undo, troubles);
+        Try(Dismantle, troubles);
+
+        SealFiles? report = null;
+        if (predicate is not null)
+        {
+            Try(
+                () =>
+                {
+                    using var key = SealKey.OpenOrCreate(context.Store.StateDirectory);
+                    report = SealWriter.Write(context.StateDirectory, name, predicate, key, replace: true);
+                },
+                troubles);
+            // Beside what was copied as well, where there is room; the state directory's is the one that counts.
+            if (report is not null && context.Files.IsOurs(HandOverMoves.Papers(context))) Try(() => CopyReport(report), []);
+        }
+
+        var outcome = new MigrationOutcome(context.Id, verdict, report?.SealPath, report?.PagePath, null, null, [.. reasons, .. troubles], CanResume: !final);
+        var unwritten = new List<string>();
+        Try(() => Journal.Finish(context.Id, outcome, final), unwritten);
+        // Not journaled, the migration stays "interrupted" and can be resumed; whoever is waiting is told the truth all the same.
+        return unwritten.Count == 0 ? outcome : outcome with { Reasons = [.. outcome.Reasons, .. unwritten] };
+    }
+
+    private void CopyReport(SealFiles report)
+    {
+        foreach (var path in new[] { report.PagePath, report.SealPath })
+            PosixPath.WriteFileDurably(Path.Combine(HandOverMoves.Papers(context), Path.GetFileName(path)), File.ReadAllBytes(path), replace: true);
+    }
+
+    private void Undo()
+    {
+        if (context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is not { } source) return;
+        // Voided before anything is moved: killed in between, a resume passes the gate anew and never goes on from a hand-over of
+        // which half was taken back.
+        context.Forget(null, StepName.Gate, StepName.HandOver, StepName.Seal);
+        HandOverMoves.TakeBack(context);
+        var failed = current?.Planned;
+        // What a copy left half-way is of no use to anybody and takes space that may be what it lacked: a resume begins it anew.
+        if (failed?.Step == StepName.Copy)
+            foreach (var path in new[] { context.DiskPath(failed.Disk), context.SourceMapPath(failed.Disk) })
+                if (context.Files.Find(path) is not null && !context.Files.Remove(path)) throw MigrationErrors.FileReplaced(path);
+        if (failed?.Step == StepName.ReadBack) context.Forget(failed.Disk, StepName.Copy, StepName.ReadBack);
+        if (!context.Request.Convert) return;
+        if (Journal.Migration(context.Id).CommitDecided)
+        {
+            // The overlays stay: only with them can a resume bring every disk to the same state. A disk that did not read back is written again.
+            if (failed?.Step == StepName.Prove) context.Forget(failed.Disk, StepName.Commit, StepName.Prove);
+            return;
+        }
+
+        // The copied disks stay as they arrived.
+        foreach (var disk in source.Machine.Disks)
+            foreach (var path in new[] { context.OverlayPath(disk.Key), context.FinalMapPath(disk.Key) })
+                if (context.Files.Find(path) is not null && !context.Files.Remove(path)) throw MigrationErrors.FileReplaced(path);
+        context.Forget(null, StepName.Convert, StepName.CheckTarget);
+    }
+
+    /// <summary>Where no disk was copied, nothing stays in the target, not even directories. A resume makes them anew.</summary>
+    private void Dismantle()
+    {
+        var made = Journal.Artefacts(context.Id);
+        if (made.Any(a => a.Kind == Artefacts.Disk && FileFacts.OfPathIfExists(a.Path) is not null)) return;
+        // What had to be unpacked is worth keeping for a resume once it was read.
+        var keepsUnpacked = context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is { CreatedFiles.Count: > 0 };
+        foreach (var artefact in made.Where(a => !(keepsUnpacked && a.Path == context.Unpacked)).OrderByDescending(a => a.Path.Length))
+            _ = context.Files.Remove(artefact.Path); // false: it holds something else, which stays
+    }
+
+    /// <summary>Cleaning up after a failure must not hide the failure: what goes wrong here is told beside it.</summary>
+    private static void Try(Action action, List<string> troubles)
+    {
+        try
+        {
+            action();
+        }
+        catch (SealiftException e)
+        {
+            troubles.Add(e.Message);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
+        {
+            troubles.Add($"{e.GetType().Name}: {e.Message}");
+        }
+    }
+
+    private async Task WatchForCancelAsync(CancellationTokenSource stop, CancellationToken end)
+    {
+        using var timer = new PeriodicTimer(CancelPollInterval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(end))
+                if (Journal.IsCancelRequested(context.Id)) await stop.CancelAsync();
+        }
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
+        {
+            // The run is over: that is how this loop ends.
+        }
+        catch (SealiftException)
+        {
+            // The journal cannot be read: the next step's own record fails with the whole story and ends the run.
+        }
+    }
+}
+
+/// <summary>Cancellation that a decided commit overrules.</summary>
+internal static class DecidedCommit
+{
+    public static void ThrowIfCancellationRequestedUnless(this CancellationToken cancel, bool decided)
+    {
+        if (!decided) cancel.ThrowIfCancellationRequested();
+    }
+}

@@ -1,0 +1,173 @@
+using Sealift.Blkhash;
+using Sealift.Disks;
+using Sealift.Migrations.Steps;
+using Sealift.Posix;
+using Sealift.Providers;
+
+namespace Sealift.Migrations;
+
+/// <summary>Runs migrations: plan → steps → gate → seal. One process at a time works on a migration; the journal carries it over a crash.</summary>
+public static class MigrationRunner
+{
+    /// <summary>Says what a migration would do. Nothing is written to the target; compressed content is unpacked into the state directory for a look, and removed.</summary>
+    /// <param name="store">The state directory.</param>
+    /// <param name="request">The plan.</param>
+    /// <param name="cancel">Stops looking.</param>
+    /// <exception cref="SealiftException">The plan makes no sense (SL7010), or the source cannot be read (SL4xxx, SL6xxx).</exception>
+    public static async Task<MigrationForecast> DescribeAsync(MigrationStore store, MigrationRequest request, CancellationToken cancel)
+    {
+        Validate(request);
+        var work = Path.Combine(store.StateDirectory, $"forecast-{Environment.ProcessId}-{Guid.NewGuid():N}");
+        PosixPath.CreateDirectory(work, 0x1C0 /* 0700 */);
+        try
+        {
+            var source = await MachineSource.OpenAsync(request.Sources, DescribeStep.SourceOptionsOf(request, work), cancel);
+            var preflight = Preflight.Look(request, source);
+            var names = new TargetNames(request, source.Machine);
+            var target = TargetMachine.For(source.Machine, request.TargetDirectory, request.Format, request.Convert);
+            return new MigrationForecast(
+                source.Machine,
+                source.Kind,
+                [.. source.Machine.Disks.Select(d => new ForecastDisk(d.Key, d.Image.Location.ToString(), d.Image.Format, d.Image.Subformat, d.Image.VirtualLengthBytes, d.Image.AllocatedBytes, names.Disk(d.Key), request.Format))],
+                [.. names.All.Where(n => n != names.Nvram)],
+                preflight.NeededBytes,
+                preflight.FreeBytes,
+                [.. MigrationSteps.For(request, source.Machine).Select(s => s.Planned)],
+                [.. source.Notes, .. source.Machine.Concerns, .. target.Concerns],
+                [.. preflight.Problems.Select(p => p.Message)]);
+        }
+        finally
+        {
+            Artefacts.RemoveTree(work);
+        }
+    }
+
+    /// <summary>Starts a migration and runs it to its verdict. What goes wrong in a step is a verdict, not an exception.</summary>
+    /// <param name="store">The journal.</param>
+    /// <param name="request">The plan.</param>
+    /// <param name="observer">Told of everything.</param>
+    /// <param name="cancel">Ends it with the verdict <see cref="Verdict.Cancelled"/>; during commit it is finished first, and after the gate it is not heard.</param>
+    /// <exception cref="SealiftException">SL7010: the plan makes no sense; SL7007: the journal cannot be written. Nothing was begun.</exception>
+    public static async Task<MigrationOutcome> StartAsync(MigrationStore store, MigrationRequest request, IMigrationObserver observer, CancellationToken cancel)
+    {
+        Validate(request);
+        var row = store.Create(request);
+        using var held = await store.LockAsync(row.Id, CancellationToken.None);
+        return await new MigrationRun(store, row, observer, resumed: false).RunAsync(cancel);
+    }
+
+    /// <summary>Goes on with a migration whose process died, or that failed for a cause that is gone now.</summary>
+    /// <param name="store">The journal.</param>
+    /// <param name="id">Its id, or the unambiguous beginning of one.</param>
+    /// <param name="observer">Told of everything.</param>
+    /// <param name="cancel">As in <see cref="StartAsync"/>.</param>
+    /// <exception cref="SealiftException">SL7003 unknown; SL7004 another process works on it; SL7005 it is over for good.</exception>
+    public static async Task<MigrationOutcome> ResumeAsync(MigrationStore store, string id, IMigrationObserver observer, CancellationToken cancel)
+    {
+        var found = store.Find(id);
+        using var held = await store.LockAsync(found.Id, cancel);
+        var row = store.Find(found.Id); // again, now that nobody else can change it
+        if (row.Outcome is { } outcome)
+        {
+            if (!outcome.CanResume) throw MigrationErrors.Over(row.Id, outcome.Verdict);
+            store.Journal.Reopen(row.Id);
+        }
+
+        return await new MigrationRun(store, row, observer, resumed: true).RunAsync(cancel);
+    }
+
+    /// <summary>
+    /// Cancels a migration. A running process notices within two seconds; an interrupted one is ended here. A commit that has
+    /// begun is finished first, and then not handed over.
+    /// </summary>
+    /// <returns>The outcome where nobody was working on it; null where a running process will end it.</returns>
+    /// <exception cref="SealiftException">SL7003 unknown; SL7006 it is over already, or past the gate.</exception>
+    public static async Task<MigrationOutcome?> CancelAsync(MigrationStore store, string id, IMigrationObserver observer, CancellationToken cancel)
+    {
+        var row = store.Find(id);
+        if (row.Outcome is { } outcome) throw MigrationErrors.NotCancellable(row.Id, $"it is over: {outcome.Verdict.ToString().ToLowerInvariant()}");
+        if (store.Journal.Steps(row.Id).Any(s => s is { Step.Step: StepName.Gate, State: StepState.Done }))
+            throw MigrationErrors.NotCancellable(row.Id, "it has passed the gate and is being handed over");
+        store.Journal.RequestCancel(row.Id);
+        MigrationLock held;
+        try
+        {
+            held = await store.LockAsync(row.Id, cancel);
+        }
+        catch (SealiftException e) when (e.Code == "SL7004")
+        {
+            return null; // the process that works on it sees the request
+        }
+
+        using (held)
+        {
+            row = store.Find(row.Id);
+            return row.Outcome ?? await new MigrationRun(store, row, observer, resumed: true).RunAsync(cancel);
+        }
+    }
+
+    /// <summary>
+    /// Removes what Sealift made for a migration, and its journal. A file that is no longer the one that Sealift made (device
+    /// and inode) stays and is reported. What was handed over stays unless asked for.
+    /// </summary>
+    /// <param name="store">The journal.</param>
+    /// <param name="id">Its id, or the unambiguous beginning of one.</param>
+    /// <param name="includeHandedOver">Whether disks, domain, start script and seal of the machine that was handed over go too.</param>
+    /// <exception cref="SealiftException">SL7003 unknown; SL7004 a process works on it.</exception>
+    public static async Task<RemovalReport> RemoveAsync(MigrationStore store, string id, bool includeHandedOver)
+    {
+        var row = store.Find(id);
+        using var held = await store.LockAsync(row.Id, CancellationToken.None);
+        var files = new Artefacts(store.Journal, row.Id, Path.Combine(row.Request.TargetDirectory, $".sealift-{row.Id}"));
+        List<string> removed = [], kept = [];
+        // Killed between the seal and its note in the journal, the machine is handed over all the same.
+        if (store.Journal.Steps(row.Id).Any(s => s.Step.Step == StepName.Seal && s.State == StepState.Done))
+            store.Journal.MarkHandedOver(row.Id, [.. store.Journal.Artefacts(row.Id).Where(a => Path.GetDirectoryName(a.Path) == row.Request.TargetDirectory && a.Kind != Artefacts.WorkDirectory).Select(a => a.Path)]);
+        // The content before its directory: longer paths first.
+        foreach (var artefact in store.Journal.Artefacts(row.Id).OrderByDescending(a => a.Path.Length))
+        {
+            var there = FileFacts.OfPathIfExists(artefact.Path) is not null;
+            if (artefact.HandedOver && !includeHandedOver)
+            {
+                if (there) kept.Add($"{artefact.Path}: it was handed over");
+            }
+            else if (artefact.Kind == Artefacts.Replaced)
+            {
+                // Not made by Sealift: it was in the way of a hand-over that did not come to its end.
+                if (there) kept.Add($"{artefact.Path}: it was there before the migration; move it back to {row.Request.TargetDirectory}");
+            }
+            else if (artefact.Kind == Artefacts.TargetDirectory)
+            {
+                // Only as long as nothing else moved in; a target directory in use is no news.
+                if (there && files.Remove(artefact.Path)) removed.Add(artefact.Path);
+            }
+            else if (!files.Remove(artefact.Path)) kept.Add($"{artefact.Path}: it is no longer the file that Sealift made, or holds something else");
+            else if (there) removed.Add(artefact.Path);
+        }
+
+        // Journal first: a directory without a journal entry is debris, a journal entry without its directory would be a riddle.
+        store.Journal.Delete(row.Id);
+        Artefacts.RemoveTree(store.DirectoryOf(row.Id));
+        removed.Add(store.DirectoryOf(row.Id));
+        return new RemovalReport(removed, kept);
+    }
+
+    private static void Validate(MigrationRequest request)
+    {
+        if (request.Sources.Count == 0) throw MigrationErrors.BadPlan("sources", "there is none", "Name an OVA, an OVF or disk images");
+        foreach (var path in request.Sources.Append(request.TargetDirectory).Append(request.AllowBackingDirectory))
+            if (path is not null && !Path.IsPathRooted(path)) throw MigrationErrors.BadPlan("paths", $"{path} is not absolute", "Give absolute paths");
+        if (request.TargetDirectory != Path.GetFullPath(request.TargetDirectory).TrimEnd('/'))
+            throw MigrationErrors.BadPlan("target", $"{request.TargetDirectory} is not in its simplest form, or is the root", "Give the path without . and .. and without a slash at its end");
+        if (request.Format is not (ImageFormat.Raw or ImageFormat.Qcow2)) throw MigrationErrors.BadPlan("format", $"{request.Format} is not a target format", "Choose raw or qcow2");
+        if (request.Waivers.Count > 0 && !request.Check) throw MigrationErrors.BadPlan("waivers", "findings are waived and file systems are not checked", "Leave out the one or the other");
+        // Throws SL2001 or SL2002 where hash or block size are unknown, before anything is journaled.
+        var parameters = new BlkhashParameters(BlkhashParameters.ParseAlgorithm(request.Algorithm), request.BlockBytes);
+        if (parameters.BlockBytes < 512) throw MigrationErrors.BadPlan("block size", $"{parameters.BlockBytes} bytes are less than a sector", "Choose 64 KiB, or at least 512 bytes");
+    }
+}
+
+/// <summary>What a removal did.</summary>
+/// <param name="Removed">Paths that are gone.</param>
+/// <param name="Kept">Paths that stayed, each with the reason.</param>
+public sealed record RemovalReport(IReadOnlyList<string> Removed, IReadOnlyList<string> Kept);

@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Sealift.Guests;
+using Sealift.Posix;
+
+namespace Sealift.Migrations;
+
+/// <summary>
+/// The state directory: <c>sealift.db</c> (the journal of all migrations), <c>keys/</c>, and <c>migrations/ID/</c> with the lock,
+/// the logs and the report of each.
+/// </summary>
+public sealed class MigrationStore : IDisposable
+{
+    /// <summary>Opens a state directory, making it (mode 0700) where it does not exist.</summary>
+    /// <param name="stateDirectory">Its path.</param>
+    /// <exception cref="SealiftException">SL7001: the journal is damaged; nothing is deleted. SL7002: it is of a newer version.</exception>
+    public MigrationStore(string stateDirectory)
+    {
+        StateDirectory = Path.GetFullPath(stateDirectory);
+        PosixPath.EnsureDirectory(StateDirectory, 0x1C0 /* 0700 */);
+        PosixPath.EnsureDirectory(Path.Combine(StateDirectory, "migrations"), 0x1C0 /* 0700 */);
+        Journal = new Journal(Path.Combine(StateDirectory, "sealift.db"));
+    }
+
+    /// <summary>The state directory, as an absolute path.</summary>
+    public string StateDirectory { get; }
+
+    /// <summary>Where the signing keys are.</summary>
+    public string KeysDirectory => Path.Combine(StateDirectory, "keys");
+
+    internal Journal Journal { get; }
+
+    /// <summary>What converts guests. Tests put a converter here that needs no appliance, to die in the midst of commits cheaply.</summary>
+    internal Func<ConversionRequest, IProgress<string>?, CancellationToken, Task<ConversionResult>> Converter { get; set; } = GuestConversion.RunAsync;
+
+    /// <summary>Logs and reports of one migration.</summary>
+    public string DirectoryOf(string id) => Path.Combine(StateDirectory, "migrations", id);
+
+    /// <summary>All migrations, oldest first.</summary>
+    public IReadOnlyList<MigrationSummary> List() => [.. Journal.Migrations().Select(m => Summarize(m, Journal.Steps(m.Id)))];
+
+    /// <summary>Everything that the journal holds about one migration.</summary>
+    /// <param name="id">Its id, or the unambiguous beginning of one.</param>
+    /// <exception cref="SealiftException">SL7003: there is none, or several.</exception>
+    public MigrationDetails Show(string id)
+    {
+        var row = Find(id);
+        var steps = Journal.Steps(row.Id);
+        return new MigrationDetails(
+            Summarize(row, steps),
+            row.Request,
+            [.. steps.Select(s => new StepRecord(s.Step.Step, s.Step.Disk, s.State, s.StartedAt, s.EndedAt, s.ElapsedSeconds, s.Summary))],
+            Journal.Artefacts(row.Id),
+            row.Outcome,
+            DirectoryOf(row.Id));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Journal.Dispose();
+
+    /// <summary>The migration of an id or of the unambiguous beginning of one.</summary>
+    internal MigrationRow Find(string id)
+    {
+        var found = Journal.Migrations().Where(m => m.Id.StartsWith(id, StringComparison.Ordinal)).ToList();
+        return found.Find(m => m.Id == id) ?? (found.Count == 1 && id.Length > 0 ? found[0] : throw MigrationErrors.Unknown(id));
+    }
+
+    /// <summary>A new migration, durably journaled: <c>261123-014430-k3f</c>, the time in UTC and three letters.</summary>
+    internal MigrationRow Create(MigrationRequest request)
+    {
+        const string Letters = "bcdfghjkmnpqrstvwxz23456789"; // no vowels, so no words; nothing that reads like another
+        while (true)
+        {
+            var id = $"{DateTimeOffset.UtcNow.ToString("yyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetString(Letters, 3)}";
+            if (Journal.Exists(id)) continue; // one chance in twenty thousand per second: the next differs
+            Journal.Insert(id, request);
+            PosixPath.EnsureDirectory(DirectoryOf(id), 0x1C0 /* 0700 */);
+            return Journal.Migration(id);
+        }
+    }
+
+    /// <summary>Takes the lock of a migration; the kernel drops it when this process dies.</summary>
+    /// <exception cref="SealiftException">SL7004: somebody else holds it.</exception>
+    internal async Task<MigrationLock> LockAsync(string id, CancellationToken cancel)
+    {
+        PosixPath.EnsureDirectory(DirectoryOf(id), 0x1C0 /* 0700 */);
+        // `list` holds it for an instant to see whether anybody else does: a few tries tell that from work.
+        for (var attempt = 0; ; attempt++)
+        {
+            var file = PosixFile.Open(LockPath(id), OpenMode.ReadWrite | OpenMode.Create | OpenMode.NoFollow, 0x180 /* 0600 */);
+            if (file.TryLock()) return new MigrationLock(file);
+            file.Dispose();
+            if (attempt == 10) throw MigrationErrors.Busy(id);
+            await Task.Delay(50, cancel);
+        }
+    }
+
+    private string LockPath(string id) => Path.Combine(DirectoryOf(id), "lock");
+
+    private bool IsLocked(string id)
+    {
+        if (FileFacts.OfPathIfExists(LockPath(id)) is null) return false;
+        using var file = PosixFile.Open(LockPath(id), OpenMode.Read | OpenMode.NoFollow);
+        if (!file.TryLock()) return true;
+        file.Unlock();
+        return false;
+    }
+
+    private MigrationSummary Summarize(MigrationRow row, IReadOnlyList<StepRow> steps)
+    {
+        var running = IsLocked(row.Id);
+        var state = running ? MigrationState.Running : row.Outcome is null ? MigrationState.Interrupted : MigrationState.Finished;
+        var last = steps.LastOrDefault(s => s.State != StepState.Planned)?.Step;
+        return new MigrationSummary(
+            row.Id,
+            row.Machine,
+            state,
+            row.Outcome?.Verdict,
+            last is null ? string.Empty : last.Disk.Length == 0 ? last.Step : $"{last.Step} {last.Disk}",
+            !running && (row.Outcome?.CanResume ?? true),
+            row.Request.Sources,
+            row.Request.TargetDirectory,
+            row.CreatedAt,
+            row.EndedAt);
+    }
+}
+
+/// <summary>One process's hold on a migration; the kernel drops it when the process dies.</summary>
+internal sealed class MigrationLock(PosixFile file) : IDisposable
+{
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        file.Unlock();
+        file.Close();
+    }
+}

@@ -1,0 +1,105 @@
+using System.Buffers;
+using Sealift.Posix;
+
+namespace Sealift.Migrations.Seals;
+
+/// <summary>
+/// What a predicate may not say at once. The writer refuses to sign it and the verifier refuses to believe it, so that a verdict
+/// never rests on one room's care alone.
+/// </summary>
+internal static class SealContradictions
+{
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
+
+    /// <summary>Every contradiction, one clause each; empty for a sound predicate.</summary>
+    public static IReadOnlyList<string> Of(SealPredicate p)
+    {
+        var wrong = new List<string>();
+        void Require(bool holds, string otherwise)
+        {
+            if (!holds) wrong.Add(otherwise);
+        }
+
+        Require(p.Reasons.Count > 0, "the verdict has no reason");
+        Require(p.Disks.Select(d => d.Key).Distinct(StringComparer.Ordinal).Count() == p.Disks.Count, "two disks have the same key");
+        Require(double.IsFinite(p.Steps.Sum(s => s.ElapsedSeconds)) && p.Steps.All(s => s.ElapsedSeconds >= 0), "a step took a negative time");
+        foreach (var disk in p.Disks) CheckShape(disk, Require);
+        foreach (var file in p.HandedOver) CheckFile(file, Require);
+
+        var handedOver = p.Verdict is Verdict.Sealed or Verdict.Degraded;
+        if (!handedOver)
+        {
+            Require(p.HandedOver.Count == 0, $"the verdict is {p.Verdict.ToString().ToLowerInvariant()} and files are handed over");
+            return wrong;
+        }
+
+        Require(p.Disks.Count > 0, "nothing is sealed without a disk");
+        foreach (var disk in p.Disks) CheckCustody(disk, Require);
+        var names = p.Disks.SelectMany(d => d.BlockMap is { } map ? new[] { d.TargetFile, map.Name } : [d.TargetFile]).Concat(p.HandedOver.Select(f => f.Name)).ToList();
+        Require(names.Distinct(StringComparer.Ordinal).Count() == names.Count, "two files have the same name");
+
+        var findings = p.FindingsBefore.Concat(p.FindingsAfter).ToList();
+        Require(findings.All(f => f.Standing is FindingStanding.Note or FindingStanding.Waived), "damage that nobody waived is among the findings");
+        Require(findings.All(f => f.Standing != FindingStanding.Waived || !string.IsNullOrWhiteSpace(f.Waiver)), "a finding is waived without a reason");
+        var waived = findings.Any(f => f.Standing == FindingStanding.Waived);
+        Require(p.Verdict != Verdict.Sealed || !waived, "the verdict is sealed and a finding is waived");
+        Require(p.Verdict != Verdict.Degraded || waived || p.ReducedProof.Count > 0, "the verdict is degraded, and nothing was waived or left out");
+        foreach (var last in p.Steps.GroupBy(s => (s.Name, s.Disk)).Select(g => g.Last()))
+            Require(last.Outcome is StepOutcome.Passed or StepOutcome.Skipped, $"step {last.Name} did not pass");
+        return wrong;
+    }
+
+    private static void CheckCustody(SealedDisk d, Action<bool, string> require)
+    {
+        require(d.SourceRoot is not null && d.SourceRoot == d.TargetRoot, $"{d.Key}: the target did not read back as the source");
+        require(d.FinalRoot is not null && d.FinalRoot == d.FinalReadBackRoot, $"{d.Key}: the finished disk did not read back as expected");
+        require(d.Changed is { TotalBytes: > 0 } || d.FinalRoot == d.SourceRoot, $"{d.Key}: nothing was converted and the disk changed");
+        require(d.Mismatches.All(m => m.Repaired), $"{d.Key}: a mismatch was not repaired");
+        require(d.TargetFile.Length > 0, $"{d.Key}: it has no target file");
+    }
+
+    private static void CheckShape(SealedDisk d, Action<bool, string> require)
+    {
+        try
+        {
+            var digestCharacters = SealStatement.ParametersOf(d).DigestBytes * 2;
+            foreach (var root in new[] { d.SourceRoot, d.TargetRoot, d.FinalRoot, d.FinalReadBackRoot })
+                require(root is null || IsHex(root, digestCharacters), $"{d.Key}: a root is not {digestCharacters} hex digits");
+        }
+        catch (SealiftException e)
+        {
+            require(false, $"{d.Key}: {e.Said}"); // an algorithm or block size that nobody knows is one more contradiction
+        }
+
+        require(d.VirtualBytes > 0, $"{d.Key}: its length is not positive");
+        require(d.TargetFile.Length == 0 || IsPlainName(d.TargetFile), $"{d.Key}: the name of its file is not plain");
+        require(d.TargetFormat is "raw" or "qcow2", $"{d.Key}: its target format is neither raw nor qcow2");
+        if (d.BlockMap is { } map) CheckFile(map, require);
+        require(d.Mismatches.All(m => IsWithin(m.Offset, m.LengthBytes, d)), $"{d.Key}: a mismatch lies outside of the disk");
+        if (d.Changed is { } changed)
+        {
+            require(changed.TotalCount >= changed.Ranges.Count && changed.TotalBytes >= 0 && changed.Ranges.Count <= SealedRanges.ListLimit, $"{d.Key}: its changed ranges are counted wrong");
+            require(changed.Ranges.All(r => IsWithin(r.Offset, r.LengthBytes, d)), $"{d.Key}: a changed range lies outside of the disk");
+        }
+
+        if (d.Picture is { } picture)
+        {
+            var layers = new[] { picture.Data, picture.Zero, picture.Changed, picture.Mismatched };
+            require(picture.CellBytes > 0 && layers.All(l => l.Length <= DiskPicture.MaxCells && l.Length == picture.Data.Length && l.All(char.IsAsciiDigit)), $"{d.Key}: its picture is not well-formed");
+        }
+    }
+
+    private static void CheckFile(SealedFile file, Action<bool, string> require)
+    {
+        require(IsPlainName(file.Name), "the name of a file is not plain");
+        require(IsHex(file.Sha256, 64), $"{file.Name}: its SHA-256 is not 64 hex digits");
+        require(file.LengthBytes >= 0, $"{file.Name}: its length is negative");
+    }
+
+    private static bool IsWithin(long offset, long length, SealedDisk d) => offset >= 0 && length > 0 && length <= d.VirtualBytes && offset <= d.VirtualBytes - length;
+
+    private static bool IsHex(string text, int length) => text.Length == length && !text.AsSpan().ContainsAnyExcept(HexDigits);
+
+    // A name beside the seal: nothing that leads elsewhere.
+    private static bool IsPlainName(string name) => name.Length is > 0 and <= 255 && name is not ("." or "..") && !name.Contains('/', StringComparison.Ordinal) && !name.Any(char.IsControl);
+}

@@ -1,0 +1,326 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Sealift.Migrations.Seals;
+
+/// <summary>
+/// The page beside a seal: what the signed statement says, for a person. It stands alone: no script, nothing loaded from
+/// anywhere, and a content security policy that would refuse both.
+/// </summary>
+public static class SealPage
+{
+    private const int RangesShown = 24;
+
+    /// <summary>The page of a predicate, as a whole HTML document that is also well-formed XML.</summary>
+    public static string Render(SealPredicate predicate, SealPageContext context)
+    {
+        var p = predicate;
+        var style = $"'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(SealPageStyle.Css)))}'";
+        return Markup.Of($"""
+            <!DOCTYPE html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8"/>
+            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src {new Markup(style)}; base-uri 'none'; form-action 'none'"/>
+            <meta name="viewport" content="width=device-width, initial-scale=1"/>
+            <meta name="referrer" content="no-referrer"/>
+            <title>{p.Machine.Name}: {p.Verdict.ToString().ToLowerInvariant()}</title>
+            <style>{new Markup(SealPageStyle.Css)}</style>
+            </head>
+            <body class="tone-{p.Verdict.ToString().ToLowerInvariant()}">
+            <svg class="defs" width="0" height="0" aria-hidden="true"><defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="hatch" d="M0 0v6"/></pattern></defs></svg>
+            <main>
+            {Head(p, context)}
+            {Custody(p)}
+            {Filesystems(p)}
+            {Findings(p)}
+            {Limits(p)}
+            {Machine(p)}
+            {Source(p)}
+            {Timings(p)}
+            {Tools(p)}
+            {HandedOver(p)}
+            {Verify(p, context)}
+            <footer><p>This page repeats what the signed statement <code>{context.SealFile}</code> says; the signature covers the statement, not the page. Statement SHA-256 <code>{Convert.ToHexStringLower(SHA256.HashData(context.Payload))}</code>, signed by key <code>{context.KeyId}</code>.</p></footer>
+            </main>
+            </body>
+            </html>
+
+            """).Html;
+    }
+
+    private static Markup Head(SealPredicate p, SealPageContext context) => Markup.Of($"""
+        <header>
+        <div class="head"><div>
+        <p class="kicker">Sealift · Migration seal</p>
+        <h1><bdi>{p.Machine.Name}</bdi></h1>
+        <p class="quiet">From <bdi>{p.Source.Location}</bdi><br/>Finished {Measures.Instant(p.FinishedAt)}, after {Measures.Elapsed((p.FinishedAt - p.StartedAt).TotalSeconds)}</p>
+        </div>{SealEmblem.Draw(p.Verdict, context.Payload)}</div>
+        <div class="verdict" role="region" aria-label="Verdict">
+        <p class="word">{p.Verdict.ToString()}</p>
+        <p>{Gloss(p.Verdict)}</p>
+        {List(p.Reasons)}
+        {(p.NextSteps.Count == 0 ? Markup.Empty : Markup.Of($"<h3>What to do next</h3>{List(p.NextSteps)}"))}
+        </div>
+        <dl>
+        {Fact("Disks", $"{Measures.Count(p.Disks.Count, "disk")}, {Measures.Size(p.Disks.Sum(d => d.VirtualBytes))}")}
+        {Fact("Read back from storage", ReadBackFact(p))}
+        {Fact("Damage found", $"{Damage(p.FindingsBefore, p.FilesystemsBefore)} before, {Damage(p.FindingsAfter, p.FilesystemsAfter)} after")}
+        {Fact("Proof lowered by options", p.ReducedProof.Count == 0 ? "no" : string.Join(", ", p.ReducedProof.Select(o => o.Option)))}
+        {Fact("Migration", p.MigrationId)}
+        </dl>
+        </header>
+        """);
+
+    private static string Gloss(Verdict verdict) => verdict switch
+    {
+        Verdict.Sealed => "Everything that the plan requires was proven, and the machine was handed over.",
+        Verdict.Degraded => "The machine was handed over with less than everything proven; what is missing was accepted in the plan, by name, and is listed here.",
+        Verdict.Failed => "Nothing was handed over. The source was not changed.",
+        _ => "Somebody stopped the migration. Nothing was handed over. The source was not changed.",
+    };
+
+    private static string ReadBackFact(SealPredicate p)
+    {
+        var equal = p.Disks.Count(d => d.TargetRoot is not null && d.TargetRoot == d.SourceRoot);
+        return $"{equal} of {Measures.Count(p.Disks.Count, "disk")} equal to the source";
+    }
+
+    // "0" is said only where somebody looked.
+    private static string Damage(IReadOnlyList<SealedFinding> findings, IReadOnlyList<SealedFilesystem> looked) =>
+        findings.Count + looked.Count == 0 ? "not looked at" : findings.Count(f => f.Standing != FindingStanding.Note).ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    private static Markup Custody(SealPredicate p) => Section("Chain of custody", Markup.Of($"""
+        <p>Each disk is followed by its <em>root</em>: one digest over the digests of all its blocks and its length (blkhash). Equal roots mean equal bytes, holes included.{(p.Disks.Any(d => d.Changed is { TotalCount: > 0 }) ? " What the conversion changed (D) counts the files that it wrote and the free space that it discarded, which now reads as zeros." : "")}</p>
+        {(p.Disks.Any(d => d.Picture is not null) ? DiskStrip.Legend() : Markup.Empty)}
+        {p.Disks.Select(Disk)}
+        """));
+
+    private static Markup Disk(SealedDisk d)
+    {
+        var copied = d.SourceRoot is not null;
+        var readBack = d.TargetRoot is not null;
+        var equal = copied && d.SourceRoot == d.TargetRoot;
+        var proven = d.FinalRoot is not null && d.FinalRoot == d.FinalReadBackRoot;
+        var changed = d.Changed is { TotalCount: > 0 } c ? $"changed {Measures.Size(c.TotalBytes)} in {Measures.Count(c.TotalCount, "range")}" : "";
+        return Markup.Of($"""
+            <article class="disk">
+            <h3>{d.Key} · <bdi>{d.Identity}</bdi></h3>
+            <p class="quiet">{Measures.Size(d.VirtualBytes)} ({Measures.Exact(d.VirtualBytes)}), {d.SourceFormat}{(d.SourceSubformat.Length > 0 ? " " + d.SourceSubformat : "")} to {d.TargetFormat}{(d.TargetFile.Length > 0 ? Markup.Of($", now <code>{d.TargetFile}</code>") : Markup.Empty)}. Roots: blkhash, {d.Algorithm} over blocks of {Measures.Size(d.BlockBytes)}.</p>
+            <ol class="chain">
+            {Link("S", "Source, as read", d.SourceRoot, copied ? "hashed while it was copied" : "not read to its end", copied ? LinkState.Neutral : LinkState.Off)}
+            {Link("T", "Target, read back", d.TargetRoot, !readBack ? "not read back to its end" : equal ? "✓ equal to S, every block" : "✕ differs from S", !readBack ? LinkState.Off : equal ? LinkState.Good : LinkState.Broken)}
+            {Link("D", "Conversion", null, changed.Length > 0 ? changed : "nothing was converted", changed.Length > 0 ? LinkState.Neutral : LinkState.Off)}
+            {Link("F", "Finished disk", d.FinalRoot, d.FinalReadBackRoot is null ? "not proven" : proven ? d.FinalRoot == d.SourceRoot ? "✓ still equal to S" : "✓ reads back as S with D" : "✕ does not read back as expected", d.FinalReadBackRoot is null ? LinkState.Off : proven ? LinkState.Good : LinkState.Broken)}
+            </ol>
+            {DiskStrip.Draw(d)}
+            {(d.Picture is null ? Markup.Empty : Markup.Of($"<dl>{Facts(d)}</dl>"))}
+            {Mismatches(d)}
+            {Ranges(d)}
+            </article>
+            """);
+    }
+
+    private static Markup Facts(SealedDisk d) => Markup.Of($"""
+        {Fact("Source: data", Measures.Size(d.DataBytes))}{Fact("Source: zeros that were read", Measures.Size(d.ZeroBytes))}{Fact("Source: holes, by its own map", Measures.Size(d.HoleBytes))}{Fact("Page cache bypassed by", d.CacheBypass.Length == 0 ? "–" : d.CacheBypass)}
+        """);
+
+    private enum LinkState
+    {
+        Neutral,
+        Good,
+        Broken,
+        Off,
+    }
+
+    private static Markup Link(string letter, string title, string? root, string line, LinkState state) => Markup.Of($"""
+        <li class="link-{state.ToString().ToLowerInvariant()}"><span class="knot" aria-hidden="true">{letter}</span><strong>{title}</strong>
+        {(root is null ? Markup.Empty : Markup.Of($"<span class=\"hex short\"><abbr title=\"{root}\">{Measures.Short(root)}</abbr></span><span class=\"hex full\">{root}</span>"))}
+        <span class="line {(state switch { LinkState.Good => "good", LinkState.Broken => "bad", _ => "" })}">{line}</span></li>
+        """);
+
+    private static Markup Mismatches(SealedDisk d) => d.Mismatches.Count == 0 ? Markup.Empty : Markup.Of($"""
+        <table><caption>Ranges of {d.Key} that did not read back as they were written</caption>
+        <thead><tr><th scope="col">Offset</th><th scope="col">Length</th><th scope="col">Seen in</th><th scope="col">First block's digest: expected, found</th><th scope="col">What became of it</th></tr></thead>
+        <tbody>{d.Mismatches.Select(m => Markup.Of($"""
+        <tr><th scope="row" class="nobreak">{m.Offset}</th><td data-label="Length">{m.LengthBytes}</td><td data-label="Seen in">{m.Stage}</td><td data-label="Digests" class="hex">{Measures.Short(m.ExpectedLeaf)}, {Measures.Short(m.FoundLeaf)}</td><td data-label="Outcome">{(m.Repaired ? Mark("warn", "✓ copied again, then equal") : Mark("bad", "✕ not repaired"))}</td></tr>
+        """))}</tbody></table>
+        """);
+
+    private static Markup Ranges(SealedDisk d)
+    {
+        if (d.Changed is not { Ranges.Count: > 0 } changed) return Markup.Empty;
+        var shown = changed.Ranges.Take(RangesShown).Select(r => $"{r.Offset}+{r.LengthBytes}");
+        var more = changed.TotalCount - Math.Min(changed.Ranges.Count, RangesShown);
+        return Markup.Of($"""
+            <details open="open"><summary>D: the ranges that the conversion changed (offset+length, bytes)</summary>
+            <p class="hex">{string.Join(", ", shown)}</p>{(more > 0 ? Markup.Of($"<p class=\"quiet\">and {Measures.Count(more, "range")} more; the seal lists up to {SealedRanges.ListLimit}.</p>") : Markup.Empty)}</details>
+            """);
+    }
+
+    private static Markup Filesystems(SealPredicate p)
+    {
+        var before = p.FilesystemsBefore.GroupBy(f => f.Identity).ToDictionary(g => g.Key, g => g.First());
+        var after = p.FilesystemsAfter.GroupBy(f => f.Identity).ToDictionary(g => g.Key, g => g.First());
+        var all = p.FilesystemsBefore.Select(f => f.Identity).Concat(p.FilesystemsAfter.Select(f => f.Identity)).Distinct().ToList();
+        if (all.Count == 0) return Section("File systems", Markup.Of($"<p>Nobody looked at the file systems.</p>"));
+        return Section("File systems", Markup.Of($"""
+            <table><caption>What is on the disks, and what its checker says of it before and after</caption>
+            <thead><tr><th scope="col">Where</th><th scope="col">Type</th><th scope="col">Size</th><th scope="col">Mounted at</th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Checked by</th></tr></thead>
+            <tbody>{all.Select(id =>
+            {
+                var was = before.GetValueOrDefault(id);
+                var now = after.GetValueOrDefault(id);
+                var f = now ?? was!;
+                return Markup.Of($"""
+                    <tr><th scope="row">{f.Device}</th><td data-label="Type">{f.Type}</td><td data-label="Size" class="nobreak">{Measures.Size(f.LengthBytes)}</td><td data-label="Mounted at">{Dash(f.Mountpoint)}</td><td data-label="Before">{Health(was, before.Count > 0)}</td><td data-label="After">{Health(now, after.Count > 0)}</td><td data-label="Checked by">{Dash(f.CheckedBy)}</td></tr>
+                    """);
+            })}</tbody></table>
+            """));
+    }
+
+    private static Markup Health(SealedFilesystem? f, bool looked) => f switch
+    {
+        null => Mark("quiet", looked ? "– not seen" : "– not looked at"),
+        { CheckedBy.Length: 0 } => Mark("quiet", "– not checked"),
+        { Clean: true } => Mark("good", "✓ clean"),
+        _ => Mark("warn", "! findings"),
+    };
+
+    private static Markup Findings(SealPredicate p)
+    {
+        if (p.FindingsBefore.Count + p.FindingsAfter.Count == 0)
+        {
+            var looked = p.FilesystemsBefore.Count + p.FilesystemsAfter.Count > 0;
+            return Section("Findings", Markup.Of($"<p>{(looked ? "No checker reported anything, neither before nor after." : "None: no checker was run.")}</p>"));
+        }
+
+        return Section("Findings", Markup.Of($"{FindingTable("Before: the source, at the point in time that was copied", p.FindingsBefore, p.FilesystemsBefore.Count > 0)}{FindingTable("After: the disks as the new machine sees them", p.FindingsAfter, p.FilesystemsAfter.Count > 0)}"));
+    }
+
+    private static Markup FindingTable(string caption, IReadOnlyList<SealedFinding> findings, bool looked) => findings.Count == 0
+        ? Markup.Of($"<p class=\"quiet\">{caption}: {(looked ? "none" : "not looked at")}.</p>")
+        : Markup.Of($"""
+            <table><caption>{caption}</caption>
+            <thead><tr><th scope="col">Class</th><th scope="col">Standing</th><th scope="col">What was said, and where</th></tr></thead>
+            <tbody>{findings.Select(f => Markup.Of($"""
+            <tr><th scope="row" class="class"><code>{f.Class}</code></th><td data-label="Standing">{Standing(f.Standing)}</td><td><bdi>{f.Device}</bdi>{(f.Text.Length > 0 ? Markup.Of($"<pre>{f.Text}</pre>") : Markup.Empty)}{(f.Waiver is null ? Markup.Empty : Markup.Of($"<p>Waived in the plan, because: <bdi>{f.Waiver}</bdi></p>"))}</td></tr>
+            """))}</tbody></table>
+            """);
+
+    private static Markup Standing(FindingStanding standing) => standing switch
+    {
+        FindingStanding.Note => Mark("quiet", "i note"),
+        FindingStanding.Inherited => Mark("bad", "✕ inherited"),
+        FindingStanding.Waived => Mark("warn", "! waived"),
+        _ => Mark("bad", "✕ new"),
+    };
+
+    private static Markup Limits(SealPredicate p) => Section("What was not checked, and what is not proven", Markup.Of($"""
+        {(p.ReducedProof.Count == 0 ? Markup.Empty : Markup.Of($"<h3>Options that lower the proof</h3><ul>{p.ReducedProof.Select(o => Markup.Of($"<li><code>{o.Option}</code>: {o.Meaning}</li>"))}</ul>"))}
+        <h3>Not checked</h3>{(p.NotChecked.Count == 0 ? Markup.Of($"<p>Every content that was found has a checker.</p>") : List(p.NotChecked))}
+        <h3>Not proven by any seal</h3>{List(p.NotProven)}
+        """));
+
+    private static Markup Machine(SealPredicate p)
+    {
+        var m = p.Machine;
+        var guest = m.Guest is { } g ? $"{GuestName(g)}, {g.Architecture}" : "not inspected";
+        return Section("Machine", Markup.Of($"""
+            <dl>
+            {Fact("CPUs", Measures.Count(m.Cpus, "CPU"))}{Fact("Memory", Measures.Size(m.MemoryBytes))}{Fact("Firmware", m.Firmware.ToUpperInvariant() + (m.SecureBoot ? ", secure boot" : ""))}{Fact("Guest", guest)}{Fact("Host name", Or(m.Guest?.Hostname))}
+            </dl>
+            <table><caption>Network interfaces</caption><thead><tr><th scope="col">MAC address</th><th scope="col">Model at the source</th><th scope="col">Network at the source</th></tr></thead>
+            <tbody>{m.NetworkInterfaces.Select(n => Markup.Of($"<tr><th scope=\"row\">{(n.MacAddress is null ? Markup.Of($"chosen by the hypervisor") : Markup.Of($"<span class=\"hex\">{n.MacAddress}</span>"))}</th><td data-label=\"Model\">{n.Model}</td><td data-label=\"Network\">{Dash(n.Network)}</td></tr>"))}</tbody></table>
+            {(m.Concerns.Count == 0 ? Markup.Empty : Markup.Of($"<h3>What the new machine does not have</h3>{List(m.Concerns)}"))}
+            """));
+    }
+
+    // Inspection knows some systems only by their number, and some names hold the version already.
+    private static string GuestName(SealedGuest g)
+    {
+        var name = g.ProductName.Length > 0 && g.ProductName != g.Version ? g.ProductName : g.Distro.Length > 0 ? g.Distro : g.OsType;
+        return g.Version.Length == 0 || name.Contains(g.Version, StringComparison.Ordinal) ? name : $"{name} {g.Version}";
+    }
+
+    private static Markup Source(SealPredicate p) => Section("Source", Markup.Of($"""
+        <dl>{Fact("Kind", p.Source.Kind)}{(p.Source.ManifestVerification.Length > 0 ? Fact("Its own digests", p.Source.ManifestVerification) : Markup.Empty)}</dl>
+        <table><caption>Files that were read; the same size and identity before, during and after</caption><thead><tr><th scope="col">File</th><th scope="col">Length</th><th scope="col">Last changed</th><th scope="col">Device, inode</th></tr></thead>
+        <tbody>{p.Source.Files.Select(f => Markup.Of($"<tr><th scope=\"row\">{f.Path}</th><td data-label=\"Length\" class=\"nobreak\">{Measures.Exact(f.LengthBytes)}</td><td data-label=\"Last changed\">{Measures.Instant(f.ModifiedAt)}</td><td data-label=\"Device, inode\" class=\"hex\">{f.Device.ToString("x", System.Globalization.CultureInfo.InvariantCulture)}, {f.Inode.ToString(System.Globalization.CultureInfo.InvariantCulture)}</td></tr>"))}</tbody></table>
+        {(p.Source.Notes.Count == 0 ? Markup.Empty : Markup.Of($"<h3>Noted while reading it</h3>{List(p.Source.Notes)}"))}
+        """));
+
+    private static Markup Timings(SealPredicate p)
+    {
+        var total = Math.Max(0.001, (p.FinishedAt - p.StartedAt).TotalSeconds);
+        return Section("Timings", Markup.Of($"""
+            <table><caption>Steps over {Measures.Elapsed(total)}, from {Measures.Instant(p.StartedAt)}</caption>
+            <thead><tr><th scope="col">Step</th><th scope="col">Disk</th><th scope="col">When</th><th scope="col" class="number">Took</th><th scope="col">Outcome</th></tr></thead>
+            <tbody>{p.Steps.Select(s =>
+            {
+                var start = Math.Clamp((s.StartedAt - p.StartedAt).TotalSeconds / total, 0, 1) * 200;
+                var width = Math.Clamp(s.ElapsedSeconds / total * 200, 1, Math.Max(1, 200 - start));
+                return Markup.Of($"""
+                    <tr><th scope="row" class="nobreak">{s.Name}</th><td data-label="Disk" class="nobreak">{Dash(s.Disk)}</td><td class="bar"><svg viewBox="0 0 200 10" preserveAspectRatio="none" aria-hidden="true"><rect class="bed" width="200" height="10"/><rect class="{(s.Outcome == StepOutcome.Failed ? "mismatch" : "data")}" x="{Math.Min(start, 199)}" width="{width}" height="10"/></svg></td><td data-label="Took" class="number">{Measures.Elapsed(s.ElapsedSeconds)}</td><td data-label="Outcome">{Outcome(s.Outcome)}{(s.Detail.Length > 0 ? Markup.Of($"<br/>{s.Detail}") : Markup.Empty)}</td></tr>
+                    """);
+            })}</tbody></table>
+            """));
+    }
+
+    private static Markup Outcome(StepOutcome outcome) => outcome switch
+    {
+        StepOutcome.Passed => Mark("good", "✓ passed"),
+        StepOutcome.Skipped => Mark("quiet", "– skipped"),
+        StepOutcome.Cancelled => Mark("warn", "! cancelled"),
+        _ => Mark("bad", "✕ failed"),
+    };
+
+    private static Markup Tools(SealPredicate p) => Section("Tools", Markup.Of($"""
+        <table><caption>What took part, on <bdi>{p.HostKernel}</bdi></caption><thead><tr><th scope="col">Program</th><th scope="col">Version</th></tr></thead>
+        <tbody>{p.Tools.Select(t => Markup.Of($"<tr><th scope=\"row\">{t.Name}</th><td>{t.Version}</td></tr>"))}</tbody></table>
+        """));
+
+    private static Markup HandedOver(SealPredicate p)
+    {
+        var files = p.HandedOver.Concat(p.Disks.Where(d => d.BlockMap is not null).Select(d => d.BlockMap!)).ToList();
+        return files.Count == 0 ? Markup.Empty : Section("Files beside the disks", Markup.Of($"""
+            <table><caption>Each is named in the signed statement</caption><thead><tr><th scope="col">File</th><th scope="col">What it is</th><th scope="col">Length</th><th scope="col">SHA-256</th></tr></thead>
+            <tbody>{files.Select(f => Markup.Of($"<tr><th scope=\"row\">{f.Name}</th><td data-label=\"What\">{f.Role}</td><td data-label=\"Length\" class=\"nobreak\">{Measures.Size(f.LengthBytes)}</td><td data-label=\"SHA-256\" class=\"hex\">{f.Sha256}</td></tr>"))}</tbody></table>
+            """));
+    }
+
+    private static Markup Verify(SealPredicate p, SealPageContext context)
+    {
+        var handedOver = p.Verdict is Verdict.Sealed or Verdict.Degraded;
+        var image = p.Disks.Any(d => d.TargetFormat != "raw");
+        return Section("How to verify", Markup.Of($"""
+            <p>{(handedOver ? "Before the machine is started for the first time: a guest that runs changes its disks, and then they rightly differ." : "The signature shows that nobody changed this report; there is no disk to verify.")}</p>
+            <h3>With Sealift, where it was signed</h3>
+            <pre>sealift verify {context.SealFile}</pre>
+            <h3>With Sealift, anywhere, given the public key</h3>
+            <pre>sealift verify {context.SealFile} --key seal.pub</pre>
+            <p class="quiet">Compare the key's fingerprint with one that you have from its owner: <code>openssl pkey -pubin -in seal.pub -outform DER | sha256sum</code> must print <code>{context.KeyId}</code>.</p>
+            <h3>Without Sealift, with Python and openssl</h3>
+            <p class="quiet">Save as <code>verify.py</code> and run <code>python3 verify.py {context.SealFile} seal.pub</code>.{(image ? " It reads raw disks; turn a qcow2 into raw first, under the same name in another directory: qemu-img convert -O raw." : "")} <code>blksum</code> and <code>nbdcopy --blkhash</code> print the same roots.</p>
+            <pre>{VerifyByHand.Script}</pre>
+            """));
+    }
+
+    private static Markup Section(string title, Markup content) => Markup.Of($"<section><h2>{title}</h2>{content}</section>\n");
+
+    private static Markup Fact(string name, string value) => Markup.Of($"<div><dt>{name}</dt><dd>{value}</dd></div>");
+
+    private static Markup List(IReadOnlyList<string> items) => items.Count == 0 ? Markup.Empty : Markup.Of($"<ul>{items.Select(i => Markup.Of($"<li>{i}</li>"))}</ul>");
+
+    private static Markup Mark(string tone, string text) => Markup.Of($"<span class=\"mark {tone}\">{text}</span>");
+
+    private static string Dash(string text) => text.Length == 0 ? "–" : text;
+
+    private static string Or(string? text, string otherwise = "–") => string.IsNullOrEmpty(text) ? otherwise : text;
+}
+
+/// <summary>What the page must know besides the predicate.</summary>
+/// <param name="SealFile">The name of the seal beside it.</param>
+/// <param name="Payload">The statement that was signed.</param>
+/// <param name="KeyId">Which key signed it.</param>
+public sealed record SealPageContext(string SealFile, byte[] Payload, string KeyId);

@@ -1,0 +1,118 @@
+using System.Runtime.CompilerServices;
+using Sealift.Blkhash;
+using Sealift.Disks;
+using Sealift.Posix;
+
+namespace Sealift.Migrations.Seals;
+
+/// <summary>Reads a disk again, all of it, and says whether it still is what the seal says; where not, the block map says where.</summary>
+internal static class SealedDiskCheck
+{
+    private const int RangesNamed = 8;
+    private const string Started = "Has the machine been started since? A guest that runs changes its disks, and then they rightly differ. If it has not, the storage or somebody changed it: do not start it, and migrate again.";
+
+    public static async Task<ClaimResult> RunAsync(SealedDisk disk, string path, string sealDirectory, IProgress<SealProgress>? progress, CancellationToken cancel)
+    {
+        if (FileFacts.OfPathIfExists(path) is null)
+            return new ClaimResult(disk.Key, false, $"{path} is not there", $"Put it beside the seal, or name it: --disk {disk.Key}=FILE.");
+        // A directory of our own, with a short name: a socket's path has at most 107 bytes (unix(7)).
+        var work = Directory.CreateTempSubdirectory("sealift-").FullName;
+        try
+        {
+            return await CompareAsync(disk, path, sealDirectory, work, progress, cancel);
+        }
+        catch (SealiftException e)
+        {
+            // A disk that cannot be read is a claim that does not hold; the other disks are still worth a look.
+            return new ClaimResult(disk.Key, false, $"it could not be read: {e.Message}");
+        }
+        finally
+        {
+            Directory.Delete(work, recursive: true);
+        }
+    }
+
+    private static async Task<ClaimResult> CompareAsync(SealedDisk disk, string path, string sealDirectory, string work, IProgress<SealProgress>? progress, CancellationToken cancel)
+    {
+        var format = disk.TargetFormat == "qcow2" && FileFacts.OfPath(path).Kind != FileKind.BlockDevice ? ImageFormat.Qcow2 : ImageFormat.Raw;
+        // The image may have been replaced by one that names other files: our own look comes first, and refuses that.
+        if (format == ImageFormat.Qcow2) await ImageProbe.ExamineAsync(new ImageLocation(path), new ImageProbeOptions { Format = format }, cancel);
+
+        await using var reader = await DiskImage.OpenUncachedAsync(path, format, work, cancel);
+        if (reader.LengthBytes != disk.VirtualBytes)
+            return new ClaimResult(disk.Key, false, $"its length is {Measures.Exact(reader.LengthBytes)}, sealed were {Measures.Exact(disk.VirtualBytes)}", Started);
+
+        var relay = progress is null ? null : new Relay(disk.Key, progress);
+        var (map, noMap) = OpenMap(disk, sealDirectory, cancel);
+        using (map)
+        {
+            if (map is null)
+            {
+                var root = Convert.ToHexStringLower(await DiskHash.RunAsync(new WholeDisk(reader), SealStatement.ParametersOf(disk), null, CopyOptions.Default, relay, cancel));
+                return root == disk.FinalRoot ? Equal(disk, path) : new ClaimResult(disk.Key, false, $"it differs: its root is {root}, sealed was {disk.FinalRoot}. Where it differs cannot be said: {noMap}", Started);
+            }
+
+            var result = await ReadBack.RunAsync(reader, map, CopyOptions.Default, relay, cancel);
+            if (result.IsEqual && Convert.ToHexStringLower(result.Root) == disk.FinalRoot) return Equal(disk, path);
+            return new ClaimResult(disk.Key, false, Locate(result, disk.BlockBytes), Started);
+        }
+    }
+
+    private static ClaimResult Equal(SealedDisk disk, string path) =>
+        new(disk.Key, true, $"every byte of {Path.GetFileName(path)} is as it was sealed ({Measures.Size(disk.VirtualBytes)}, root {Measures.Short(disk.FinalRoot!)})");
+
+    private static string Locate(ReadBackResult result, int blockBytes)
+    {
+        var blocks = (result.MismatchedBytes + blockBytes - 1) / blockBytes;
+        var ranges = string.Join("; ", result.Mismatches.Take(RangesNamed).Select(m => $"offset {m.Range.Offset}, length {m.Range.LengthBytes}"));
+        var more = result.MismatchesOmitted || result.Mismatches.Count > RangesNamed ? "; and more after these" : "";
+        return $"{blocks} {(blocks == 1 ? "block differs" : "blocks differ")}: {ranges}{more}";
+    }
+
+    // The map is believed only after its SHA-256 is what the seal says, and its own root what the disk's must be.
+    private static (BlockMap? Map, string Reason) OpenMap(SealedDisk disk, string sealDirectory, CancellationToken cancel)
+    {
+        if (disk.BlockMap is not { } file) return (null, "the seal names no block map");
+        BlockMap? map = null;
+        try
+        {
+            var path = Path.Combine(sealDirectory, file.Name);
+            if (FileFacts.OfPathIfExists(path) is null) return (null, $"its block map {file.Name} is not beside the seal");
+            if (FileDigest.Differs(path, file, cancel) is { } differs) return (null, $"its block map {file.Name} is not the sealed one ({differs})");
+            map = BlockMap.Open(path);
+            if (map.IsComplete && map.LengthBytes == disk.VirtualBytes && map.Parameters == SealStatement.ParametersOf(disk) && Convert.ToHexStringLower(map.Root()) == disk.FinalRoot) return (map, "");
+            map.Dispose();
+            return (null, $"its block map {file.Name} is of another disk");
+        }
+        catch (SealiftException e)
+        {
+            map?.Dispose();
+            return (null, $"its block map cannot be read ({e.Said})"); // the disk is then proven without it, from its root alone
+        }
+    }
+
+    private sealed class Relay(string key, IProgress<SealProgress> to) : IProgress<DiskProgress>
+    {
+        public void Report(DiskProgress value) => to.Report(new SealProgress(key, value.DoneBytes, value.TotalBytes));
+    }
+
+    /// <summary>A disk of which nothing is taken for a hole: what the image's own map says about itself is no proof.</summary>
+    private sealed class WholeDisk(IDiskReader disk) : IDiskReader
+    {
+        public string Name => disk.Name;
+
+        public long LengthBytes => disk.LengthBytes;
+
+        public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel) => disk.ReadAsync(offset, buffer, cancel);
+
+        public async IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, [EnumeratorCancellation] CancellationToken cancel)
+        {
+            await Task.CompletedTask;
+            yield return new DiskExtent(offset, lengthBytes, IsHole: false);
+        }
+
+        public ValueTask VerifyUnchangedAsync(CancellationToken cancel) => disk.VerifyUnchangedAsync(cancel);
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask; // the caller owns the disk
+    }
+}

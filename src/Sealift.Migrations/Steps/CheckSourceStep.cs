@@ -1,0 +1,43 @@
+using Sealift.Disks;
+using Sealift.Guests;
+using Sealift.Providers;
+
+namespace Sealift.Migrations.Steps;
+
+/// <summary>Checks the source's file systems before anything is copied: through read-only exports, so nothing can be written to it.</summary>
+internal sealed class CheckSourceStep() : Step(StepName.CheckSource, string.Empty)
+{
+    public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
+    {
+        var servers = new List<QemuNbdServer>();
+        GuestReport report;
+        try
+        {
+            var drives = new List<GuestDrive>();
+            foreach (var disk in context.Source.Machine.Disks)
+            {
+                var server = await QemuNbdServer.StartReadOnlyAsync(disk.Image, context.Scratch, cancel);
+                servers.Add(server);
+                drives.Add(new GuestDrive(disk.Key, server.SocketPath, null, ImageFormat.Raw));
+            }
+
+            report = await Examination.RunAsync(context, Planned, drives, cancel);
+        }
+        finally
+        {
+            foreach (var server in servers) await server.DisposeAsync();
+        }
+
+        context.Source.VerifyUnchanged();
+        var weighed = DamageWeighing.Before(report.Findings, context.Request.Waivers);
+        Examination.Tell(context, Planned, weighed);
+        var fatal = weighed.Where(w => w.IsFatal).ToList();
+        if (fatal.Count > 0) throw new StepRefused(MigrationErrors.InheritedDamage(fatal.Count, Examination.Describe(fatal[0])), Examination.Json(report));
+        var waived = weighed.FirstOrDefault(w => w.Waiver is not null);
+        if (waived is not null && !context.Request.AcceptDegraded) throw new StepRefused(MigrationErrors.DegradedNotAccepted($"damage is waived: {Examination.Describe(waived)}"), Examination.Json(report));
+        // Disk images do not say how their machine boots: BIOS is assumed until the disks themselves say otherwise.
+        if (context.Source.Machine.Firmware == Firmware.Bios && report.Inspection is { BootsByUefi: true, HasBiosBootCode: false })
+            throw new StepRefused(MigrationErrors.FirmwareCannotBoot(context.Source.Machine.Name), Examination.Json(report));
+        return new StepResult(Examination.Summary(report, weighed), Examination.Json(report));
+    }
+}

@@ -1,0 +1,55 @@
+using Sealift.Blkhash;
+using Sealift.Disks;
+using Sealift.Migrations.Seals;
+
+namespace Sealift.Migrations.Steps;
+
+/// <summary>
+/// Writes a disk's overlay into the copied disk. Before the first byte of the first disk the journal decides it for all of them;
+/// after that it is run to its end whatever happens, and run again from its start after a crash: it writes the same bytes.
+/// </summary>
+internal sealed class CommitStep(string disk) : Step(StepName.Commit, disk)
+{
+    public override bool IsCancellable => false;
+
+    public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
+    {
+        var converted = context.Result(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult);
+        foreach (var other in context.Source.Machine.Disks)
+        {
+            // Nothing is decided on overlays or disks that are not there: each of them, before the first byte of any.
+            context.Files.Verify(context.OverlayPath(other.Key));
+            context.Files.Verify(context.DiskPath(other.Key));
+            _ = converted.Of(other.Key); // throws where the evidence lacks this disk
+        }
+
+        context.Journal.DecideCommit(context.Id);
+
+        var mine = converted.Of(Disk);
+        var copy = context.Result(StepName.Copy, Disk, JournalJson.Default.CopyStepResult);
+        var mapPath = context.FinalMapPath(Disk);
+        context.Files.Claim(mapPath, Artefacts.BlockMap);
+        using var sourceMap = context.OpenMap(context.SourceMapPath(Disk), copy.Root);
+        using var finalMap = BlockMap.CreateCopy(mapPath, sourceMap);
+        context.Files.Own(mapPath, Artefacts.BlockMap);
+        byte[] root;
+        await using (var overlay = await Overlay.OpenAloneAsync(context.OverlayPath(Disk), context.Scratch, cancel))
+        await using (var target = await DiskImage.OpenWriteAsync(context.DiskPath(Disk), context.Request.Format, context.Scratch, cancel))
+        {
+            root = await OverlayCommit.RunAsync(overlay, mine.Changed, target, finalMap, CopyOptions.Default, context.Events.Progress(Planned), cancel);
+            await target.CloseAsync(cancel);
+        }
+
+        finalMap.Close();
+        var hex = MigrationContext.Hex(root);
+        if (hex != mine.ExpectedRoot) throw MigrationErrors.RootsDiffer(Disk, "what was committed", mine.ExpectedRoot, hex);
+        return MigrationContext.Done(
+            $"{Measures.Count(mine.Changed.Count, "range")}, {MigrationContext.Size(mine.Changed.Sum(r => r.LengthBytes))}, F = {hex}",
+            new CommitStepResult(hex),
+            JournalJson.Default.CommitStepResult);
+    }
+}
+
+/// <summary>What a commit established.</summary>
+/// <param name="Root">The root of what it wrote, over S's leaves.</param>
+internal sealed record CommitStepResult(string Root);

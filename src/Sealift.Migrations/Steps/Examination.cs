@@ -1,0 +1,40 @@
+using System.Text.Json;
+using Sealift.Guests;
+using Sealift.Migrations.Seals;
+using Sealift.Posix;
+
+namespace Sealift.Migrations.Steps;
+
+/// <summary>What the checks before and after have in common.</summary>
+internal static class Examination
+{
+    public static Task<GuestReport> RunAsync(MigrationContext context, PlannedStep step, IReadOnlyList<GuestDrive> drives, CancellationToken cancel)
+    {
+        var options = new GuestOptions { WorkDirectory = context.Scratch, LogPath = context.LogPath(step.Step) };
+        return GuestExamination.RunAsync(drives, options, context.Events.Log(step), cancel);
+    }
+
+    public static void Tell(MigrationContext context, PlannedStep step, IReadOnlyList<WeighedFinding> weighed)
+    {
+        foreach (var w in weighed) context.Events.Send(new FindingReported(step.Step, w.Finding));
+    }
+
+    public static string Json(GuestReport report) => JsonSerializer.Serialize(report, JournalJson.Default.GuestReport);
+
+    public static string Describe(WeighedFinding w) => $"{w.Finding.Class}:{w.Finding.Filesystem} on {w.Finding.Device}";
+
+    public static string Summary(GuestReport report, IReadOnlyList<WeighedFinding> weighed)
+    {
+        var looked = report.Inspection.Filesystems.Count(f => f.CheckedBy.Length > 0);
+        var waived = weighed.Count(w => w.Standing == FindingStanding.Waived);
+        var notes = weighed.Count(w => w.Standing == FindingStanding.Note);
+        return $"{Measures.Count(looked, "file system")} checked, no damage{(waived > 0 ? $" but {Measures.Count(waived, "waived finding")}" : string.Empty)}{(notes > 0 ? $", {Measures.Count(notes, "note")}" : string.Empty)}";
+    }
+}
+
+/// <summary>A step did its work, and what it saw stops the migration: the evidence is kept for the report.</summary>
+internal sealed class StepRefused(SealiftException cause, string json)
+    : SealiftException(cause.Code, cause.Attempt, cause.Subject, cause.Said, cause.NextStep, cause)
+{
+    public string Json { get; } = json;
+}

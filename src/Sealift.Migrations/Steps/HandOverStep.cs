@@ -1,0 +1,79 @@
+using System.Text;
+using Sealift.Disks;
+using Sealift.Guests;
+using Sealift.Migrations.Seals;
+using Sealift.Posix;
+using Sealift.Providers;
+
+namespace Sealift.Migrations.Steps;
+
+/// <summary>Gives the proven files their final names. Only the gate leads here. Each name is journaled with the identity of the file that will bear it.</summary>
+internal sealed class HandOverStep() : Step(StepName.HandOver, string.Empty)
+{
+    public override bool IsCancellable => false;
+
+    public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
+    {
+        // Missing evidence of a passed gate throws: there is no other way in.
+        var decision = context.Result(StepName.Gate, string.Empty, JournalJson.Default.GateDecision);
+        if (decision.Verdict is not (Verdict.Sealed or Verdict.Degraded)) throw MigrationErrors.GateClosed(string.Join(" ", decision.Reasons));
+
+        var machine = context.Source.Machine;
+        // Hours may lie between the gate and this, where a crash does.
+        foreach (var disk in machine.Disks) GateStep.VerifyProven(context, disk.Key);
+        var names = new TargetNames(context.Request, machine);
+        var target = await TargetOfAsync(context, cancel);
+        var domain = Encoding.UTF8.GetBytes(DomainXml.Build(target));
+        var script = Encoding.UTF8.GetBytes(StartScript.Build(target));
+
+        var moves = HandOverMoves.Of(context);
+        // Seen before the first of them is touched; each is looked at again when its turn comes.
+        foreach (var to in names.All)
+            if (!context.Request.Overwrite && FileFacts.OfPathIfExists(to) is not null && !context.Files.IsOurs(to)) throw MigrationErrors.TargetExists(to);
+        // The UEFI variables of the machine that is replaced are not those of the new one.
+        if (machine.Firmware == Firmware.Uefi) HandOverMoves.SetAside(context, names.Nvram);
+
+        Write(HandOverMoves.DomainPaper(context), names.Domain, domain, 0x1A4 /* 0644 */);
+        Write(HandOverMoves.ScriptPaper(context), names.StartScript, script, 0x1ED /* 0755 */);
+        foreach (var move in moves) HandOverMoves.Make(context, move);
+        // What is there is measured, not what this run would have written: an earlier run may have moved its own.
+        var files = new List<SealedFile> { FileDigest.Of("domain XML", names.Domain, cancel), FileDigest.Of("start script", names.StartScript, cancel) };
+        var maps = machine.Disks.Select(d => new HandedOverMap(d.Key, FileDigest.Of("block map", names.BlockMap(d.Key), cancel))).ToList();
+        return MigrationContext.Done(
+            $"{Measures.Count(moves.Count, "file")} in {context.Request.TargetDirectory}",
+            new HandOverStepResult(files, maps, target.Concerns),
+            JournalJson.Default.HandOverStepResult);
+
+        void Write(string path, string final, byte[] content, int permissions)
+        {
+            if (context.Files.IsOurs(final)) return;
+            PosixPath.WriteFileDurably(path, content, replace: true, permissions);
+            PosixPath.SetPermissions(path, permissions);
+            context.Files.Own(path, Artefacts.Paper);
+        }
+    }
+
+    private static async Task<TargetMachine> TargetOfAsync(MigrationContext context, CancellationToken cancel)
+    {
+        var target = TargetMachine.For(context.Source.Machine, context.Request.TargetDirectory, context.Request.Format, context.Request.Convert)
+            with { Kvm = await Hypervisor.KvmUsableAsync(cancel) };
+        if (context.Find(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult) is not { } convert) return target;
+        // What the converter installed drivers for counts, not what we had hoped for.
+        DiskBus bus = convert.Conversion.BlockBus switch { "virtio-scsi" => DiskBus.VirtioScsi, "sata" => DiskBus.Sata, "ide" => DiskBus.Ide, _ => DiskBus.VirtioBlk };
+        var nic = convert.Conversion.NetModel switch { "e1000" or "rtl8139" => NicModel.E1000, "e1000e" => NicModel.E1000e, _ => NicModel.Virtio };
+        return target with
+        {
+            Disks = [.. target.Disks.Select(d => d with { Bus = bus })],
+            NetworkInterfaces = [.. target.NetworkInterfaces.Select(n => n with { Model = nic })],
+        };
+    }
+}
+
+/// <summary>What was handed over.</summary>
+/// <param name="Files">Domain and start script.</param>
+/// <param name="Maps">The block map of each disk.</param>
+/// <param name="Concerns">What the new machine has otherwise than the source.</param>
+internal sealed record HandOverStepResult(IReadOnlyList<SealedFile> Files, IReadOnlyList<HandedOverMap> Maps, IReadOnlyList<string> Concerns);
+
+/// <summary>The block map of a disk.</summary>
+internal sealed record HandedOverMap(string Key, SealedFile File);

@@ -1,0 +1,32 @@
+using Sealift.Migrations.Seals;
+using Sealift.Posix;
+
+namespace Sealift.Migrations.Steps;
+
+/// <summary>Looks at target, space, tools and key before anything large is made.</summary>
+internal sealed class PreflightStep() : Step(StepName.Preflight, string.Empty)
+{
+    public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
+    {
+        var preflight = Preflight.Look(context.Request, context.Source);
+        // One is the verdict's; the others are told too, so that nobody has to find them one run at a time.
+        foreach (var other in preflight.Problems.Skip(1)) context.Events.Send(new Note(StepName.Preflight, other.Message));
+        if (preflight.Problems.Count > 0) throw preflight.Problems[0];
+        // A key that cannot be used would be found only after the last byte otherwise.
+        using (SealKey.OpenOrCreate(context.Store.StateDirectory))
+        {
+        }
+
+        var tools = await ToolVersions.MeasureAsync(context.Request, cancel);
+        return MigrationContext.Done(
+            $"up to {MigrationContext.Size(preflight.NeededBytes)} needed, {MigrationContext.Size(preflight.FreeBytes)} free",
+            new PreflightResult(preflight.NeededBytes, preflight.FreeBytes, tools),
+            JournalJson.Default.PreflightResult);
+    }
+}
+
+/// <summary>What the preflight established.</summary>
+/// <param name="NeededBytes">Space needed at most.</param>
+/// <param name="FreeBytes">Space there was.</param>
+/// <param name="Tools">Names and versions of programs.</param>
+internal sealed record PreflightResult(long NeededBytes, long FreeBytes, IReadOnlyDictionary<string, string> Tools);

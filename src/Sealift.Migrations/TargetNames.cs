@@ -1,0 +1,43 @@
+using Sealift.Providers;
+
+namespace Sealift.Migrations;
+
+/// <summary>The final names of everything that is handed over.</summary>
+internal sealed class TargetNames(MigrationRequest request, VirtualMachine machine)
+{
+    private readonly TargetMachine names = new()
+    {
+        Machine = machine,
+        DirectoryPath = request.TargetDirectory,
+        Disks = [],
+        NetworkInterfaces = [],
+        Converted = request.Convert,
+    };
+
+    public string Disk(string key) => In(TargetMachine.DiskFileName(machine, key, request.Format));
+
+    public string BlockMap(string key) => In($"{machine.FileName}-{SafeName.Of(key)}.blockmap");
+
+    public string Domain => In(names.DomainFileName);
+
+    public string StartScript => In(names.StartScriptFileName);
+
+    /// <summary>Made when the machine first starts; one that is left over from another machine must not be taken for its own.</summary>
+    public string Nvram => In(names.NvramFileName);
+
+    public string Seal => In($"{machine.FileName}.seal.json");
+
+    public string Page => In($"{machine.FileName}.seal.html");
+
+    public IReadOnlyList<string> All =>
+    [
+        .. machine.Disks.SelectMany(d => new[] { Disk(d.Key), BlockMap(d.Key) }),
+        Domain,
+        StartScript,
+        .. machine.Firmware == Firmware.Uefi ? new[] { Nvram } : [],
+        Seal,
+        Page,
+    ];
+
+    private string In(string name) => Path.Combine(request.TargetDirectory, name);
+}
