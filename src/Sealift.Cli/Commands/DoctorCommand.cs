@@ -1,0 +1,130 @@
+using System.CommandLine;
+using Sealift.Cli.Terminal;
+using Sealift.Guests;
+using Sealift.Posix;
+
+namespace Sealift.Cli.Commands;
+
+/// <summary><c>sealift doctor</c>: what is installed, what is missing, how to get it, and whether KVM works.</summary>
+internal static class DoctorCommand
+{
+    /// <summary>The programs that sealift runs, the Debian package of each, what for, and how to ask for the version.</summary>
+    private static readonly (string Program, string Package, string Purpose, string VersionOption)[] Tools =
+    [
+        ("qemu-img", "qemu-utils", "image formats", "--version"),
+        ("qemu-nbd", "qemu-utils", "reading and writing image formats", "--version"),
+        ("qemu-system-x86_64", "qemu-system-x86", "the appliance, and starting machines", "--version"),
+        ("guestfish", "guestfish", "file system checks and inspection", "--version"),
+        ("virt-v2v-in-place", "virt-v2v", "conversion of guests", "--version"),
+        ("supermin", "supermin", "building the appliance", "--version"),
+        ("setpriv", "util-linux", "ending child processes with us", "--version"),
+        ("setsid", "util-linux", "ending child processes as a group", "--version"),
+    ];
+
+    public static Command Build()
+    {
+        var command = new Command("doctor", "Say which tools are present, what is missing and how to install it, and whether KVM is usable. Exit code 6 where something is missing.");
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var json = parsed.GetValue(GlobalOptions.Json);
+            var missing = new List<string>();
+            foreach (var (program, package, purpose, versionOption) in Tools)
+            {
+                if (ChildProcess.Find(program) is not null)
+                {
+                    Say(json, "ok", program, $"{await VersionAsync(program, versionOption, cancel)} ({purpose})");
+                }
+                else
+                {
+                    missing.Add(package);
+                    Say(json, "missing", program, $"needed for {purpose}: apt-get install {package}");
+                }
+            }
+
+            if (!Kernels().Any())
+            {
+                missing.Add("linux-image-cloud-amd64");
+                Say(json, "missing", "kernel", "no kernel in /boot that this user can read with its modules, needed for the appliance: apt-get install linux-image-cloud-amd64");
+            }
+            else
+            {
+                Say(json, "ok", "kernel", $"{Kernels().First()} (the appliance)");
+            }
+
+            // The appliance takes its programs from the host's packages; this file is what tells it about xfsprogs.
+            if (Directory.Exists("/usr/lib") && !Directory.EnumerateDirectories("/usr/lib", "*-linux-gnu").Any(d => File.Exists(Path.Combine(d, "guestfs", "supermin.d", "packages-xfs"))))
+            {
+                missing.Add("libguestfs-xfs");
+                Say(json, "missing", "libguestfs-xfs", "XFS cannot be checked without it: apt-get install libguestfs-xfs");
+            }
+
+            var ovmf = File.Exists("/usr/share/OVMF/OVMF_CODE_4M.fd") || File.Exists("/usr/share/OVMF/OVMF_CODE.fd");
+            Say(json, ovmf ? "ok" : "note", "ovmf", ovmf ? "UEFI firmware" : "not installed; needed only to start machines with UEFI: apt-get install ovmf");
+            if (ChildProcess.Find("qemu-system-x86_64") is not null)
+            {
+                var kvm = await Hypervisor.KvmUsableAsync(cancel);
+                Say(json, kvm ? "ok" : "note", "kvm", kvm ? "a guest runs under it" : "not usable here: checks and conversion run under emulation, slowly but as surely");
+            }
+
+            var state = GlobalOptions.StateDirectory(parsed);
+            Say(json, "ok", "state", $"{state}, {Quantities.Size(PosixPath.FreeBytes(NearestExisting(state)))} free");
+            if (missing.Count == 0) return ExitCode.Success;
+            if (!json) Console.Out.WriteLine($"to install what is missing: apt-get install {string.Join(' ', missing.Distinct())}");
+            return ExitCode.MissingTool;
+        });
+        return command;
+    }
+
+    private static async Task<string> VersionAsync(string program, string option, CancellationToken cancel)
+    {
+        try
+        {
+            var result = await ChildProcess.RunAsync(new ChildCommand(program, option) { Deadline = TimeSpan.FromSeconds(20) }, cancel);
+            return result.Output.Split('\n')[0].Trim();
+        }
+        catch (ChildException e)
+        {
+            return $"does not tell its version: {e.Said}";
+        }
+    }
+
+    private static IEnumerable<string> Kernels() => Directory.EnumerateFiles("/boot", "vmlinuz-*")
+        .Select(kernel => Path.GetFileName(kernel)["vmlinuz-".Length..])
+        .Where(release => Directory.Exists($"/lib/modules/{release}") && IsReadable($"/boot/vmlinuz-{release}"));
+
+    private static bool IsReadable(string path)
+    {
+        try
+        {
+            using var file = PosixFile.Open(path, OpenMode.Read);
+            return true;
+        }
+        catch (PosixException)
+        {
+            return false; // which is what was asked
+        }
+    }
+
+    private static string NearestExisting(string path)
+    {
+        while (!Directory.Exists(path)) path = Path.GetDirectoryName(path) ?? "/";
+        return path;
+    }
+
+    private static void Say(bool json, string state, string what, string text)
+    {
+        if (!json)
+        {
+            Console.Out.WriteLine($"{state,-8} {what,-20} {text}");
+            return;
+        }
+
+        JsonLine.Write(w =>
+        {
+            w.WriteString("event", "tool");
+            w.WriteString("name", what);
+            w.WriteString("state", state);
+            w.WriteString("text", text);
+        });
+    }
+}

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using Sealift.Blkhash;
+using Sealift.Cli.Terminal;
+using Sealift.Disks;
+using Sealift.Nbd;
+using Sealift.Posix;
+
+namespace Sealift.Cli.Commands;
+
+/// <summary><c>sealift hash</c>: the blkhash of a disk, the line that <c>blksum</c> prints.</summary>
+internal static class HashCommand
+{
+    public static Command Build()
+    {
+        var source = new Argument<string>("DISK") { Description = "An image file, a block device, an NBD URI (nbd://, nbds://, nbd+unix://), or - for standard input." };
+        var algorithm = new Option<string>("--digest", "-d") { Description = "md5, sha1, sha256 or sha512.", HelpName = "NAME", DefaultValueFactory = _ => "sha256" };
+        algorithm.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
+        var blockSize = new Option<int>("--block-size", "-b") { Description = "Block size in bytes, a power of two.", HelpName = "BYTES", DefaultValueFactory = _ => BlkhashParameters.DefaultBlockBytes };
+        var map = new Option<string?>("--map") { Description = "Also write the block map to this new file.", HelpName = "FILE" };
+        var format = new Option<ImageFormat?>("--format", "-f") { Description = "The format of the image; by default from its content, and a file that is no image is hashed as it is.", HelpName = "FORMAT" };
+        var backing = new Option<string?>("--allow-backing") { Description = "Let the image name backing and data files inside this directory.", HelpName = "DIR" };
+        var command = new Command("hash", "Print the blkhash of a disk.") { source, algorithm, blockSize, map, format, backing };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var parameters = new BlkhashParameters(BlkhashParameters.ParseAlgorithm(parsed.GetValue(algorithm)!), parsed.GetValue(blockSize));
+            var name = parsed.GetValue(source)!;
+            var json = parsed.GetValue(GlobalOptions.Json);
+            var root = await HashAsync(name, parameters, parsed.GetValue(map), parsed.GetValue(format), parsed.GetValue(backing), json, cancel);
+            if (json)
+            {
+                JsonLine.Write(w =>
+                {
+                    w.WriteString("event", "hash");
+                    w.WriteString("disk", name);
+                    w.WriteString("algorithm", parameters.Name);
+                    w.WriteString("digest", Convert.ToHexStringLower(root));
+                });
+            }
+            else
+            {
+                Console.Out.WriteLine(BlkhashLine.Format(root, name));
+            }
+
+            return ExitCode.Success;
+        });
+        return command.WithExamples(
+            "sealift hash disk.qcow2",
+            "sealift hash --map disk.blockmap /dev/vg/disk",
+            "sealift hash nbd+unix:///?socket=/run/disk.sock",
+            "nbdcopy nbd://host/disk - | sealift hash -");
+    }
+
+    private static async Task<byte[]> HashAsync(string name, BlkhashParameters parameters, string? mapPath, ImageFormat? format, string? backing, bool json, CancellationToken cancel)
+    {
+        if (name == "-")
+        {
+            if (mapPath is not null) throw CliErrors.MapOfAStream();
+            using var input = PosixFile.StandardInput();
+            return StreamHash.Compute(input.ReadNext, parameters, cancel: cancel).Root;
+        }
+
+        using var work = new WorkDirectory();
+        await using var disk = name.Contains("://", StringComparison.Ordinal)
+            ? await DiskImage.OpenNbdAsync(NbdUri.Parse(name), new NbdOptions(), cancel)
+            : await DiskImage.OpenReadAsync(await ImageAsync(new ImageLocation(Path.GetFullPath(name)), format, backing, cancel), work.Path, cancel);
+        using var map = mapPath is null ? null : BlockMap.Create(mapPath, disk.LengthBytes, parameters);
+        using var progress = ProgressLine.For(json, "hash");
+        var root = await DiskHash.RunAsync(disk, parameters, map, CopyOptions.Default, progress, cancel);
+        map?.Close();
+        return root;
+    }
+
+    /// <summary>An image is examined like a source of a migration; any other file is hashed as it is, as <c>blksum</c> does.</summary>
+    private static async Task<ImageReference> ImageAsync(ImageLocation location, ImageFormat? format, string? backing, CancellationToken cancel)
+    {
+        if ((format ?? ImageProbe.Detect(location) ?? ImageFormat.Raw) != ImageFormat.Raw)
+            return await ImageProbe.ExamineAsync(location, new ImageProbeOptions { AllowBackingDirectory = backing, Format = format }, cancel);
+        using var file = PosixFile.Open(location.Path, OpenMode.Read);
+        var facts = file.Facts();
+        return new ImageReference(location, ImageFormat.Raw, string.Empty, facts.LengthBytes, facts.AllocatedBytes, null, [location.Path]) { IsBlockDevice = facts.Kind == FileKind.BlockDevice };
+    }
+}

@@ -1,0 +1,105 @@
+using System.CommandLine;
+using System.Globalization;
+using Sealift.Cli.Terminal;
+using Sealift.Disks;
+using Sealift.Migrations;
+using Sealift.Providers;
+
+namespace Sealift.Cli.Commands;
+
+/// <summary><c>sealift migrate</c>: one machine goes in, one proven machine comes out.</summary>
+internal static class MigrateCommand
+{
+    private static readonly Argument<string[]> Source = new("SOURCE")
+    {
+        Description = "One OVA or OVF, a directory that holds one OVF, or the disk images of one machine in the order in which it sees them.",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
+    private static readonly Option<string> To = new("--to") { Description = "Directory that receives the disks, the libvirt domain, the start script and the seal.", HelpName = "DIR", Required = true };
+    private static readonly Option<string> Format = new("--format", "-f") { Description = "Format of the new disks: raw or qcow2.", HelpName = "FORMAT", DefaultValueFactory = _ => "raw" };
+    private static readonly Option<ImageFormat?> SourceFormat = new("--source-format") { Description = $"Format of disk images: {Names<ImageFormat>()}. By default from their content.", HelpName = "FORMAT" };
+    private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Replace files of the same names in the target, after everything else was proven." };
+    private static readonly Option<bool> NoConvert = new("--no-convert") { Description = "Leave the guest as it is: no virtio drivers are put in. Still hashed, checked and proven." };
+    private static readonly Option<bool> NoCheck = new("--no-check") { Description = "Leave the file systems unchecked. The verdict is degraded at best." };
+    private static readonly Option<string?> AllowBacking = new("--allow-backing") { Description = "Let images name backing and data files inside this directory.", HelpName = "DIR" };
+    private static readonly Option<string[]> Waive = new("--waive") { Description = "Go on in spite of damage that was there before: CLASS:FILESYSTEM=REASON, as the finding names them. May be repeated; the verdict is degraded.", HelpName = "CLASS:FS=REASON" };
+    private static readonly Option<bool> AcceptDegraded = new("--accept-degraded") { Description = "Hand the machine over even where the verdict is degraded." };
+    private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Say what would happen, with sizes, and do nothing." };
+    private static readonly Option<string?> Name = new("--name") { Description = "Name of the machine; by default the source's.", HelpName = "NAME" };
+    private static readonly Option<int?> Cpus = new("--cpus") { Description = "Number of virtual CPUs, where the source does not say or is wrong.", HelpName = "N" };
+    private static readonly Option<string?> Memory = new("--memory") { Description = "Memory, such as 4G.", HelpName = "SIZE" };
+    private static readonly Option<Firmware?> BootFirmware = new("--firmware") { Description = "bios or uefi.", HelpName = "KIND" };
+    private static readonly Option<bool?> SecureBoot = new("--secure-boot") { Description = "Boot with secure boot (UEFI only).", HelpName = "BOOL" };
+    private static readonly Option<DiskBus?> Bus = new("--bus") { Description = $"The controller of the disks where the guest is not converted: {Names<DiskBus>()}.", HelpName = "BUS" };
+    private static readonly Option<string[]> Nic = new("--nic") { Description = $"A network interface: MODEL[,mac=MAC][,network=NAME], MODEL one of {Names<NicModel>()}. May be repeated.", HelpName = "NIC" };
+    private static readonly Option<string> Digest = new("--digest") { Description = "md5, sha1, sha256 or sha512.", HelpName = "NAME", DefaultValueFactory = _ => "sha256" };
+
+    public static Command Build()
+    {
+        Format.AcceptOnlyFromAmong("raw", "qcow2");
+        Digest.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
+        var command = new Command("migrate", "Migrate a machine and prove that every byte arrived.")
+        {
+            Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, AllowBacking, Waive, AcceptDegraded, DryRun,
+            Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest,
+        };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var request = Request(parsed);
+            var json = parsed.GetValue(GlobalOptions.Json);
+            using var store = new MigrationStore(GlobalOptions.StateDirectory(parsed));
+            if (parsed.GetValue(DryRun)) return ForecastText.Write(await MigrationRunner.DescribeAsync(store, request, cancel), json);
+            return await MigrationView.RunAsync(json, observer => MigrationRunner.StartAsync(store, request, observer, cancel));
+        });
+        return command.WithExamples(
+            "sealift migrate web01.ova --to /srv/vms",
+            "sealift migrate web01.ova --to /srv/vms --format qcow2 --dry-run",
+            "sealift migrate system.vmdk data.vmdk --to /srv/vms --name db01 --cpus 4 --memory 16G --firmware uefi",
+            "sealift migrate appliance.qcow2 --to /srv/vms --no-convert --bus sata --nic e1000e,mac=52:54:00:12:34:56");
+    }
+
+    private static MigrationRequest Request(ParseResult parsed) => new()
+    {
+        Sources = [.. parsed.GetValue(Source)!.Select(Path.GetFullPath)],
+        TargetDirectory = Path.GetFullPath(parsed.GetValue(To)!),
+        Format = parsed.GetValue(Format) == "qcow2" ? ImageFormat.Qcow2 : ImageFormat.Raw,
+        SourceFormat = parsed.GetValue(SourceFormat),
+        Overwrite = parsed.GetValue(Overwrite),
+        Convert = !parsed.GetValue(NoConvert),
+        Check = !parsed.GetValue(NoCheck),
+        AllowBackingDirectory = parsed.GetValue(AllowBacking) is { } directory ? Path.GetFullPath(directory) : null,
+        Waivers = [.. (parsed.GetValue(Waive) ?? []).Select(Waiver.Parse)],
+        AcceptDegraded = parsed.GetValue(AcceptDegraded),
+        Algorithm = parsed.GetValue(Digest)!,
+        Overrides = new MachineOverrides
+        {
+            Name = parsed.GetValue(Name),
+            Cpus = parsed.GetValue(Cpus),
+            MemoryBytes = parsed.GetValue(Memory) is { } memory ? Quantities.ParseSize(memory) ?? throw CliErrors.BadValue("--memory", memory, "a size such as 4G") : null,
+            Firmware = parsed.GetValue(BootFirmware),
+            SecureBoot = parsed.GetValue(SecureBoot),
+            DiskBus = parsed.GetValue(Bus),
+            NetworkInterfaces = parsed.GetValue(Nic) is { Length: > 0 } nics ? [.. nics.Select(ParseNic)] : null,
+        },
+    };
+
+    private static string Names<T>() where T : struct, Enum => string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant();
+
+    private static NetworkInterface ParseNic(string text)
+    {
+        var parts = text.Split(',');
+        if (!Enum.TryParse<NicModel>(parts[0], ignoreCase: true, out var model) || !Enum.IsDefined(model) || int.TryParse(parts[0], NumberStyles.Integer, CultureInfo.InvariantCulture, out _))
+            throw CliErrors.BadValue("--nic", text, $"MODEL[,mac=MAC][,network=NAME] with MODEL one of {Names<NicModel>()}");
+        string? mac = null;
+        var network = string.Empty;
+        foreach (var part in parts.Skip(1))
+        {
+            if (part.StartsWith("mac=", StringComparison.Ordinal)) mac = part[4..];
+            else if (part.StartsWith("network=", StringComparison.Ordinal)) network = part[8..];
+            else throw CliErrors.BadValue("--nic", text, "MODEL[,mac=MAC][,network=NAME]");
+        }
+
+        return new NetworkInterface(model, mac, network);
+    }
+}

@@ -1,0 +1,41 @@
+using Sealift.Posix;
+
+namespace Sealift.Cli;
+
+/// <summary>Turns whatever ended a command into lines that a person can act on, and an exit code.</summary>
+internal static class ErrorReport
+{
+    /// <summary>Reports an error on standard error (and as a JSON line where those were asked for) and says which exit code it is.</summary>
+    public static int Write(Exception error, bool json)
+    {
+        var (code, text, next) = error switch
+        {
+            SealiftException e => (e.Code, $"cannot {e.Attempt}: {e.Subject}: {e.Said}", e.NextStep),
+            OperationCanceledException => ("SL8002", "interrupted", "What was begun is journaled: 'sealift list' shows it, 'sealift resume' continues it"),
+            _ => ("SL8001", $"unexpected {error.GetType().Name}: {error.Message}", "This is a fault in sealift: please report it with the text below"),
+        };
+        if (json)
+        {
+            JsonLine.Write(writer =>
+            {
+                writer.WriteString("event", "error");
+                writer.WriteString("code", code);
+                writer.WriteString("message", text);
+                writer.WriteString("nextStep", next);
+            });
+        }
+
+        Console.Error.WriteLine($"sealift: {code}: {Printable(text)}");
+        Console.Error.WriteLine($"  what to do: {Printable(next)}");
+        if (error is SealiftException or OperationCanceledException)
+            return error is OperationCanceledException ? ExitCode.Cancelled : code == "SL1101" ? ExitCode.MissingTool : ExitCode.Refused;
+        Console.Error.WriteLine(error);
+        return ExitCode.Bug;
+    }
+
+    /// <summary>Text that came from outside, without characters that would steer the terminal.</summary>
+    public static string Printable(string text) => string.Create(text.Length, text, static (span, source) =>
+    {
+        for (var i = 0; i < span.Length; i++) span[i] = char.IsControl(source[i]) && source[i] is not ('\n' or '\t') ? '?' : source[i];
+    });
+}

@@ -1,0 +1,30 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.Runtime.InteropServices;
+using Sealift.Cli;
+
+// A write beyond the shell's file size limit (ulimit -f) would end the process where it stands; ignored, it fails with EFBIG as
+// any other failing write does, and gets a verdict. setrlimit(2).
+const int FileSizeExceeded = 25; // SIGXFSZ, signal(7)
+using var outlived = PosixSignalRegistration.Create((PosixSignal)FileSizeExceeded, context => context.Cancel = true);
+
+var parsed = CommandTree.Build().Parse(args);
+var configuration = new InvocationConfiguration
+{
+    EnableDefaultExceptionHandler = false,
+    // Ctrl-C ends a migration in good order, which can take as long as a commit: never cut it short.
+    ProcessTerminationTimeout = TimeSpan.FromHours(24),
+};
+// The errors are the answer to a wrong command line; a page of help would push them off the screen.
+if (parsed.Action is ParseErrorAction wrong) wrong.ShowHelp = parsed.Tokens.Count == 0;
+try
+{
+    var exitCode = await parsed.InvokeAsync(configuration);
+    return parsed.Errors.Count > 0 ? ExitCode.Usage : exitCode;
+}
+#pragma warning disable CA1031 // the last place: whatever it is, it is reported and becomes an exit code
+catch (Exception e)
+{
+    return ErrorReport.Write(e, parsed.GetValue(GlobalOptions.Json));
+}
+#pragma warning restore CA1031
