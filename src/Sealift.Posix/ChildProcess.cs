@@ -260,8 +260,19 @@ public sealed class ChildProcess : IAsyncDisposable
         if (reason is not null) Interlocked.CompareExchange(ref killedBecause, reason, null);
         var already = reason is null ? Interlocked.Exchange(ref groupKilled, 1) : Volatile.Read(ref groupKilled);
         if (already == 1) return;
+        if (Signalled(-process.Id, "process group") || reason is null || process.HasExited) return;
+        // It exists and its group does not: it has only just been forked and has yet to call setsid. It has started nothing either.
+        _ = Signalled(process.Id, "process"); // nobody there: it has ended meanwhile, which is what was wanted
+    }
+
+    /// <summary>Sends SIGKILL; kill(2).</summary>
+    /// <returns>Whether there was anybody to receive it.</returns>
+    private static bool Signalled(int id, string what)
+    {
         const Errno NoSuchProcess = (Errno)3;
-        if (Libc.Kill(-process.Id, SigKill) != 0 && PosixFile.LastErrno() != NoSuchProcess) throw PosixFile.Failed("kill", $"process group {process.Id}");
+        if (Libc.Kill(id, SigKill) == 0) return true;
+        if (PosixFile.LastErrno() == NoSuchProcess) return false;
+        throw PosixFile.Failed("kill", $"{what} {Math.Abs(id)}");
     }
 
     private async Task WatchDeadlinesAsync()

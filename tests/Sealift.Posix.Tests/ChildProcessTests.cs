@@ -101,6 +101,19 @@ public sealed class ChildProcessTests
         Assert.False(Directory.Exists($"/proc/{id}"));
     }
 
+    /// <summary>Its process group does not exist before it has called setsid: a kill of the group alone would miss it, and it would be waited for.</summary>
+    [Fact]
+    public async Task A_child_that_is_no_longer_wanted_at_once_is_gone_too()
+    {
+        for (var i = 0; i < 200; i++)
+        {
+            var child = ChildProcess.Start(new ChildCommand("sleep", "300"));
+            var id = child.Id;
+            await child.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30), Cancel);
+            Assert.False(Directory.Exists($"/proc/{id}"));
+        }
+    }
+
     [Fact]
     public async Task A_child_that_nobody_listens_to_does_not_block_its_end()
     {
