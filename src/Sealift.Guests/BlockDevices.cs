@@ -14,6 +14,7 @@ internal static class BlockDevices
     {
         var labels = string.Join(' ', drives.Select((_, i) => Appliance.Label(i)));
         // lsblk -r escapes names (\xHH) and leaves PKNAME empty between two spaces. A volume on two disks is listed once below each.
+        // One call a disk: lsblk sorts its arguments by kernel name, and the kernel may name the second disk sda.
         var script = $$"""
             lvm vgchange -aay 2>&1 | sed 's/^/lvm: /'
             udevadm settle
@@ -23,7 +24,7 @@ internal static class BlockDevices
                 disks="$disks $disk"
                 echo "disk $label ${disk#/dev/}"
             done
-            lsblk -n -r -b -o KNAME,PKNAME,TYPE,SIZE,NAME $disks | sed 's/^/tree /'
+            for disk in $disks; do lsblk -n -r -b -o KNAME,PKNAME,TYPE,SIZE,NAME $disk | sed 's/^/tree /'; done
             for k in $(lsblk -n -r -o KNAME $disks | sort -u); do
                 echo "node $k"
                 cat /sys/class/block/$k/partition 2>/dev/null | sed 's/^/partition /'
