@@ -16,6 +16,7 @@ internal static class CommandTree
         root.Subcommands.Add(MigrateCommand.Build());
         foreach (var command in JournalCommands.Build()) root.Subcommands.Add(command);
         root.Subcommands.Add(VerifyCommand.Build());
+        root.Subcommands.Add(CopyCommand.Build());
         root.Subcommands.Add(HashCommand.Build());
         root.Subcommands.Add(MapCommand.Build());
         root.Subcommands.Add(DoctorCommand.Build());

@@ -6,12 +6,15 @@ namespace Sealift.Cli;
 internal static class ErrorReport
 {
     /// <summary>Reports an error on standard error (and as a JSON line where those were asked for) and says which exit code it is.</summary>
-    public static int Write(Exception error, bool json)
+    /// <param name="error">What ended it.</param>
+    /// <param name="json">Whether JSON lines were asked for.</param>
+    /// <param name="afterInterruption">What to do where the user interrupted it.</param>
+    public static int Write(Exception error, bool json, string afterInterruption = "What was begun is journaled: 'sealift list' shows it, 'sealift resume' continues it")
     {
         var (code, text, next) = error switch
         {
             SealiftException e => (e.Code, $"cannot {e.Attempt}: {e.Subject}: {e.Said}", e.NextStep),
-            OperationCanceledException => ("SL8002", "interrupted", "What was begun is journaled: 'sealift list' shows it, 'sealift resume' continues it"),
+            OperationCanceledException => ("SL8002", "interrupted", afterInterruption),
             _ => ("SL8001", $"unexpected {error.GetType().Name}: {error.Message}", "This is a fault in sealift: please report it with the text below"),
         };
         if (json)

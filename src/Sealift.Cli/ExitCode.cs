@@ -3,7 +3,7 @@ namespace Sealift.Cli;
 /// <summary>What the command's exit code means; the same table stands in docs/exit-codes.md and in the manual page.</summary>
 internal static class ExitCode
 {
-    /// <summary>Done; for a migration: sealed.</summary>
+    /// <summary>Done; for a migration: sealed; for a copy: proven.</summary>
     public const int Success = 0;
 
     /// <summary>A verdict of failed, or a seal, disk or map that does not verify.</summary>

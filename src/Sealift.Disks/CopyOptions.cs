@@ -30,6 +30,12 @@ public sealed record CopyOptions
     /// </summary>
     public bool Resume { get; init; }
 
+    /// <summary>
+    /// With <see cref="Resume"/>: blocks that the map knows are read from the source again and compared with it (SL4201 where they
+    /// differ), for sources that show no sign of a change. They are not written again.
+    /// </summary>
+    public bool CompareKnown { get; init; }
+
     /// <summary>The most separate differing ranges that a read-back reports one by one, at least 1. Default 256.</summary>
     public int MismatchLimit { get; init; } = 256;
 }

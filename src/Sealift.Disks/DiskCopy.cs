@@ -88,7 +88,8 @@ public static class DiskCopy
 
         private async ValueTask CopyChunkAsync(DiskExtent chunk, BufferPool buffers, CancellationToken stop)
         {
-            if (options.Resume && IsKnown(chunk))
+            var known = options.Resume && IsKnown(chunk);
+            if (known && !options.CompareKnown)
             {
                 Interlocked.Add(ref resumedBytes, chunk.LengthBytes);
                 meter.Add(chunk.LengthBytes, 0);
@@ -109,6 +110,15 @@ public static class DiskCopy
                 }
 
                 var leaves = HashedChunk.Of(bytes.Span, hasher);
+                if (known)
+                {
+                    if (ReadBack.Compare(leaves, bytes.Span, chunk.Offset, map) is [var first, ..])
+                        throw DiskErrors.Changed(source.Name, $"block {first.Number} of {map.BlockBytes} bytes reads differently from when it was copied before the interruption");
+                    Interlocked.Add(ref resumedBytes, chunk.LengthBytes);
+                    meter.Add(chunk.LengthBytes, chunk.LengthBytes);
+                    return;
+                }
+
                 foreach (var run in leaves.Runs(bytes.Length))
                 {
                     if (!run.IsHole) await WriteAsync(chunk.Offset + run.Offset, run.LengthBytes, bytes.Slice((int)run.Offset, (int)run.LengthBytes), stop);

@@ -23,6 +23,9 @@ internal static class DiskErrors
     public static SealiftException LengthsDiffer(string source, long sourceBytes, string target, long targetBytes) =>
         new("SL4206", $"copy {source}", target, $"the source has {sourceBytes} bytes and the target {targetBytes}", "Create the target with the source's length");
 
+    public static SealiftException TargetTooShort(string target, long targetBytes, long sourceBytes) =>
+        new("SL4206", $"copy a disk of {sourceBytes} bytes", target, $"it has {targetBytes} bytes", "Use a target that is at least as long as the source");
+
     public static SealiftException WrongMap(string disk, string said) =>
         new("SL4207", "use the block map", disk, said, "Use the map that belongs to this disk, or start over without one");
 

@@ -13,11 +13,19 @@ public static class DiskImage
     /// <exception cref="SealiftException">It cannot be opened (SL1001), was changed since it was examined (SL4201), or qemu-nbd refuses it (SL4221).</exception>
     public static async Task<IDiskReader> OpenReadAsync(ImageReference image, string workDirectory, CancellationToken cancel)
     {
-        if (image.Format == ImageFormat.Raw) return RawDisk.OpenRead(image);
+        if (image.Format == ImageFormat.Raw) return await OfExaminedLengthAsync(RawDisk.OpenRead(image));
         // Measured before it is opened: a change between the two is seen as one later.
         var files = SourceFiles.Measure([image.Location.Path, .. image.Files]);
         var server = await QemuNbdServer.StartReadOnlyAsync(image, workDirectory, cancel);
-        return await NbdDisk.OwnAsync(server, image.Location.ToString(), files, string.Empty, forWriting: false, cancel);
+        return await OfExaminedLengthAsync(await NbdDisk.OwnAsync(server, image.Location.ToString(), files, string.Empty, forWriting: false, cancel));
+
+        // Whoever examined the image planned with its length then; an image of ours that nobody examined says 0.
+        async Task<IDiskReader> OfExaminedLengthAsync(IDiskReader disk)
+        {
+            if (image.VirtualLengthBytes is 0 || image.VirtualLengthBytes == disk.LengthBytes) return disk;
+            await disk.DisposeAsync();
+            throw DiskErrors.Changed(disk.Name, $"the disk was {image.VirtualLengthBytes} bytes long when it was examined, and is {disk.LengthBytes} now");
+        }
     }
 
     /// <summary>Opens an NBD export as a source.</summary>
@@ -26,7 +34,7 @@ public static class DiskImage
     /// <param name="cancel">Cancels it.</param>
     /// <exception cref="NbdException">It cannot be reached.</exception>
     public static async Task<IDiskReader> OpenNbdAsync(NbdUri uri, NbdOptions options, CancellationToken cancel) =>
-        await NbdDisk.ConnectAsync(uri, options, forWriting: false, cancel);
+        await NbdDisk.ConnectAsync(uri, options, string.Empty, forWriting: false, cancel);
 
     /// <summary>Opens an NBD export as a target.</summary>
     /// <param name="uri">Where it is.</param>
@@ -35,7 +43,7 @@ public static class DiskImage
     /// <exception cref="NbdException">It cannot be reached.</exception>
     /// <exception cref="SealiftException">It is read-only, or cannot flush (SL4224).</exception>
     public static async Task<IDiskWriter> OpenNbdWriteAsync(NbdUri uri, NbdOptions options, CancellationToken cancel) =>
-        await NbdDisk.ConnectAsync(uri, options, forWriting: true, cancel);
+        await NbdDisk.ConnectAsync(uri, options, string.Empty, forWriting: true, cancel);
 
     /// <summary>Creates a disk that reads as zeros, durably. Nothing is ever overwritten.</summary>
     /// <param name="path">Must not exist.</param>

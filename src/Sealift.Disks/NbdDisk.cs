@@ -42,10 +42,10 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
     public long LengthBytes => pool.LengthBytes;
 
     /// <summary>Connects to somebody else's export.</summary>
-    public static async Task<NbdDisk> ConnectAsync(NbdUri uri, NbdOptions options, bool forWriting, CancellationToken cancel)
+    public static async Task<NbdDisk> ConnectAsync(NbdUri uri, NbdOptions options, string cacheBypass, bool forWriting, CancellationToken cancel)
     {
         var pool = await NbdPool.ConnectAsync(uri, options, Connections, cancel);
-        return await CheckedAsync(new NbdDisk(pool, uri.ToString(), null, null, string.Empty), forWriting);
+        return await CheckedAsync(new NbdDisk(pool, uri.ToString(), null, null, cacheBypass), forWriting);
     }
 
     /// <summary>Connects to a server of our own and takes it over: it ends with the disk, also when this fails.</summary>

@@ -50,10 +50,12 @@ internal class RawDisk : IDiskWriter
         }
     }
 
-    /// <summary>Opens a raw file or a block device for writing.</summary>
+    /// <summary>Opens a raw file for writing, or a block device that nothing else uses.</summary>
     public static RawDisk OpenWrite(string path)
     {
-        var file = PosixFile.Open(path, OpenMode.ReadWrite);
+        // For a device the kernel then looks that it is not mounted, not swap, and no part of something larger; open(2), O_EXCL.
+        var unused = FileFacts.OfPath(path).Kind == FileKind.BlockDevice ? OpenMode.Unused : OpenMode.Read;
+        var file = PosixFile.Open(path, OpenMode.ReadWrite | unused);
         try
         {
             return new RawDisk(file, path, 0, CheckedLength(file), SourceFiles.Measure([]));

@@ -30,7 +30,12 @@ public enum FileKind
 /// <param name="Inode">Its inode number.</param>
 /// <param name="ModifiedNanoseconds">Time of the last change of content, in nanoseconds since 1970.</param>
 /// <param name="Permissions">Permission bits.</param>
-public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBytes, ulong Device, ulong Inode, long ModifiedNanoseconds, int Permissions)
+/// <param name="BornNanoseconds">
+/// When it was created, in nanoseconds since 1970: an inode number is given to a new file as soon as the old one is gone, its time of
+/// birth is not. 0 where the file system keeps none.
+/// </param>
+/// <param name="NodeDevice">The device that a device node stands for; 0 for anything else.</param>
+public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBytes, ulong Device, ulong Inode, long ModifiedNanoseconds, int Permissions, long BornNanoseconds, ulong NodeDevice)
 {
     private const int AtFdcwd = -100, AtEmptyPath = 0x1000, AtSymlinkNofollow = 0x100;
 
@@ -59,19 +64,26 @@ public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBy
     {
         // struct statx, statx(2): 256 bytes, the same on every architecture.
         var raw = stackalloc byte[256];
-        const uint BasicStats = 0x7ff;
-        while (Libc.Statx(directory, path, flags, BasicStats, raw) != 0)
+        const uint BasicStats = 0x7ff, BirthTime = 0x800;
+        while (Libc.Statx(directory, path, flags, BasicStats | BirthTime, raw) != 0)
             if (PosixFile.LastErrno() != Errno.EINTR) throw PosixFile.Failed("statx", name);
         var s = new ReadOnlySpan<byte>(raw, 256);
         var mode = BinaryPrimitives.ReadUInt16LittleEndian(s[0x1c..]);
-        var device = ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(s[0x88..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(s[0x8c..]);
+        var hasBirthTime = (BinaryPrimitives.ReadUInt32LittleEndian(s) & BirthTime) != 0;
         return new FileFacts(
             (mode & 0xF000) switch { 0x8000 => FileKind.Regular, 0x4000 => FileKind.Directory, 0xA000 => FileKind.SymbolicLink, 0x6000 => FileKind.BlockDevice, _ => FileKind.Other },
             BinaryPrimitives.ReadInt64LittleEndian(s[0x28..]),
             BinaryPrimitives.ReadInt64LittleEndian(s[0x30..]) * 512,
-            device,
+            DeviceAt(s[0x88..]),
             BinaryPrimitives.ReadUInt64LittleEndian(s[0x20..]),
-            (BinaryPrimitives.ReadInt64LittleEndian(s[0x70..]) * 1_000_000_000) + BinaryPrimitives.ReadUInt32LittleEndian(s[0x78..]),
-            mode & 0xFFF);
+            NanosecondsAt(s[0x70..]),
+            mode & 0xFFF,
+            hasBirthTime ? NanosecondsAt(s[0x50..]) : 0,
+            DeviceAt(s[0x80..]));
     }
+
+    // struct statx_timestamp: seconds in eight bytes, nanoseconds in four.
+    private static long NanosecondsAt(ReadOnlySpan<byte> time) => (BinaryPrimitives.ReadInt64LittleEndian(time) * 1_000_000_000) + BinaryPrimitives.ReadUInt32LittleEndian(time[8..]);
+
+    private static ulong DeviceAt(ReadOnlySpan<byte> numbers) => ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(numbers) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(numbers[4..]);
 }

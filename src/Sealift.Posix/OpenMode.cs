@@ -24,4 +24,7 @@ public enum OpenMode
 
     /// <summary>Open a directory (O_DIRECTORY).</summary>
     Directory = 32,
+
+    /// <summary>Fail with <see cref="Errno.EBUSY"/> where a block device is mounted or otherwise in use (O_EXCL without O_CREAT).</summary>
+    Unused = 64,
 }

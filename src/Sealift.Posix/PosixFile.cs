@@ -44,6 +44,7 @@ public sealed class PosixFile : IDisposable
         var flags = OCloexec;
         if (mode.HasFlag(OpenMode.ReadWrite)) flags |= ORdwr;
         if (mode.HasFlag(OpenMode.CreateNew)) flags |= OCreat | OExcl;
+        if (mode.HasFlag(OpenMode.Unused)) flags |= OExcl;
         if (mode.HasFlag(OpenMode.Create)) flags |= OCreat;
         if (mode.HasFlag(OpenMode.Direct)) flags |= arm ? ODirectArm64 : ODirect;
         if (mode.HasFlag(OpenMode.NoFollow)) flags |= arm ? ONofollowArm64 : ONofollow;

@@ -1,0 +1,80 @@
+using System.CommandLine;
+using Sealift.Blkhash;
+using Sealift.Cli.Terminal;
+using Sealift.Disks;
+using Sealift.Posix;
+
+namespace Sealift.Cli.Commands;
+
+/// <summary><c>sealift copy</c>: one disk from here to there, proven.</summary>
+internal static class CopyCommand
+{
+    private static readonly Argument<string> Source = new("SRC") { Description = "A disk image of any format that is read, a block device, or an NBD URI. It is never written to." };
+    private static readonly Argument<string> Target = new("DST") { Description = "A new file, a block device, or an NBD URI. A new file gets its name when it is proven; until then it is DST.sealift-copy/disk." };
+    private static readonly Option<string> Format = new("--format", "-f") { Description = "Format of a new file: raw or qcow2.", HelpName = "FORMAT", DefaultValueFactory = _ => "raw" };
+    private static readonly Option<ImageFormat?> SourceFormat = new("--source-format") { Description = "Format of the source; by default from its content. raw takes any bytes as a disk.", HelpName = "FORMAT" };
+    private static readonly Option<string?> AllowBacking = new("--allow-backing") { Description = "Let the source name backing and data files inside this directory.", HelpName = "DIR" };
+    private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Write over a block device or an NBD export, or replace a file of that name after the copy is proven." };
+    private static readonly Option<bool> NoProof = new("--no-proof") { Description = "Do not read the target back. The verdict is degraded at best." };
+    private static readonly Option<string?> Map = new("--map") { Description = "Keep the block map in this new file.", HelpName = "FILE" };
+    private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with a copy of the same source to the same target that was interrupted." };
+    private static readonly Option<bool> Restart = new("--restart") { Description = "Throw away what an interrupted copy to the same target left, and begin anew." };
+    private static readonly Option<string?> Checkpoint = new("--checkpoint") { Description = "After so much data the target is flushed and the block map made durable, so that a copy that is interrupted loses no more than this; a size such as 1G [default: 4G].", HelpName = "SIZE" };
+    private static readonly Option<string> Digest = new("--digest", "-d") { Description = "md5, sha1, sha256 or sha512.", HelpName = "NAME", DefaultValueFactory = _ => "sha256" };
+    private static readonly Option<int> BlockSize = new("--block-size", "-b") { Description = "Block size in bytes, a power of two.", HelpName = "BYTES", DefaultValueFactory = _ => BlkhashParameters.DefaultBlockBytes };
+
+    public static Command Build()
+    {
+        Format.AcceptOnlyFromAmong("raw", "qcow2");
+        Digest.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
+        var command = new Command("copy", "Copy a disk, hash it on the way, and prove the target by reading it back from storage.")
+        {
+            Source, Target, Format, SourceFormat, AllowBacking, Overwrite, NoProof, Map, Resume, Restart, Checkpoint, Digest, BlockSize,
+        };
+        command.Validators.Add(result =>
+        {
+            if (!result.GetValue(Resume)) return;
+            if (result.GetValue(Restart)) result.AddError("--resume and --restart contradict each other.");
+            if (result.GetValue(NoProof)) result.AddError("--resume needs the read-back: what was copied before the interruption is proven by nothing else. Leave out --no-proof.");
+        });
+        command.SetAction(RunAsync);
+        return command.WithExamples(
+            "sealift copy web01.vmdk web01.raw",
+            "sealift copy --format qcow2 --map web01.blockmap web01.vhdx web01.qcow2",
+            "sealift copy --overwrite disk.qcow2 /dev/vg/disk",
+            "sealift copy nbd://host/export disk.raw",
+            "sealift copy --resume web01.vmdk web01.raw");
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
+    {
+        var json = parsed.GetValue(GlobalOptions.Json);
+        var prove = !parsed.GetValue(NoProof);
+        var (from, to) = (parsed.GetValue(Source)!, parsed.GetValue(Target)!);
+        using var work = new WorkDirectory();
+        using var view = new CopyView(json, prove);
+        try
+        {
+            var probe = new ImageProbeOptions { Format = parsed.GetValue(SourceFormat), AllowBackingDirectory = parsed.GetValue(AllowBacking) is { } directory ? Path.GetFullPath(directory) : null };
+            var source = await CopySource.ExamineAsync(from, probe, work.Path, cancel);
+            foreach (var note in source.Notes) view.Note(note);
+            var format = parsed.GetValue(Format) == "qcow2" ? ImageFormat.Qcow2 : ImageFormat.Raw;
+            var target = CopyTarget.Of(to, format, parsed.GetValue(Overwrite), GlobalOptions.StateDirectory(parsed), work.Path);
+            var request = new CopyRequest(source, target, new BlkhashParameters(BlkhashParameters.ParseAlgorithm(parsed.GetValue(Digest)!), parsed.GetValue(BlockSize)))
+            {
+                Prove = prove,
+                MapPath = parsed.GetValue(Map) is { } map ? Path.GetFullPath(map) : null,
+                Start = parsed.GetValue(Resume) ? CopyStart.Resume : parsed.GetValue(Restart) ? CopyStart.Restart : CopyStart.New,
+                Options = parsed.GetValue(Checkpoint) is { } checkpoint
+                    ? CopyOptions.Default with { CheckpointBytes = Quantities.ParseSize(checkpoint) is { } bytes and > 0 ? bytes : throw CliErrors.BadValue("--checkpoint", checkpoint, "a size such as 1G") }
+                    : CopyOptions.Default,
+            };
+            return view.Finished(from, to, request.Parameters, await ProvenCopy.RunAsync(request, view, cancel));
+        }
+        catch (Exception e) when (view.HasBegun && e is SealiftException or OperationCanceledException)
+        {
+            // From here on there is a verdict, and something that can be resumed.
+            return view.Stopped(from, to, e);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Sealift.Blkhash;
+using Sealift.Disks;
+
+namespace Sealift.Cli.Terminal;
+
+/// <summary>How <c>sealift copy</c> tells what it does: a line of progress on a terminal, JSON where asked for, and the verdict at the end.</summary>
+internal sealed class CopyView(bool json, bool prove) : ICopyObserver, IDisposable
+{
+    private readonly long startedAt = Stopwatch.GetTimestamp();
+    private ProgressLine? line;
+    private CopyTarget? target;
+
+    /// <summary>Whether the target was written to, so that there is a verdict.</summary>
+    public bool HasBegun => target is not null;
+
+    /// <inheritdoc/>
+    public void Begun(CopyTarget target, bool resumed, long lengthBytes)
+    {
+        this.target = target;
+        if (!json) return;
+        JsonLine.Write(w =>
+        {
+            w.WriteString("event", "copy-started");
+            w.WriteString("target", target.Name);
+            w.WriteNumber("lengthBytes", lengthBytes);
+            w.WriteBoolean("resumed", resumed);
+            w.WriteBoolean("proof", prove);
+        });
+    }
+
+    /// <inheritdoc/>
+    public IProgress<DiskProgress>? Progress(string stage)
+    {
+        line?.Dispose();
+        line = ProgressLine.For(json, stage);
+        return json ? new JsonProgress(stage) : line;
+    }
+
+    /// <inheritdoc/>
+    public void Differs(Mismatch mismatch)
+    {
+        if (!json)
+        {
+            Note($"{mismatch.Range.LengthBytes} bytes at offset {mismatch.Range.Offset} read back different (first bytes {mismatch.FirstBytes}); copying them again");
+            return;
+        }
+
+        JsonLine.Write(w =>
+        {
+            w.WriteString("event", "mismatch");
+            w.WriteNumber("offset", mismatch.Range.Offset);
+            w.WriteNumber("lengthBytes", mismatch.Range.LengthBytes);
+            w.WriteString("expectedLeaf", mismatch.ExpectedLeaf);
+            w.WriteString("actualLeaf", mismatch.ActualLeaf);
+            w.WriteString("firstBytes", mismatch.FirstBytes);
+        });
+    }
+
+    /// <summary>Says something that is no error, on standard error: standard output is the hash and the verdict.</summary>
+    public void Note(string text)
+    {
+        if (json) JsonLine.Write(w =>
+        {
+            w.WriteString("event", "note");
+            w.WriteString("text", text);
+        });
+        else Console.Error.WriteLine($"sealift: note: {ErrorReport.Printable(text)}");
+    }
+
+    /// <summary>Prints hash and verdict.</summary>
+    /// <returns>The exit code.</returns>
+    public int Finished(string from, string to, BlkhashParameters parameters, CopyReport report)
+    {
+        line?.Dispose();
+        var proven = report.CacheBypass is not null;
+        if (json)
+        {
+            JsonLine.Write(w =>
+            {
+                w.WriteString("event", "copy-finished");
+                w.WriteString("verdict", proven ? "proven" : "degraded");
+                w.WriteString("source", from);
+                w.WriteString("target", to);
+                w.WriteString("algorithm", parameters.Name);
+                w.WriteString("digest", report.Root);
+                w.WriteNumber("lengthBytes", report.LengthBytes);
+                Amounts(w, report);
+                w.WriteNumber("elapsedSeconds", Math.Round(Stopwatch.GetElapsedTime(startedAt).TotalSeconds, 3));
+            });
+        }
+        else
+        {
+            Console.Out.WriteLine(BlkhashLine.Format(Convert.FromHexString(report.Root), from));
+            var repaired = report.Repaired.Count == 0 ? string.Empty : $" after {report.Repaired.Count} {(report.Repaired.Count == 1 ? "range was" : "ranges were")} copied again";
+            Console.Out.WriteLine(proven
+                ? $"verdict: proven: {ErrorReport.Printable(to)} reads back as it was copied{repaired} ({report.CacheBypass})"
+                : $"verdict: degraded: {ErrorReport.Printable(to)} was written and flushed, and not read back (--no-proof)");
+        }
+
+        return proven ? ExitCode.Success : ExitCode.Degraded;
+    }
+
+    /// <summary>Prints why a copy that had begun did not come to its end, and how it goes on.</summary>
+    /// <returns>The exit code.</returns>
+    public int Stopped(string from, string to, Exception error)
+    {
+        line?.Dispose();
+        var exitCode = ErrorReport.Write(error, json, "The same command with --resume goes on with it");
+        var verdict = error is OperationCanceledException ? "cancelled" : "failed";
+        if (json)
+        {
+            JsonLine.Write(w =>
+            {
+                w.WriteString("event", "copy-finished");
+                w.WriteString("verdict", verdict);
+                w.WriteString("source", from);
+                w.WriteString("target", to);
+                w.WriteString("unfinished", target!.WorkPath);
+            });
+        }
+        else
+        {
+            Console.Out.WriteLine($"verdict: {verdict}: {ErrorReport.Printable(to)} is not proven; what was copied is kept in {ErrorReport.Printable(target!.WorkPath)}");
+            Console.Out.WriteLine("resume:  the same command with --resume, or --restart to begin anew");
+        }
+
+        return exitCode == ExitCode.Refused ? ExitCode.Failed : exitCode;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => line?.Dispose();
+
+    private static void Amounts(Utf8JsonWriter w, CopyReport report)
+    {
+        if (report.Copied is { } copied)
+        {
+            w.WriteNumber("dataBytes", copied.DataBytes);
+            w.WriteNumber("zeroBytes", copied.ZeroBytes);
+            w.WriteNumber("holeBytes", copied.HoleBytes);
+            w.WriteNumber("resumedBytes", copied.ResumedBytes);
+        }
+
+        w.WriteNumber("repairedBytes", report.Repaired.Sum(m => m.Range.LengthBytes));
+        w.WriteString("cacheBypass", report.CacheBypass);
+    }
+
+    private sealed class JsonProgress(string stage) : IProgress<DiskProgress>
+    {
+        // As often as a migration reports: often enough to look alive, seldom enough to cost nothing.
+        private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+
+        private readonly Lock gate = new();
+        private long lastShown;
+        private bool any;
+
+        public void Report(DiskProgress value)
+        {
+            lock (gate)
+            {
+                if (any && value.DoneBytes < value.TotalBytes && Stopwatch.GetElapsedTime(lastShown) < Interval) return;
+                any = true;
+                lastShown = Stopwatch.GetTimestamp();
+                JsonLine.Write(w =>
+                {
+                    w.WriteString("event", "progress");
+                    w.WriteString("stage", stage);
+                    w.WriteNumber("doneBytes", value.DoneBytes);
+                    w.WriteNumber("totalBytes", value.TotalBytes);
+                    w.WriteNumber("dataBytes", value.DataBytes);
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using Sealift.Nbd;
+using Sealift.Posix;
+
+namespace Sealift.Disks;
+
+/// <summary>What a copy is made of: an image that was examined, a block device, or an NBD export. Never written to.</summary>
+public sealed class CopySource
+{
+    private readonly ImageReference? image;
+    private readonly NbdUri? uri;
+    private readonly SourceFiles? files;
+    private readonly string workDirectory;
+
+    private CopySource(string name, ImageReference? image, NbdUri? uri, string workDirectory)
+    {
+        Name = name;
+        this.image = image;
+        this.uri = uri;
+        this.workDirectory = workDirectory;
+        files = image is null ? null : SourceFiles.Measure([image.Location.Path, .. image.Files]);
+    }
+
+    /// <summary>What it is called: a full path, or a URI without secrets.</summary>
+    public string Name { get; }
+
+    /// <summary>What a person should know of the image though it is no error.</summary>
+    public IReadOnlyList<string> Notes => image?.Notes ?? [];
+
+    /// <summary>The files that it consists of, as they were when it was examined; none for an NBD export.</summary>
+    internal IReadOnlyList<FileIdentity> Files => files?.Identities ?? [];
+
+    /// <summary>
+    /// Whether a change shows in size, identity or time of change. It does for files; a block device and an NBD export tell nothing
+    /// of writes to them.
+    /// </summary>
+    internal bool ShowsChanges => files?.AreAllRegular ?? false;
+
+    /// <summary>Finds out what a source is. An image is examined as the source of a migration is; nothing is opened by a guess.</summary>
+    /// <param name="name">A path or an NBD URI.</param>
+    /// <param name="options">What is declared and allowed for images.</param>
+    /// <param name="workDirectory">Where sockets may be made.</param>
+    /// <param name="cancel">Cancels it.</param>
+    /// <exception cref="SealiftException">It is no image, is not sound, or names files that were not allowed (SL4001 to SL4016); no NBD URI (SL3001).</exception>
+    public static async Task<CopySource> ExamineAsync(string name, ImageProbeOptions options, string workDirectory, CancellationToken cancel)
+    {
+        if (name.Contains("://", StringComparison.Ordinal))
+        {
+            var uri = NbdUri.Parse(name);
+            return new CopySource(uri.ToString(), null, uri, workDirectory);
+        }
+
+        var path = Path.GetFullPath(name);
+        return new CopySource(path, await ImageProbe.ExamineAsync(new ImageLocation(path), options, cancel), null, workDirectory);
+    }
+
+    internal async Task<IDiskReader> OpenAsync(CancellationToken cancel) =>
+        uri is null ? await DiskImage.OpenReadAsync(image!, workDirectory, cancel) : await DiskImage.OpenNbdAsync(uri, new NbdOptions(), cancel);
+
+    /// <summary>Measures its files again; SL4201 where one is not what it was when the source was examined.</summary>
+    internal void VerifyUnchanged() => files?.VerifyUnchanged(Name);
+}

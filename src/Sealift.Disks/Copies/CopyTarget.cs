@@ -1,0 +1,121 @@
+using Sealift.Nbd;
+using Sealift.Posix;
+
+namespace Sealift.Disks;
+
+/// <summary>What a copy is written to: a new file, a block device, or an NBD export.</summary>
+public abstract class CopyTarget
+{
+    private protected CopyTarget(string name, ImageFormat format, string workPath)
+    {
+        Name = name;
+        Format = format;
+        WorkPath = workPath;
+    }
+
+    /// <summary>What it is called: a full path, or a URI without secrets.</summary>
+    public string Name { get; }
+
+    /// <summary>Raw or qcow2.</summary>
+    public ImageFormat Format { get; }
+
+    /// <summary>The directory that an unfinished copy to it lives in: the record, the block map, and for a new file its content.</summary>
+    public string WorkPath { get; }
+
+    /// <summary>Finds out what a target is and whether it may be written. Nothing is opened or changed.</summary>
+    /// <param name="name">A path or an NBD URI.</param>
+    /// <param name="format">Of a new file: raw or qcow2. Devices and exports are raw.</param>
+    /// <param name="overwrite">Whether what exists may be overwritten.</param>
+    /// <param name="stateDirectory">Where unfinished copies to devices and exports are kept; for a file they lie beside it.</param>
+    /// <param name="workDirectory">Where sockets may be made.</param>
+    /// <exception cref="SealiftException">It exists and was not to be overwritten, or is nothing that can be written (SL4253).</exception>
+    public static CopyTarget Of(string name, ImageFormat format, bool overwrite, string stateDirectory, string workDirectory)
+    {
+        if (name.Contains("://", StringComparison.Ordinal))
+        {
+            var uri = NbdUri.Parse(name);
+            if (format != ImageFormat.Raw) throw CopyErrors.TargetRefused(uri.ToString(), "an NBD export holds the bytes of the disk themselves", "Leave out --format");
+            if (!overwrite) throw CopyErrors.TargetRefused(uri.ToString(), "whatever the export holds would be overwritten", "Pass --overwrite if that is meant");
+            return new NbdTarget(uri, stateDirectory);
+        }
+
+        var path = Path.GetFullPath(name);
+        var facts = FileFacts.OfPathIfExists(path);
+        if (facts is { Kind: FileKind.SymbolicLink } && FileFacts.OfPath(path) is { Kind: FileKind.BlockDevice } device) facts = device; // as device mapper names its volumes
+        switch (facts?.Kind)
+        {
+            case FileKind.BlockDevice:
+                if (format != ImageFormat.Raw) throw CopyErrors.TargetRefused(path, "a block device holds the bytes of the disk themselves", "Leave out --format");
+                if (!overwrite) throw CopyErrors.TargetRefused(path, "whatever the device holds would be overwritten", "Pass --overwrite if that is meant");
+                return new DeviceTarget(path, stateDirectory);
+            case null:
+                return new FileTarget(path, format, replace: false, workDirectory);
+            case FileKind.Regular:
+                return new FileTarget(path, format, overwrite, workDirectory);
+            default:
+                throw CopyErrors.TargetRefused(path, $"a {facts!.Kind} is there", "Name a new file, a block device or an NBD URI");
+        }
+    }
+
+    /// <summary>What exists of it under its own name; null for a new file and for an NBD export.</summary>
+    internal abstract FileIdentity? Existing { get; }
+
+    /// <summary>Whether what is written to it has its final name at once.</summary>
+    internal abstract bool IsInPlace { get; }
+
+    /// <summary>Opens it for writing, for a disk of a length.</summary>
+    internal abstract Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel);
+
+    /// <summary>Opens it for the read-back, past the page cache as far as that is in our hands.</summary>
+    internal abstract Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel);
+
+    /// <summary>Where unfinished copies to a device or an export are kept: its own name is no place for files.</summary>
+    private protected static string WorkPathIn(string stateDirectory, string name) =>
+        Path.Combine(stateDirectory, "copies", Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(name)))[..16]);
+}
+
+/// <summary>A file that gets its name when everything is proven; until then it is <see cref="CopyWork.DiskPath"/>.</summary>
+internal sealed class FileTarget(string path, ImageFormat format, bool replace, string workDirectory) : CopyTarget(path, format, path + CopyWork.Suffix)
+{
+    /// <summary>Whether a file of the name is replaced at the end.</summary>
+    public bool Replace => replace;
+
+    internal override FileIdentity? Existing => FileFacts.OfPathIfExists(Name) is null ? null : FileIdentity.Of(Name);
+
+    internal override bool IsInPlace => false;
+
+    internal override Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
+        DiskImage.OpenWriteAsync(work.DiskPath, Format, workDirectory, cancel);
+
+    internal override Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
+        DiskImage.OpenUncachedAsync(work.DiskPath, Format, workDirectory, cancel);
+}
+
+/// <summary>A block device, overwritten in place.</summary>
+internal sealed class DeviceTarget(string path, string stateDirectory) : CopyTarget(path, ImageFormat.Raw, WorkPathIn(stateDirectory, path))
+{
+    internal override FileIdentity? Existing => FileIdentity.Of(Name);
+
+    internal override bool IsInPlace => true;
+
+    internal override Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
+        LeadingPart.OfAsync<IDiskWriter>(RawDisk.OpenWrite(Name), lengthBytes);
+
+    internal override Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
+        LeadingPart.OfAsync<IUncachedReader>(UncachedRawDisk.Open(Name), lengthBytes);
+}
+
+/// <summary>An NBD export, overwritten in place.</summary>
+internal sealed class NbdTarget(NbdUri uri, string stateDirectory) : CopyTarget(uri.ToString(), ImageFormat.Raw, WorkPathIn(stateDirectory, uri.ToString()))
+{
+    internal override FileIdentity? Existing => null;
+
+    internal override bool IsInPlace => true;
+
+    internal override async Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
+        await LeadingPart.OfAsync<IDiskWriter>(await NbdDisk.ConnectAsync(uri, new NbdOptions(), string.Empty, forWriting: true, cancel), lengthBytes);
+
+    internal override async Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
+        await LeadingPart.OfAsync<IUncachedReader>(
+            await NbdDisk.ConnectAsync(uri, new NbdOptions(), "over new connections after a flush; what the server itself keeps in memory is beyond our reach", forWriting: false, cancel), lengthBytes);
+}

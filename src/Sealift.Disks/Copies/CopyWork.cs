@@ -1,0 +1,96 @@
+using Sealift.Posix;
+
+namespace Sealift.Disks;
+
+/// <summary>
+/// The directory of an unfinished copy: <c>copy.json</c> (what it is of), <c>blockmap</c> (what is on the target for sure) and, for a
+/// new file, <c>disk</c>. It is there as long as the copy is not finished, and one process at a time works in it.
+/// </summary>
+internal sealed class CopyWork : IDisposable
+{
+    /// <summary>What the directory of a copy to a file adds to the file's name.</summary>
+    public const string Suffix = ".sealift-copy";
+
+    private const int Private = 0x1C0; // 0700
+    private readonly PosixFile heldLock;
+
+    private CopyWork(string directory, PosixFile heldLock)
+    {
+        Directory = directory;
+        this.heldLock = heldLock;
+    }
+
+    public string Directory { get; }
+
+    public string DiskPath => Path.Combine(Directory, "disk");
+
+    public string MapPath => Path.Combine(Directory, "blockmap");
+
+    public string RecordPath => Path.Combine(Directory, "copy.json");
+
+    private string LockPath => Path.Combine(Directory, "lock");
+
+    /// <summary>Makes the directory, or takes over the one that an interrupted copy left.</summary>
+    /// <exception cref="SealiftException">One is there and was not expected (SL4251), or in use (SL4252); none is there to resume (SL4256).</exception>
+    public static CopyWork Open(CopyTarget target, CopyStart start)
+    {
+        var directory = target.WorkPath;
+        if (start == CopyStart.Resume && FileFacts.OfPathIfExists(directory) is null) throw CopyErrors.NothingToResume(target.Name);
+        if (target.IsInPlace) PosixPath.EnsureDirectory(Path.GetDirectoryName(directory)!, Private);
+        try
+        {
+            PosixPath.CreateDirectory(directory, Private);
+        }
+        catch (PosixException e) when (e.Errno == Errno.EEXIST)
+        {
+            if (start == CopyStart.New) throw CopyErrors.Unfinished(target.Name, directory);
+        }
+
+        var heldLock = PosixFile.Open(Path.Combine(directory, "lock"), OpenMode.ReadWrite | OpenMode.Create | OpenMode.NoFollow);
+        try
+        {
+            if (!heldLock.TryLock()) throw CopyErrors.InUse(target.Name, directory);
+            var work = new CopyWork(directory, heldLock);
+            if (start == CopyStart.Restart) work.Clear();
+            return work;
+        }
+        catch
+        {
+            heldLock.Close();
+            throw;
+        }
+    }
+
+    /// <summary>Removes what copies make in here, and nothing else; the record last, because it says what the rest is.</summary>
+    public void Clear()
+    {
+        PosixPath.RemoveFile(DiskPath);
+        PosixPath.RemoveFile(MapPath);
+        // What a crash leaves of a record that was being replaced.
+        foreach (var half in System.IO.Directory.EnumerateFiles(Directory, "copy.json.*.new")) PosixPath.RemoveFile(half);
+        PosixPath.RemoveFile(RecordPath);
+    }
+
+    /// <summary>Removes the directory with all that copies make in it.</summary>
+    public void Remove()
+    {
+        Clear();
+        PosixPath.RemoveFile(LockPath);
+        PosixPath.RemoveDirectory(Directory);
+    }
+
+    public void Dispose() => heldLock.Close();
+}
+
+/// <summary>What is to be done about an earlier copy that was not finished.</summary>
+public enum CopyStart
+{
+    /// <summary>There must be none.</summary>
+    New,
+
+    /// <summary>Go on with it.</summary>
+    Resume,
+
+    /// <summary>Throw it away, where there is one, and begin anew.</summary>
+    Restart,
+}

@@ -1,0 +1,228 @@
+using Sealift.Blkhash;
+using Sealift.Posix;
+
+namespace Sealift.Disks;
+
+/// <summary>A copy of one disk as it was asked for.</summary>
+/// <param name="Source">What is copied.</param>
+/// <param name="Target">Where to.</param>
+/// <param name="Parameters">Of the blkhash.</param>
+public sealed record CopyRequest(CopySource Source, CopyTarget Target, BlkhashParameters Parameters)
+{
+    /// <summary>Whether the target is read back.</summary>
+    public bool Prove { get; init; } = true;
+
+    /// <summary>Where the block map is kept in the end; null: nowhere.</summary>
+    public string? MapPath { get; init; }
+
+    /// <summary>What is done about an earlier copy to the same target that was not finished.</summary>
+    public CopyStart Start { get; init; }
+
+    /// <summary>How the bytes are copied.</summary>
+    public CopyOptions Options { get; init; } = CopyOptions.Default;
+}
+
+/// <summary>What a finished copy established.</summary>
+/// <param name="Root">S, the blkhash of the source as it was read, in lower-case hex.</param>
+/// <param name="LengthBytes">The disk's length in bytes.</param>
+/// <param name="Copied">What was copied; null where an interrupted copy had only to be tidied up.</param>
+/// <param name="CacheBypass">How the page cache was bypassed in the read-back; null where nothing was read back, and the target is not proven.</param>
+/// <param name="Repaired">The ranges that read back different once and were copied again.</param>
+public sealed record CopyReport(string Root, long LengthBytes, CopyResult? Copied, string? CacheBypass, IReadOnlyList<Mismatch> Repaired);
+
+/// <summary>Who is told how a copy goes on.</summary>
+public interface ICopyObserver
+{
+    /// <summary>From here on the target is written, and a failure leaves something that can be resumed.</summary>
+    void Begun(CopyTarget target, bool resumed, long lengthBytes);
+
+    /// <summary>Who is told the progress of a stage: <c>copy</c> or <c>read-back</c>.</summary>
+    IProgress<DiskProgress>? Progress(string stage);
+
+    /// <summary>A range read back different and is copied again.</summary>
+    void Differs(Mismatch mismatch);
+}
+
+/// <summary>
+/// One disk from source to proven target: copied with its hash, flushed, closed, read back past the page cache, and only then
+/// given its name. It can be killed at any instant: what it leaves is continued by <see cref="CopyStart.Resume"/>.
+/// </summary>
+public static class ProvenCopy
+{
+    /// <summary>Runs it to its end.</summary>
+    /// <param name="request">What and how.</param>
+    /// <param name="observer">Told how it goes on.</param>
+    /// <param name="cancel">Stops it; it can be resumed.</param>
+    /// <exception cref="SealiftException">Before <see cref="ICopyObserver.Begun"/>: nothing was changed. After it: the target is not proven, and has not got its name.</exception>
+    public static async Task<CopyReport> RunAsync(CopyRequest request, ICopyObserver observer, CancellationToken cancel)
+    {
+        var (source, target) = (request.Source, request.Target);
+        await using var reader = await source.OpenAsync(cancel);
+        var record = CopyRecord.Of(source, reader.LengthBytes, target, request.Parameters);
+        if (target.Existing is { } existing && source.Files.FirstOrDefault(existing.IsSameFileAs) is { } same) throw CopyErrors.TargetIsSource(target.Name, same.Path);
+        if (request.MapPath is { } map && request.Start != CopyStart.Resume && FileFacts.OfPathIfExists(map) is not null)
+            throw CopyErrors.TargetRefused(map, "the file for the block map exists", "Name a new file with --map");
+
+        using var work = CopyWork.Open(target, request.Start);
+        var run = new Run(request, work, observer);
+        try
+        {
+            if (await run.PrepareAsync(record, cancel) is { } finished) return finished;
+        }
+        catch when (!run.IsBegun && request.Start != CopyStart.Resume)
+        {
+            work.Remove(); // nothing was copied: nothing is left either
+            throw;
+        }
+
+        observer.Begun(target, run.IsResumed, reader.LengthBytes);
+        return await run.CopyAsync(reader, cancel);
+    }
+
+    private sealed class Run(CopyRequest request, CopyWork work, ICopyObserver observer)
+    {
+        private readonly CopySource source = request.Source;
+        private readonly CopyTarget target = request.Target;
+        private CopyRecord record = null!;
+
+        public bool IsBegun { get; private set; }
+
+        public bool IsResumed { get; private set; }
+
+        private FileTarget? NewFile => target as FileTarget;
+
+        /// <summary>Makes what the copy needs, or finds what an interrupted one left. Returns a report where that one was finished but for its tidying up.</summary>
+        public async Task<CopyReport?> PrepareAsync(CopyRecord now, CancellationToken cancel)
+        {
+            if (CopyRecord.Read(work.RecordPath) is { } before)
+            {
+                before.DemandSame(now, work.RecordPath);
+                if (IsFinished(before) is { } proof)
+                {
+                    work.Remove();
+                    return new CopyReport(proof.Root, before.SourceBytes, null, proof.CacheBypass, []);
+                }
+
+                // Without its map, or without the file, there is nothing to go on with: it is begun anew.
+                IsResumed = FileFacts.OfPathIfExists(work.MapPath) is not null && IsMade(before);
+                record = before;
+            }
+
+            if (NewFile is { Replace: false } && FileFacts.OfPathIfExists(target.Name) is not null)
+                throw CopyErrors.TargetRefused(target.Name, "a file of this name exists", "Choose another name, or pass --overwrite: it is then replaced after the copy is proven");
+            if (!IsResumed) await MakeAsync(now, cancel);
+            IsBegun = true;
+            return null;
+        }
+
+        public async Task<CopyReport> CopyAsync(IDiskReader reader, CancellationToken cancel)
+        {
+            CopyResult copied;
+            using (var map = BlockMap.OpenForUpdate(work.MapPath))
+            {
+                if (map.LengthBytes != record.SourceBytes || map.Parameters != request.Parameters) throw CopyErrors.BadRecord(work.MapPath, "the block map is of another disk");
+                var options = request.Options with
+                {
+                    Resume = IsResumed,
+                    // Only a file that was just made reads as zeros where nothing was written; what an interrupted copy wrote last is not known.
+                    TargetReadsZeroes = !IsResumed && !target.IsInPlace,
+                    // A source that does not show its changes is read again where it was copied before, and compared with the map.
+                    CompareKnown = !source.ShowsChanges,
+                };
+                await using var writer = await target.OpenWriteAsync(work, reader.LengthBytes, cancel);
+                copied = await DiskCopy.RunAsync(reader, writer, map, options, observer.Progress("copy"), cancel);
+                await CloseAsync(writer, cancel);
+                map.Close();
+            }
+
+            source.VerifyUnchanged();
+            var root = Convert.ToHexStringLower(copied.Root);
+            var proof = request.Prove ? await ProveAsync(cancel) : null;
+            source.VerifyUnchanged();
+            if (request.MapPath is { } mapPath) Keep(mapPath, copied.Root);
+            if (NewFile is { } file) PosixPath.Rename(work.DiskPath, target.Name, file.Replace);
+            work.Remove();
+            return new CopyReport(root, record.SourceBytes, copied, proof?.Found.CacheBypass, proof?.Repaired ?? []);
+        }
+
+        private async Task<TargetProofResult> ProveAsync(CancellationToken cancel)
+        {
+            // Measured before the first byte is read: a write during the reading, or after it, is not covered by the proof.
+            FileIdentity? proven = null;
+            using var map = BlockMap.Open(work.MapPath);
+            var proof = await TargetProof.RunAsync(
+                source.OpenAsync,
+                c => target.OpenWriteAsync(work, record.SourceBytes, c),
+                c =>
+                {
+                    proven = NewFile is null ? null : FileIdentity.Of(work.DiskPath);
+                    return target.OpenUncachedAsync(work, record.SourceBytes, c);
+                },
+                map,
+                request.Options,
+                observer.Differs,
+                observer.Progress("read-back"),
+                cancel);
+            record = record with { Proof = new CopyProof(Convert.ToHexStringLower(proof.Found.Root), proof.Found.CacheBypass, proven) };
+            record.Write(work.RecordPath);
+            return proof;
+        }
+
+        private async Task MakeAsync(CopyRecord now, CancellationToken cancel)
+        {
+            work.Clear();
+            record = now;
+            record.Write(work.RecordPath); // before anything else: what is found here later is ours
+            if (NewFile is not null) await DiskImage.CreateAsync(work.DiskPath, target.Format, record.SourceBytes, cancel);
+            else await (await target.OpenWriteAsync(work, record.SourceBytes, cancel)).DisposeAsync(); // too short, in use, read-only: said before anything is written
+            using (var map = BlockMap.Create(work.MapPath, record.SourceBytes, request.Parameters)) map.Close();
+            record = record with { Made = NewFile is null ? target.Existing : FileIdentity.Of(work.DiskPath) };
+            record.Write(work.RecordPath);
+        }
+
+        /// <summary>Whether the file or the device that a record names is still the one that the copy was writing to.</summary>
+        private bool IsMade(CopyRecord before)
+        {
+            if (target is NbdTarget) return true;
+            if (before.Made is not { } made) return false;
+            var path = NewFile is null ? target.Name : work.DiskPath;
+            if (FileFacts.OfPathIfExists(path) is null) return false;
+            if (!FileIdentity.Of(path).IsSameFileAs(made)) throw CopyErrors.BadRecord(path, "it is not the file that the copy made");
+            return true;
+        }
+
+        /// <summary>The proof, where the file has its final name and was not touched since it was proven.</summary>
+        private CopyProof? IsFinished(CopyRecord before) =>
+            NewFile is not null && before.Proof is { Proven: { } proven } proof && FileFacts.OfPathIfExists(work.DiskPath) is null && FileFacts.OfPathIfExists(target.Name) is not null
+            && FileIdentity.Of(target.Name).ChangeSince(proven) is null ? proof : null;
+
+        /// <summary>Puts the map where it was asked for, durably; it may be there from an earlier run that was killed right after.</summary>
+        private void Keep(string mapPath, byte[] root)
+        {
+            if (FileFacts.OfPathIfExists(mapPath) is not null)
+            {
+                using var there = BlockMap.Open(mapPath);
+                if (there.IsComplete && there.Root().AsSpan().SequenceEqual(root)) return;
+                throw CopyErrors.TargetRefused(mapPath, "the file for the block map exists, and is of another disk", "Move it away, then resume");
+            }
+
+            var half = mapPath + CopyWork.Suffix;
+            using var map = BlockMap.Open(work.MapPath);
+            PosixPath.RemoveFile(half);
+            using (var copy = BlockMap.CreateCopy(half, map)) copy.Close();
+            PosixPath.Rename(half, mapPath, replace: false);
+        }
+
+        private static async Task CloseAsync(IDiskWriter writer, CancellationToken cancel)
+        {
+            try
+            {
+                await writer.CloseAsync(cancel);
+            }
+            catch (SealiftException e)
+            {
+                throw DiskErrors.FlushFailed(writer.Name, writer.LengthBytes, e);
+            }
+        }
+    }
+}
