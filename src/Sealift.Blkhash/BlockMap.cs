@@ -307,7 +307,7 @@ public sealed class BlockMap : IDisposable
             lock (gate)
             {
                 isClosed = true;
-                file.Close();
+                Release();
             }
         }
     }
@@ -320,8 +320,14 @@ public sealed class BlockMap : IDisposable
         {
             if (isClosed) return;
             isClosed = true;
-            file.Close();
+            Release();
         }
+    }
+
+    private void Release()
+    {
+        if (canUpdate) file.Unlock(); // a child that is just being started has a copy of the descriptor, which would hold the lock for a moment more
+        file.Close();
     }
 
     /// <summary>

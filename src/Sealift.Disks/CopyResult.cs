@@ -7,4 +7,8 @@ namespace Sealift.Disks;
 /// <param name="HoleBytes">Bytes that the source's own allocation map says read as zeros; they were not read.</param>
 /// <param name="ResumedBytes">Bytes that an earlier run had copied, and this one left alone.</param>
 /// <param name="Elapsed">How long it took, flushes included.</param>
-public sealed record CopyResult(byte[] Root, long DataBytes, long ZeroBytes, long HoleBytes, long ResumedBytes, TimeSpan Elapsed);
+public sealed record CopyResult(byte[] Root, long DataBytes, long ZeroBytes, long HoleBytes, long ResumedBytes, TimeSpan Elapsed)
+{
+    /// <summary>Why the source's allocation map was not believed and every byte was read; null where it was.</summary>
+    public string? MapDoubt { get; init; }
+}

@@ -76,7 +76,7 @@ public static class DiskCopy
             }
         }
 
-        public CopyResult Result(TimeSpan elapsed) => new(map.Root(), dataBytes, zeroBytes, holeBytes, resumedBytes, elapsed);
+        public CopyResult Result(TimeSpan elapsed) => new(map.Root(), dataBytes, zeroBytes, holeBytes, resumedBytes, elapsed) { MapDoubt = source.MapDoubt };
 
         private async ValueTask PassHoleAsync(DiskExtent hole, CancellationToken stop)
         {
@@ -100,15 +100,7 @@ public static class DiskCopy
             try
             {
                 var bytes = buffer.Memory[..(int)chunk.LengthBytes];
-                try
-                {
-                    await source.ReadAsync(chunk.Offset, bytes, stop);
-                }
-                catch (SealiftException e)
-                {
-                    throw DiskErrors.SourceFailed(source.Name, chunk.Offset, chunk.LengthBytes, e);
-                }
-
+                await source.ReadAsSourceAsync(chunk.Offset, bytes, stop);
                 var leaves = HashedChunk.Of(bytes.Span, hasher);
                 if (known)
                 {

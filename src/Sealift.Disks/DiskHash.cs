@@ -49,15 +49,7 @@ public static class DiskHash
             try
             {
                 var bytes = buffer.Memory[..(int)chunk.Extent.LengthBytes];
-                try
-                {
-                    await disk.ReadAsync(chunk.Extent.Offset, bytes, stop);
-                }
-                catch (SealiftException e)
-                {
-                    throw DiskErrors.SourceFailed(disk.Name, chunk.Extent.Offset, chunk.Extent.LengthBytes, e);
-                }
-
+                await disk.ReadAsSourceAsync(chunk.Extent.Offset, bytes, stop);
                 var leaves = HashedChunk.Of(bytes.Span, hasher);
                 if (map is not null) leaves.Record(map, firstBlock);
                 window.Complete(chunk.Number, (leaves, 0));

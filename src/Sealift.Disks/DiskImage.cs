@@ -16,8 +16,10 @@ public static class DiskImage
         if (image.Format == ImageFormat.Raw) return await OfExaminedLengthAsync(RawDisk.OpenRead(image));
         // Measured before it is opened: a change between the two is seen as one later.
         var files = SourceFiles.Measure([image.Location.Path, .. image.Files]);
+        // Where an image leaves the holes to its file system (flat VMDK, fixed VHD), qemu passes on what that says.
+        var doubt = await Task.Run(() => files.MapDoubt(image.LeavesHolesToFileSystem, cancel), cancel);
         var server = await QemuNbdServer.StartReadOnlyAsync(image, workDirectory, cancel);
-        return await OfExaminedLengthAsync(await NbdDisk.OwnAsync(server, image.Location.ToString(), files, string.Empty, forWriting: false, cancel));
+        return await OfExaminedLengthAsync(await NbdDisk.OwnAsync(server, image.Location.ToString(), files, string.Empty, forWriting: false, cancel, doubt));
 
         // Whoever examined the image planned with its length then; an image of ours that nobody examined says 0.
         async Task<IDiskReader> OfExaminedLengthAsync(IDiskReader disk)

@@ -12,18 +12,18 @@ public sealed record RepairResult(IReadOnlyList<Mismatch> Repaired, long Rewritt
 /// <summary>A range read back wrong for the second time (SL4234): this target is not to be trusted.</summary>
 public sealed class SecondMismatchException : SealiftException
 {
-    internal SecondMismatchException(string disk, DiskRange range, long firstDifferingOffset, string expectedBytes, string actualBytes)
+    internal SecondMismatchException(string disk, DiskRange range, FirstDifference first)
         : base(
             "SL4234",
             $"repair {range.LengthBytes} bytes at offset {range.Offset}",
             disk,
-            $"after they were copied once more they still read back wrong; the first difference is at offset {firstDifferingOffset}: {actualBytes} instead of {expectedBytes}",
+            $"after they were copied once more they still read back wrong; the first difference is at offset {first.Offset}: {first.ActualBytes} instead of {first.ExpectedBytes}",
             "Do not use this target: check the storage below it, then migrate to another one")
     {
         Range = range;
-        FirstDifferingOffset = firstDifferingOffset;
-        ExpectedBytes = expectedBytes;
-        ActualBytes = actualBytes;
+        FirstDifferingOffset = first.Offset;
+        ExpectedBytes = first.ExpectedBytes;
+        ActualBytes = first.ActualBytes;
     }
 
     /// <summary>The chunk of the mismatched range that was compared; its ends are those of blocks.</summary>
@@ -105,21 +105,12 @@ public static class DiskRepair
         foreach (var chunk in chunks)
         {
             var actual = fromTarget.Memory[..(int)chunk.LengthBytes];
-            try
-            {
-                await uncached.ReadAsync(chunk.Offset, actual, cancel);
-            }
-            catch (SealiftException e)
-            {
-                throw DiskErrors.ReadBackFailed(uncached.Name, chunk.Offset, chunk.LengthBytes, e);
-            }
-
+            await uncached.ReadBackAsync(chunk.Offset, actual, cancel);
             if (ReadBack.Compare(HashedChunk.Of(actual.Span, hasher), actual.Span, chunk.Offset, expected).Count == 0) continue;
             var wanted = fromSource.Memory[..(int)chunk.LengthBytes];
             await ReadSourceAsync(chunk, wanted);
-            var at = wanted.Span.CommonPrefixLength(actual.Span);
-            var end = Math.Min(wanted.Length, at + 16);
-            throw new SecondMismatchException(uncached.Name, chunk, chunk.Offset + at, Convert.ToHexStringLower(wanted.Span[at..end]), Convert.ToHexStringLower(actual.Span[at..end]));
+            // Source and map agree, target and map do not: there is a difference.
+            throw new SecondMismatchException(uncached.Name, chunk, FirstDifference.Between(chunk.Offset, wanted.Span, actual.Span)!);
         }
 
         await source.VerifyUnchangedAsync(cancel);
@@ -127,15 +118,7 @@ public static class DiskRepair
 
         async ValueTask ReadSourceAsync(DiskRange chunk, Memory<byte> bytes)
         {
-            try
-            {
-                await source.ReadAsync(chunk.Offset, bytes, cancel);
-            }
-            catch (SealiftException e)
-            {
-                throw DiskErrors.SourceFailed(source.Name, chunk.Offset, chunk.LengthBytes, e);
-            }
-
+            await source.ReadAsSourceAsync(chunk.Offset, bytes, cancel);
             // The map holds the leaves of what was read the first time. A source that answers differently now gives no ground to stand on.
             var differing = ReadBack.Compare(HashedChunk.Of(bytes.Span, hasher), bytes.Span, chunk.Offset, expected);
             if (differing.Count > 0) throw DiskErrors.SourceUnstable(source.Name, chunk.Offset, chunk.LengthBytes, differing[0].ExpectedLeaf, differing[0].ActualLeaf);

@@ -22,6 +22,9 @@ public interface IDiskReader : IAsyncDisposable
     /// </summary>
     IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, CancellationToken cancel);
 
+    /// <summary>Why the allocation map that lies below it is not believed, so that everything is data; null where it is. Known once the extents were asked for.</summary>
+    string? MapDoubt => null;
+
     /// <summary>Measures size and identity again and throws (SL4201) where they are not what they were when it was opened.</summary>
     ValueTask VerifyUnchangedAsync(CancellationToken cancel);
 }

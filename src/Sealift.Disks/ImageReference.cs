@@ -55,6 +55,18 @@ public sealed record ImageReference(
     /// <summary>Whether <see cref="Location"/> is a block device rather than a file.</summary>
     public bool IsBlockDevice { get; init; }
 
+    /// <summary>
+    /// Whether the holes of the disk are those of a file, anywhere in the chain: raw disks, and the flat kinds of the other formats.
+    /// The rest say in tables of their own what they hold, and what the file system says of their files hardly counts.
+    /// </summary>
+    internal bool LeavesHolesToFileSystem => Format switch
+    {
+        ImageFormat.Raw => true,
+        ImageFormat.Vmdk => Subformat is not ("monolithicSparse" or "twoGbMaxExtentSparse" or "streamOptimized"),
+        ImageFormat.Qcow2 => false,
+        _ => Subformat is "fixed" or "static",
+    } || Backing is { LeavesHolesToFileSystem: true };
+
     /// <summary>What a person should know though it is no error, such as internal snapshots that are not migrated.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }

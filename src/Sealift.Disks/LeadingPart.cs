@@ -15,6 +15,8 @@ internal sealed class LeadingPart : IDiskWriter, IUncachedReader
 
     public long LengthBytes { get; }
 
+    public string? MapDoubt => whole.MapDoubt;
+
     public string CacheBypass => ((IUncachedReader)whole).CacheBypass;
 
     /// <summary>The disk itself where it has the length already; SL4206, and the disk closed, where it is too short.</summary>

@@ -22,7 +22,6 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
     private readonly NbdPool pool;
     private readonly QemuNbdServer? server;
     private readonly SourceFiles? files;
-    private readonly bool hasMap;
     private int closed;
 
     private NbdDisk(NbdPool pool, string name, QemuNbdServer? server, SourceFiles? files, string cacheBypass)
@@ -32,7 +31,6 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
         this.files = files;
         Name = name;
         CacheBypass = cacheBypass;
-        hasMap = pool.MetaContexts.Contains(NbdAllocation.Context);
     }
 
     public string Name { get; }
@@ -40,6 +38,8 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
     public string CacheBypass { get; }
 
     public long LengthBytes => pool.LengthBytes;
+
+    public string? MapDoubt { get; private init; }
 
     /// <summary>Connects to somebody else's export.</summary>
     public static async Task<NbdDisk> ConnectAsync(NbdUri uri, NbdOptions options, string cacheBypass, bool forWriting, CancellationToken cancel)
@@ -49,7 +49,7 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
     }
 
     /// <summary>Connects to a server of our own and takes it over: it ends with the disk, also when this fails.</summary>
-    public static async Task<NbdDisk> OwnAsync(QemuNbdServer server, string name, SourceFiles? files, string cacheBypass, bool forWriting, CancellationToken cancel)
+    public static async Task<NbdDisk> OwnAsync(QemuNbdServer server, string name, SourceFiles? files, string cacheBypass, bool forWriting, CancellationToken cancel, string? mapDoubt = null)
     {
         NbdPool pool;
         try
@@ -62,7 +62,7 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
             throw;
         }
 
-        return await CheckedAsync(new NbdDisk(pool, name, server, files, cacheBypass), forWriting);
+        return await CheckedAsync(new NbdDisk(pool, name, server, files, cacheBypass) { MapDoubt = mapDoubt }, forWriting);
     }
 
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
@@ -83,9 +83,9 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
     {
         CheckRange(offset, lengthBytes);
         var end = offset + lengthBytes;
-        if (!hasMap && lengthBytes > 0)
+        if (lengthBytes > 0 && (MapDoubt is not null || !pool.MetaContexts.Contains(NbdAllocation.Context)))
         {
-            // A server without an allocation map proves no hole.
+            // A server without an allocation map proves no hole, and neither does one that passes on what a lying file system says.
             yield return new DiskExtent(offset, lengthBytes, IsHole: false);
             yield break;
         }

@@ -21,7 +21,7 @@ public static class OverlayCommit
         var hasher = new LeafHasher(finalMap.Parameters);
         await ForEachChunkAsync(overlayView.Name, changed, finalMap, options, async (chunk, bytes, stop) =>
         {
-            await ReadAsync(overlayView, chunk, bytes, stop);
+            await overlayView.ReadAsSourceAsync(chunk.Offset, bytes, stop);
             HashedChunk.Of(bytes.Span, hasher).Record(finalMap, chunk.Offset / finalMap.BlockBytes);
         }, cancel);
         finalMap.Checkpoint();
@@ -48,11 +48,11 @@ public static class OverlayCommit
         {
             var pieces = Within(changed, chunk);
             // A block that D covers in part keeps the target's bytes elsewhere; those the commit never writes.
-            if (pieces.Sum(piece => piece.LengthBytes) != chunk.LengthBytes) await ReadAsync(target, chunk, bytes, stop);
+            if (pieces.Sum(piece => piece.LengthBytes) != chunk.LengthBytes) await target.ReadBackAsync(chunk.Offset, bytes, stop);
             foreach (var piece in pieces)
             {
                 var content = bytes.Slice((int)(piece.Offset - chunk.Offset), (int)piece.LengthBytes);
-                await ReadAsync(overlay, piece, content, stop);
+                await overlay.ReadAsSourceAsync(piece.Offset, content, stop);
                 try
                 {
                     if (LeafHasher.IsZero(content.Span)) await target.WriteZeroesAsync(piece.Offset, piece.LengthBytes, stop);
@@ -143,17 +143,5 @@ public static class OverlayCommit
         }
 
         return pieces;
-    }
-
-    private static async ValueTask ReadAsync(IDiskReader disk, DiskRange range, Memory<byte> bytes, CancellationToken stop)
-    {
-        try
-        {
-            await disk.ReadAsync(range.Offset, bytes, stop);
-        }
-        catch (SealiftException e)
-        {
-            throw DiskErrors.SourceFailed(disk.Name, range.Offset, range.LengthBytes, e);
-        }
     }
 }

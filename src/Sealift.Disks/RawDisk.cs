@@ -14,6 +14,7 @@ internal class RawDisk : IDiskWriter
 
     private readonly SourceFiles files;
     private readonly long start;
+    private AllocationMap? allocation;
 
     protected RawDisk(PosixFile file, string name, long start, long lengthBytes, SourceFiles files)
     {
@@ -27,6 +28,8 @@ internal class RawDisk : IDiskWriter
     public string Name { get; }
 
     public long LengthBytes { get; }
+
+    public string? MapDoubt => allocation?.Doubt;
 
     protected PosixFile File { get; }
 
@@ -78,17 +81,11 @@ internal class RawDisk : IDiskWriter
     public async IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, [EnumeratorCancellation] CancellationToken cancel)
     {
         CheckRange(offset, lengthBytes);
-        var end = offset + lengthBytes;
-        while (offset < end)
+        allocation ??= await Task.Run(() => AllocationMap.Examine(File, Name, weighSpace: true, cancel), cancel); // it may read from millions of holes
+        foreach (var extent in allocation.Extents(start + offset, start + offset + lengthBytes))
         {
             cancel.ThrowIfCancellationRequested();
-            foreach (var extent in NextExtents(offset, end))
-            {
-                yield return extent;
-                offset = extent.End;
-            }
-
-            await Task.CompletedTask; // the calls are lseek(2): nothing to wait for
+            yield return extent with { Offset = extent.Offset - start };
         }
     }
 
@@ -146,35 +143,5 @@ internal class RawDisk : IDiskWriter
     protected void CheckRange(long offset, long lengthBytes)
     {
         if (offset < 0 || lengthBytes < 0 || lengthBytes > LengthBytes - offset) throw DiskErrors.OutOfRange(Name, offset, lengthBytes, LengthBytes);
-    }
-
-    /// <summary>The hole that an offset is in, where it is in one, and the data after it.</summary>
-    private List<DiskExtent> NextExtents(long offset, long end)
-    {
-        try
-        {
-            var data = File.SeekData(start + offset);
-            if (data < 0)
-            {
-                // "Only a hole is left" is believed only if the hole itself says so too, and if the answer stays the same: a wrong
-                // ENXIO, or a file that was cut short meanwhile, would otherwise turn data into zeros, and nothing later could tell.
-                if (File.SeekHole(start + offset) != start + offset || File.SeekData(start + offset) >= 0)
-                    throw DiskErrors.BadExtents(Name, offset, "lseek says that only a hole is left, and that there is data");
-                return [new DiskExtent(offset, end - offset, IsHole: true)];
-            }
-
-            data -= start;
-            if (data < offset) throw DiskErrors.BadExtents(Name, offset, $"lseek(SEEK_DATA) went back to {data}");
-            if (data >= end) return [new DiskExtent(offset, end - offset, IsHole: true)];
-            var hole = File.SeekHole(start + data) - start;
-            if (hole <= data) throw DiskErrors.BadExtents(Name, data, $"lseek(SEEK_HOLE) answered {hole}");
-            var dataExtent = new DiskExtent(data, Math.Min(hole, end) - data, IsHole: false);
-            return data > offset ? [new DiskExtent(offset, data - offset, IsHole: true), dataExtent] : [dataExtent];
-        }
-        catch (PosixException e) when (e.Errno is Errno.EINVAL or Errno.EOPNOTSUPP)
-        {
-            // Block devices and some file systems know no holes: then everything is data.
-            return [new DiskExtent(offset, end - offset, IsHole: false)];
-        }
     }
 }

@@ -43,15 +43,7 @@ public static class ReadBack
             try
             {
                 var bytes = buffer.Memory[..(int)chunk.Range.LengthBytes];
-                try
-                {
-                    await target.ReadAsync(chunk.Range.Offset, bytes, stop);
-                }
-                catch (SealiftException e)
-                {
-                    throw DiskErrors.ReadBackFailed(target.Name, chunk.Range.Offset, chunk.Range.LengthBytes, e);
-                }
-
+                await target.ReadBackAsync(chunk.Range.Offset, bytes, stop);
                 var leaves = HashedChunk.Of(bytes.Span, hasher);
                 window.Complete(chunk.Number, (leaves, Compare(leaves, bytes.Span, chunk.Range.Offset, expected)));
                 meter.Add(chunk.Range.LengthBytes, chunk.Range.LengthBytes);

@@ -34,4 +34,16 @@ internal sealed class SourceFiles
             if (now.ChangeSince(before) is { } change) throw DiskErrors.Changed(disk, $"{before.Path} {change}, since it was looked at first");
         }
     }
+
+    /// <summary>Why what the file system says of the holes in one of the files is not believed; null where it is. <see cref="AllocationMap.Examine"/>.</summary>
+    public string? MapDoubt(bool weighSpace, CancellationToken cancel)
+    {
+        foreach (var path in measured.Where(file => file.Kind == FileKind.Regular).Select(file => file.Path))
+        {
+            using var file = PosixFile.Open(path, OpenMode.Read);
+            if (AllocationMap.Examine(file, path, weighSpace, cancel).Doubt is { } doubt) return doubt;
+        }
+
+        return null;
+    }
 }

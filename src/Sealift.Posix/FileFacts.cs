@@ -35,7 +35,8 @@ public enum FileKind
 /// birth is not. 0 where the file system keeps none.
 /// </param>
 /// <param name="NodeDevice">The device that a device node stands for; 0 for anything else.</param>
-public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBytes, ulong Device, ulong Inode, long ModifiedNanoseconds, int Permissions, long BornNanoseconds, ulong NodeDevice)
+/// <param name="PreferredBytes">The unit that its file system prefers for I/O, and mostly allocates by.</param>
+public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBytes, ulong Device, ulong Inode, long ModifiedNanoseconds, int Permissions, long BornNanoseconds, ulong NodeDevice, long PreferredBytes)
 {
     private const int AtFdcwd = -100, AtEmptyPath = 0x1000, AtSymlinkNofollow = 0x100;
 
@@ -79,7 +80,8 @@ public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBy
             NanosecondsAt(s[0x70..]),
             mode & 0xFFF,
             hasBirthTime ? NanosecondsAt(s[0x50..]) : 0,
-            DeviceAt(s[0x80..]));
+            DeviceAt(s[0x80..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(s[4..]));
     }
 
     // struct statx_timestamp: seconds in eight bytes, nanoseconds in four.

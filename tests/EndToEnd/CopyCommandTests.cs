@@ -156,6 +156,62 @@ public sealed class CopyCommandTests(Rig rig)
         Assert.Equal(Digest.OfFile(store), Digest.OfFile(back));
     }
 
+    [Fact]
+    public async Task Where_direct_io_is_refused_the_read_back_still_sees_storage_and_says_how()
+    {
+        var (directory, source) = Disk();
+        foreach (var format in new[] { "raw", "qcow2" })
+        {
+            var target = Path.Combine(directory, "target." + format);
+            var result = await CopyAsync(source, target, Fault("nodirect", "/disk"), "--format", format);
+            Assert.True(result.ExitCode == 0, result.ErrorTail);
+            Assert.Contains("refuses O_DIRECT (EINVAL)", result.Output, StringComparison.Ordinal);
+        }
+
+        // The way that is left is no formality: bytes that changed on the disk are seen by it too.
+        var spoilt = Path.Combine(directory, "spoilt.raw");
+        var failed = await CopyAsync(source, spoilt, Fault("nodirect,flip", "/disk", times: 1000), "--json");
+        Assert.Equal(1, failed.ExitCode);
+        Assert.Contains("SL4234", failed.ErrorTail, StringComparison.Ordinal);
+        Assert.Contains(Events(failed), e => Kind(e) == "mismatch" && e.GetProperty("firstDifferingByte").GetInt64() == Inside);
+    }
+
+    [Theory]
+    [InlineData("nopunch", 0)] // zeros are written instead: the same place, the same length
+    [InlineData("shortzero", 1)] // a request that is done in part and acknowledged: only the read-back can tell
+    public async Task Stale_bytes_in_holes_become_zeros_however_they_are_asked_for(string fault, int mismatches)
+    {
+        var (directory, source) = Disk();
+        var target = Path.Combine(directory, "target.raw");
+        Assert.Equal(1, (await CopyAsync(source, target, Fault("enospc", "/disk", offset: 20 << 20), "--checkpoint", "2M")).ExitCode);
+        var stale = new byte[(9 << 20) - (6 << 20)];
+        Array.Fill(stale, (byte)0xAB);
+        using (var file = PosixFile.Open(target + ".sealift-copy/disk", OpenMode.ReadWrite)) file.WriteAt(stale, 6 << 20); // exactly the hole there
+
+        var resumed = await CopyAsync(source, target, Fault(fault, "/disk", offset: (7 << 20) + 12_288), "--resume", "--json");
+        Assert.True(resumed.ExitCode == 0, resumed.ErrorTail);
+        var seen = Events(resumed).Where(e => Kind(e) == "mismatch").ToList();
+        Assert.Equal(mismatches, seen.Count);
+        if (mismatches > 0) Assert.Equal((7 << 20) + 12_288, Assert.Single(seen).GetProperty("firstDifferingByte").GetInt64());
+        Assert.Equal(Digest.OfFile(source), Digest.OfFile(target));
+    }
+
+    [Theory]
+    [InlineData(5 << 20, 1 << 20)] // a whole piece of data
+    [InlineData(9 << 20, 65536)] // the beginning of one
+    [InlineData((18 << 20) + 4096, 4 << 20)] // the middle of one
+    public async Task Data_that_a_file_system_calls_a_hole_are_read_all_the_same(long offset, long length)
+    {
+        var (directory, source) = Disk();
+        var target = Path.Combine(directory, "target.raw");
+        var lie = Fault("hidden", "/disk.raw", offset);
+        lie["FAULT_LENGTH"] = length.ToString(CultureInfo.InvariantCulture);
+        var result = await CopyAsync(source, target, lie);
+        Assert.True(result.ExitCode == 0, result.ErrorTail);
+        Assert.Contains("no hole of the source was believed", result.ErrorTail, StringComparison.Ordinal);
+        Assert.Equal(Digest.OfFile(source), Digest.OfFile(target));
+    }
+
     /// <summary>A disk with data, holes and blocks of zeros, in a directory of its own.</summary>
     private (string Directory, string Path) Disk()
     {

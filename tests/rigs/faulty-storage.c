@@ -4,11 +4,19 @@
 //   FAULT=enospc  writes that reach beyond FAULT_OFFSET fail with ENOSPC
 //   FAULT=flip    the first FAULT_TIMES writes that cover FAULT_OFFSET arrive with one bit flipped there
 //   FAULT=lost    the same writes are acknowledged and thrown away
+//   FAULT=nodirect  opens with O_DIRECT fail with EINVAL
+//   FAULT=nopunch   holes cannot be punched, nor ranges zeroed: EOPNOTSUPP
+//   FAULT=shortzero the first FAULT_TIMES such requests that cover FAULT_OFFSET are acknowledged, and end there
+//   FAULT=hidden    lseek(SEEK_DATA, SEEK_HOLE) calls the FAULT_LENGTH bytes from FAULT_OFFSET on a hole
+//
+// Several, separated by commas, happen together.
 //
 //   gcc -shared -fPIC -O1 -o faulty-storage.so faulty-storage.c
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +29,14 @@ static const char *setting(const char *name)
 {
     const char *value = getenv(name);
     return value ? value : "";
+}
+
+static int has(const char *fault)
+{
+    size_t length = strlen(fault);
+    for (const char *at = setting("FAULT"); (at = strstr(at, fault)); at += length)
+        if ((at == setting("FAULT") || at[-1] == ',') && (at[length] == 0 || at[length] == ',')) return 1;
+    return 0;
 }
 
 static int concerns(int fd)
@@ -39,7 +55,7 @@ ssize_t pread64(int fd, void *bytes, size_t count, off_t offset)
     static ssize_t (*real)(int, void *, size_t, off_t);
     if (!real) real = (ssize_t (*)(int, void *, size_t, off_t))dlsym(RTLD_NEXT, "pread64");
     off_t at = atoll(setting("FAULT_OFFSET"));
-    if (strcmp(setting("FAULT"), "eio") == 0 && at >= offset && at < offset + (off_t)count && concerns(fd)) {
+    if (has("eio") && at >= offset && at < offset + (off_t)count && concerns(fd)) {
         errno = EIO;
         return -1;
     }
@@ -50,14 +66,13 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t offset)
 {
     static ssize_t (*real)(int, const void *, size_t, off_t);
     if (!real) real = (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
-    const char *fault = setting("FAULT");
     off_t at = atoll(setting("FAULT_OFFSET"));
     if (!concerns(fd)) return real(fd, bytes, count, offset);
-    if (strcmp(fault, "enospc") == 0 && offset + (off_t)count > at) {
+    if (has("enospc") && offset + (off_t)count > at) {
         errno = ENOSPC;
         return -1;
     }
-    int flip = strcmp(fault, "flip") == 0, lost = strcmp(fault, "lost") == 0;
+    int flip = has("flip"), lost = has("lost");
     if (!(flip || lost) || at < offset || at >= offset + (off_t)count || atomic_fetch_add(&done, 1) >= atoi(setting("FAULT_TIMES")))
         return real(fd, bytes, count, offset);
     if (lost) return (ssize_t)count;
@@ -71,6 +86,57 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t offset)
     return n;
 }
 
+static int path_concerns(const char *path)
+{
+    size_t length = strlen(setting("FAULT_PATH")), n = strlen(path);
+    return length > 0 && n >= length && strcmp(path + n - length, setting("FAULT_PATH")) == 0;
+}
+
+int open(const char *path, int flags, ...)
+{
+    static int (*real)(const char *, int, ...);
+    if (!real) real = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = va_arg(rest, mode_t); // undefined where there is none, and ignored then
+    va_end(rest);
+    if ((flags & O_DIRECT) && has("nodirect") && path_concerns(path)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return real(path, flags, mode);
+}
+
+int fallocate64(int fd, int mode, off_t offset, off_t length)
+{
+    static int (*real)(int, int, off_t, off_t);
+    if (!real) real = (int (*)(int, int, off_t, off_t))dlsym(RTLD_NEXT, "fallocate64");
+    off_t at = atoll(setting("FAULT_OFFSET"));
+    if (!concerns(fd)) return real(fd, mode, offset, length);
+    if (has("nopunch")) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    if (has("shortzero") && at > offset && at < offset + length && atomic_fetch_add(&done, 1) < atoi(setting("FAULT_TIMES")))
+        length = at - offset;
+    return real(fd, mode, offset, length);
+}
+
+off_t lseek64(int fd, off_t offset, int whence)
+{
+    static off_t (*real)(int, off_t, int);
+    if (!real) real = (off_t (*)(int, off_t, int))dlsym(RTLD_NEXT, "lseek64");
+    off_t from = atoll(setting("FAULT_OFFSET")), to = from + atoll(setting("FAULT_LENGTH"));
+    if (!has("hidden") || (whence != SEEK_DATA && whence != SEEK_HOLE) || !concerns(fd)) return real(fd, offset, whence);
+    int inside = offset >= from && offset < to;
+    if (whence == SEEK_HOLE && inside) return offset;
+    if (whence == SEEK_DATA && inside) return real(fd, to, whence);
+    off_t found = real(fd, offset, whence);
+    if (whence == SEEK_HOLE && offset < from && found > from) return from;
+    if (whence == SEEK_DATA && found >= from && found < to) return real(fd, to, whence);
+    return found;
+}
+
 // .NET looks its system calls up by name in libc itself, past what is preloaded: answer for it.
 void *dlsym(void *handle, const char *name)
 {
@@ -78,5 +144,8 @@ void *dlsym(void *handle, const char *name)
     if (!real) real = (void *(*)(void *, const char *))dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34");
     if (handle != RTLD_NEXT && strcmp(name, "pread64") == 0) return (void *)pread64;
     if (handle != RTLD_NEXT && strcmp(name, "pwrite64") == 0) return (void *)pwrite64;
+    if (handle != RTLD_NEXT && strcmp(name, "open") == 0) return (void *)open;
+    if (handle != RTLD_NEXT && strcmp(name, "fallocate64") == 0) return (void *)fallocate64;
+    if (handle != RTLD_NEXT && strcmp(name, "lseek64") == 0) return (void *)lseek64;
     return real(handle, name);
 }

@@ -43,7 +43,7 @@ internal sealed class CopyView(bool json, bool prove) : ICopyObserver, IDisposab
     {
         if (!json)
         {
-            Note($"{mismatch.Range.LengthBytes} bytes at offset {mismatch.Range.Offset} read back different (first bytes {mismatch.FirstBytes}); copying them again");
+            Note($"{mismatch}; copying them again");
             return;
         }
 
@@ -54,7 +54,10 @@ internal sealed class CopyView(bool json, bool prove) : ICopyObserver, IDisposab
             w.WriteNumber("lengthBytes", mismatch.Range.LengthBytes);
             w.WriteString("expectedLeaf", mismatch.ExpectedLeaf);
             w.WriteString("actualLeaf", mismatch.ActualLeaf);
-            w.WriteString("firstBytes", mismatch.FirstBytes);
+            if (mismatch.First is not { } first) return;
+            w.WriteNumber("firstDifferingByte", first.Offset);
+            w.WriteString("expectedBytes", first.ExpectedBytes);
+            w.WriteString("actualBytes", first.ActualBytes);
         });
     }
 
@@ -74,6 +77,7 @@ internal sealed class CopyView(bool json, bool prove) : ICopyObserver, IDisposab
     public int Finished(string from, string to, BlkhashParameters parameters, CopyReport report)
     {
         line?.Dispose();
+        if (report.Copied?.MapDoubt is { } doubt) Note($"no hole of the source was believed and every byte was read: {doubt}");
         var proven = report.CacheBypass is not null;
         if (json)
         {

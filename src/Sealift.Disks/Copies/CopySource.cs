@@ -53,8 +53,12 @@ public sealed class CopySource
         return new CopySource(path, await ImageProbe.ExamineAsync(new ImageLocation(path), options, cancel), null, workDirectory);
     }
 
-    internal async Task<IDiskReader> OpenAsync(CancellationToken cancel) =>
-        uri is null ? await DiskImage.OpenReadAsync(image!, workDirectory, cancel) : await DiskImage.OpenNbdAsync(uri, new NbdOptions(), cancel);
+    /// <summary>Opens it as it was examined; SL4201 where it changed since.</summary>
+    internal async Task<IDiskReader> OpenAsync(CancellationToken cancel)
+    {
+        VerifyUnchanged();
+        return uri is null ? await DiskImage.OpenReadAsync(image!, workDirectory, cancel) : await DiskImage.OpenNbdAsync(uri, new NbdOptions(), cancel);
+    }
 
     /// <summary>Measures its files again; SL4201 where one is not what it was when the source was examined.</summary>
     internal void VerifyUnchanged() => files?.VerifyUnchanged(Name);

@@ -79,7 +79,18 @@ internal sealed class CopyWork : IDisposable
         PosixPath.RemoveDirectory(Directory);
     }
 
-    public void Dispose() => heldLock.Close();
+    public void Dispose()
+    {
+        try
+        {
+            heldLock.Unlock(); // a child that is just being started has a copy of the descriptor, which would hold the lock for a moment more
+            heldLock.Close();
+        }
+        catch (PosixException)
+        {
+            // Nothing was ever written to the file, and the kernel drops the lock with the process: no data and no verdict depend on it.
+        }
+    }
 }
 
 /// <summary>What is to be done about an earlier copy that was not finished.</summary>

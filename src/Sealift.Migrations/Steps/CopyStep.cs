@@ -33,6 +33,7 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
         }
 
         context.Source.VerifyUnchanged();
+        if (copy.MapDoubt is { } doubt) context.Events.Send(new Note(StepName.Copy, $"{Disk}: no hole of the source was believed and every byte was read: {doubt}"));
         var facts = Posix.FileFacts.OfPath(path);
         var result = new CopyStepResult(MigrationContext.Hex(copy.Root), image.VirtualLengthBytes, copy.DataBytes, copy.ZeroBytes, copy.HoleBytes, facts.ModifiedNanoseconds);
         return MigrationContext.Done(

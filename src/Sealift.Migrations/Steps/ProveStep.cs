@@ -20,7 +20,7 @@ internal sealed class ProveStep(string disk) : Step(StepName.Prove, disk)
         if (!found.IsEqual || root != expected)
         {
             foreach (var m in found.Mismatches)
-                context.Events.Send(new Note(StepName.Prove, $"{Disk}: {m.Range.LengthBytes} bytes at offset {m.Range.Offset} read back different (first bytes {m.FirstBytes})"));
+                context.Events.Send(new Note(StepName.Prove, $"{Disk}: {m}"));
             throw MigrationErrors.RootsDiffer(Disk, path, expected, root);
         }
 

@@ -14,26 +14,35 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         context.Files.Verify(path);
         using var map = context.OpenMap(context.SourceMapPath(Disk), copy.Root);
 
-        var (found, modified) = await ReadAsync();
         var mismatches = new List<SealedMismatch>();
-        if (!found.IsEqual)
+        // Taken before the first byte is read: a write during the reading, or right after it, is not covered by the proof.
+        long modified = 0;
+        var proof = await TargetProof.RunAsync(
+            c =>
+            {
+                context.Source.VerifyUnchanged();
+                return DiskImage.OpenReadAsync(context.Disk(Disk).Image, context.Scratch, c);
+            },
+            c => DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, c),
+            c =>
+            {
+                modified = FileFacts.OfPath(path).ModifiedNanoseconds;
+                return DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, c);
+            },
+            map,
+            CopyOptions.Default,
+            m =>
+            {
+                context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {m}; copying them again"));
+                mismatches.Add(SealedMismatch.Of(m, StepName.ReadBack, repaired: true));
+            },
+            context.Events.Progress(Planned),
+            cancel);
+        var found = proof.Found;
+        if (mismatches.Count > 0)
         {
-            foreach (var m in found.Mismatches)
-            {
-                context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {m.Range.LengthBytes} bytes at offset {m.Range.Offset} read back different (first bytes {m.FirstBytes}); copying them again"));
-                mismatches.Add(new SealedMismatch(m.Range.Offset, m.Range.LengthBytes, StepName.ReadBack, m.ExpectedLeaf, m.ActualLeaf, m.FirstBytes, true));
-            }
-
             context.Source.VerifyUnchanged();
-            await using (var source = await DiskImage.OpenReadAsync(context.Disk(Disk).Image, context.Scratch, cancel))
-            {
-                var repair = await DiskRepair.RunAsync(source, OpenWriteAsync, OpenUncachedAsync, map, found, CopyOptions.Default, cancel);
-                context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {repair.RewrittenBytes} bytes were copied again and now read back right"));
-            }
-
-            context.Source.VerifyUnchanged();
-            // T is about the whole disk: a repair in one place may have disturbed another.
-            (found, modified) = await ReadAsync();
+            context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {proof.RewrittenBytes} bytes were copied again and now read back right"));
         }
 
         var root = MigrationContext.Hex(found.Root);
@@ -42,17 +51,6 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
             $"T = S{(mismatches.Count > 0 ? $", after {Measures.Count(mismatches.Count, "range")} copied again" : string.Empty)} ({found.CacheBypass})",
             new ReadBackStepResult(root, mismatches, found.CacheBypass, modified),
             JournalJson.Default.ReadBackStepResult);
-
-        Task<IDiskWriter> OpenWriteAsync(CancellationToken c) => DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, c);
-        Task<IUncachedReader> OpenUncachedAsync(CancellationToken c) => DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, c);
-
-        // The time is taken before the first byte is read: a write during the reading, or right after it, is not covered by the proof.
-        async Task<(ReadBackResult Found, long ModifiedNanoseconds)> ReadAsync()
-        {
-            var modified = FileFacts.OfPath(path).ModifiedNanoseconds;
-            await using var target = await OpenUncachedAsync(cancel);
-            return (await ReadBack.RunAsync(target, map, CopyOptions.Default, context.Events.Progress(Planned), cancel), modified);
-        }
     }
 }
 

@@ -23,9 +23,9 @@ public sealed class NbdFaultTests : IDisposable
         await using var target = await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel);
         using var map = scratch.Map("map", 16 << 20);
         var error = await Assert.ThrowsAsync<DiskAccessException>(() => DiskCopy.RunAsync(source, target, map, CopyOptions.Default, null, Cancel));
-        Assert.Equal(("SL4211", DiskSide.Source, 8L << 20), (error.Code, error.Side, error.Offset));
+        Assert.Equal(("SL4211", DiskSide.Source, 9_000_000 / 4096 * 4096L, 4096L), (error.Code, error.Side, error.Offset, error.LengthBytes));
         Assert.Contains("EIO", error.Message, StringComparison.Ordinal);
-        Assert.Contains("8388608", error.Message, StringComparison.Ordinal);
+        Assert.Contains("8998912", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
