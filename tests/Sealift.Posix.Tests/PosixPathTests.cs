@@ -70,6 +70,15 @@ public sealed class PosixPathTests : IDisposable
         Assert.Null(FileFacts.OfPathIfExists(directory.File("f")));
         File.WriteAllText(directory.File("f"), "longer");
         Assert.NotEqual(before, FileFacts.OfPath(directory.File("f")));
+        // An inode number is soon given to another file, and a time of change can be set; a time of birth cannot.
+        Assert.True(before.BornNanoseconds > 0);
+        while (FileFacts.OfPath(directory.File("f")).BornNanoseconds == before.BornNanoseconds) // within one tick of the kernel's clock
+        {
+            File.Delete(directory.File("f"));
+            File.WriteAllText(directory.File("f"), "longer");
+        }
+
+        Assert.True(FileFacts.OfPath(directory.File("f")).BornNanoseconds > before.BornNanoseconds);
     }
 
     [Fact]

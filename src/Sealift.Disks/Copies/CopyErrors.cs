@@ -21,7 +21,7 @@ internal static class CopyErrors
         new("SL4255", "go on with the copy", path, said, "Pass --restart to throw the unfinished copy away and begin anew");
 
     public static SealiftException NothingToResume(string target) =>
-        new("SL4256", "go on with a copy", target, "there is no unfinished copy to it", "Leave out --resume to begin one");
+        new("SL4256", "go on with a copy", target, "there is no unfinished copy to it", "If it is there, the copy had come to its end; otherwise leave out --resume to begin one");
 
     public static SealiftException TargetIsSource(string target, string source) =>
         new("SL4257", "copy to this target", target, $"it is the source, or a part of it ({source})", "Name another target: a source is never written to");

@@ -28,6 +28,9 @@ internal sealed class CopyWork : IDisposable
 
     public string RecordPath => Path.Combine(Directory, "copy.json");
 
+    /// <summary>Whether there is nothing in it of a copy.</summary>
+    public bool IsEmpty => new[] { DiskPath, MapPath, RecordPath }.All(path => FileFacts.OfPathIfExists(path) is null);
+
     private string LockPath => Path.Combine(Directory, "lock");
 
     /// <summary>Makes the directory, or takes over the one that an interrupted copy left.</summary>

@@ -59,6 +59,7 @@ public static class ProvenCopy
         var (source, target) = (request.Source, request.Target);
         await using var reader = await source.OpenAsync(cancel);
         var record = CopyRecord.Of(source, reader.LengthBytes, target, request.Parameters);
+        if (source.Name == target.Name) throw CopyErrors.TargetIsSource(target.Name, source.Name);
         if (target.Existing is { } existing && source.Files.FirstOrDefault(existing.IsSameFileAs) is { } same) throw CopyErrors.TargetIsSource(target.Name, same.Path);
         if (request.MapPath is { } map && request.Start != CopyStart.Resume && FileFacts.OfPathIfExists(map) is not null)
             throw CopyErrors.TargetRefused(map, "the file for the block map exists", "Name a new file with --map");
@@ -71,7 +72,16 @@ public static class ProvenCopy
         }
         catch when (!run.IsBegun && request.Start != CopyStart.Resume)
         {
-            work.Remove(); // nothing was copied: nothing is left either
+            // Nothing was copied: nothing is left either.
+            try
+            {
+                work.Remove();
+            }
+            catch (PosixException)
+            {
+                // What is reported is why the copy could not begin; what is left of it, --resume and --restart find and remove.
+            }
+
             throw;
         }
 
@@ -106,6 +116,12 @@ public static class ProvenCopy
                 // Without its map, or without the file, there is nothing to go on with: it is begun anew.
                 IsResumed = FileFacts.OfPathIfExists(work.MapPath) is not null && IsMade(before);
                 record = before;
+            }
+            else if (request.Start == CopyStart.Resume && NewFile is { Replace: false } && FileFacts.OfPathIfExists(target.Name) is not null && work.IsEmpty)
+            {
+                // Killed between its very last two calls: the file has its name, and an empty directory was left.
+                work.Remove();
+                throw CopyErrors.NothingToResume(target.Name);
             }
 
             if (NewFile is { Replace: false } && FileFacts.OfPathIfExists(target.Name) is not null)

@@ -111,6 +111,9 @@ public sealed class ProvenCopyTests : IDisposable
         var modified = File.GetLastWriteTimeUtc(scratch["target"]);
         var report = await RunAsync(source, CopyStart.Resume, new Interrupting(int.MaxValue));
         Assert.Null(report.Copied);
+        // One call further: the directory alone is left, and nothing that could be gone on with.
+        Directory.CreateDirectory(scratch["target.sealift-copy"]);
+        Assert.Equal("SL4256", (await Assert.ThrowsAsync<SealiftException>(() => RunAsync(source, CopyStart.Resume, new Interrupting(int.MaxValue)))).Code);
         Assert.NotNull(report.CacheBypass);
         Assert.Equal(modified, File.GetLastWriteTimeUtc(scratch["target"]));
         Assert.False(Directory.Exists(scratch["target.sealift-copy"]));
