@@ -30,6 +30,24 @@ public sealed class QuantitiesTests
     public void What_is_no_size_is_refused(string text) => Assert.Null(Quantities.ParseSize(text));
 
     [Theory]
+    [InlineData("45", 45_000)]
+    [InlineData("500ms", 500)]
+    [InlineData("30s", 30_000)]
+    [InlineData("10m", 600_000)]
+    [InlineData("24h", 86_400_000)]
+    public void Times_are_read_with_their_unit(string text, double milliseconds) => Assert.Equal(milliseconds, Quantities.ParseTime(text)?.TotalMilliseconds);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("s")]
+    [InlineData("-1s")]
+    [InlineData("1.5m")]
+    [InlineData("25h")]
+    [InlineData("99999999999999999h")]
+    [InlineData("1d")]
+    public void What_is_no_time_is_refused(string text) => Assert.Null(Quantities.ParseTime(text));
+
+    [Theory]
     [InlineData(0.42, "0.4 s")]
     [InlineData(42, "42 s")]
     [InlineData(185, "3 min 05 s")]

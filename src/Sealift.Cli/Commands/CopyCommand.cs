@@ -30,6 +30,7 @@ internal static class CopyCommand
         var command = new Command("copy", "Copy a disk, hash it on the way, and prove the target by reading it back from storage.")
         {
             Source, Target, Format, SourceFormat, AllowBacking, Overwrite, NoProof, Map, Resume, Restart, Checkpoint, Digest, BlockSize,
+            IoTimeout.Option,
         };
         command.Validators.Add(result =>
         {
@@ -56,10 +57,11 @@ internal static class CopyCommand
         try
         {
             var probe = new ImageProbeOptions { Format = parsed.GetValue(SourceFormat), AllowBackingDirectory = parsed.GetValue(AllowBacking) is { } directory ? Path.GetFullPath(directory) : null };
-            var source = await CopySource.ExamineAsync(from, probe, work.Path, cancel);
+            var connection = IoTimeout.ConnectionOf(parsed);
+            var source = await CopySource.ExamineAsync(from, probe, connection, work.Path, cancel);
             foreach (var note in source.Notes) view.Note(note);
             var format = parsed.GetValue(Format) == "qcow2" ? ImageFormat.Qcow2 : ImageFormat.Raw;
-            var target = CopyTarget.Of(to, format, parsed.GetValue(Overwrite), GlobalOptions.StateDirectory(parsed), work.Path);
+            var target = CopyTarget.Of(to, format, parsed.GetValue(Overwrite), connection, GlobalOptions.StateDirectory(parsed), work.Path);
             var request = new CopyRequest(source, target, new BlkhashParameters(BlkhashParameters.ParseAlgorithm(parsed.GetValue(Digest)!), parsed.GetValue(BlockSize)))
             {
                 Prove = prove,

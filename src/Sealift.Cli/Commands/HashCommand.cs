@@ -19,13 +19,13 @@ internal static class HashCommand
         var map = new Option<string?>("--map") { Description = "Also write the block map to this new file.", HelpName = "FILE" };
         var format = new Option<ImageFormat?>("--format", "-f") { Description = "The format of the image; by default from its content, and a file that is no image is hashed as it is.", HelpName = "FORMAT" };
         var backing = new Option<string?>("--allow-backing") { Description = "Let the image name backing and data files inside this directory.", HelpName = "DIR" };
-        var command = new Command("hash", "Print the blkhash of a disk.") { source, algorithm, blockSize, map, format, backing };
+        var command = new Command("hash", "Print the blkhash of a disk.") { source, algorithm, blockSize, map, format, backing, IoTimeout.Option };
         command.SetAction(async (parsed, cancel) =>
         {
             var parameters = new BlkhashParameters(BlkhashParameters.ParseAlgorithm(parsed.GetValue(algorithm)!), parsed.GetValue(blockSize));
             var name = parsed.GetValue(source)!;
             var json = parsed.GetValue(GlobalOptions.Json);
-            var root = await HashAsync(name, parameters, parsed.GetValue(map), parsed.GetValue(format), parsed.GetValue(backing), json, cancel);
+            var root = await HashAsync(name, parameters, parsed.GetValue(map), parsed.GetValue(format), parsed.GetValue(backing), IoTimeout.ConnectionOf(parsed), json, cancel);
             if (json)
             {
                 JsonLine.Write(w =>
@@ -50,7 +50,7 @@ internal static class HashCommand
             "nbdcopy nbd://host/disk - | sealift hash -");
     }
 
-    private static async Task<byte[]> HashAsync(string name, BlkhashParameters parameters, string? mapPath, ImageFormat? format, string? backing, bool json, CancellationToken cancel)
+    private static async Task<byte[]> HashAsync(string name, BlkhashParameters parameters, string? mapPath, ImageFormat? format, string? backing, NbdOptions connection, bool json, CancellationToken cancel)
     {
         if (name == "-")
         {
@@ -61,7 +61,7 @@ internal static class HashCommand
 
         using var work = new WorkDirectory();
         await using var disk = name.Contains("://", StringComparison.Ordinal)
-            ? await DiskImage.OpenNbdAsync(NbdUri.Parse(name), new NbdOptions(), cancel)
+            ? await DiskImage.OpenNbdAsync(NbdUri.Parse(name), connection, cancel)
             : await DiskImage.OpenReadAsync(await ImageAsync(new ImageLocation(Path.GetFullPath(name)), format, backing, cancel), work.Path, cancel);
         using var map = mapPath is null ? null : BlockMap.Create(mapPath, disk.LengthBytes, parameters);
         using var progress = ProgressLine.For(json, "hash");

@@ -29,6 +29,24 @@ internal static class Quantities
         _ => string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours} h {time.Minutes:00} min"),
     };
 
+    /// <summary>Reads a length of time in whole seconds, or with a unit: <c>30</c>, <c>500ms</c>, <c>45s</c>, <c>10m</c>, <c>1h</c>.</summary>
+    /// <returns>The time, at most a day, or null where the text is no length of time.</returns>
+    public static TimeSpan? ParseTime(string text)
+    {
+        var digits = text.TakeWhile(char.IsAsciiDigit).Count();
+        if (digits == 0 || !long.TryParse(text.AsSpan(0, digits), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return null;
+        long milliseconds = text[digits..].ToUpperInvariant() switch
+        {
+            "" or "S" => 1000,
+            "MS" => 1,
+            "M" or "MIN" => 60_000,
+            "H" => 3_600_000,
+            _ => 0,
+        };
+        const long Day = 86_400_000;
+        return milliseconds == 0 || number > Day / milliseconds ? null : TimeSpan.FromMilliseconds(number * milliseconds);
+    }
+
     /// <summary>Reads a size with an optional binary unit: <c>512M</c>, <c>4GiB</c>, <c>1073741824</c>.</summary>
     /// <returns>Bytes, or null where the text is no size.</returns>
     public static long? ParseSize(string text)

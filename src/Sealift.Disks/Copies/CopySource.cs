@@ -8,14 +8,16 @@ public sealed class CopySource
 {
     private readonly ImageReference? image;
     private readonly NbdUri? uri;
+    private readonly NbdOptions connection;
     private readonly SourceFiles? files;
     private readonly string workDirectory;
 
-    private CopySource(string name, ImageReference? image, NbdUri? uri, string workDirectory)
+    private CopySource(string name, ImageReference? image, NbdUri? uri, NbdOptions connection, string workDirectory)
     {
         Name = name;
         this.image = image;
         this.uri = uri;
+        this.connection = connection;
         this.workDirectory = workDirectory;
         files = image is null ? null : SourceFiles.Measure([image.Location.Path, .. image.Files]);
     }
@@ -38,26 +40,27 @@ public sealed class CopySource
     /// <summary>Finds out what a source is. An image is examined as the source of a migration is; nothing is opened by a guess.</summary>
     /// <param name="name">A path or an NBD URI.</param>
     /// <param name="options">What is declared and allowed for images.</param>
+    /// <param name="connection">Deadlines and credentials for an NBD export.</param>
     /// <param name="workDirectory">Where sockets may be made.</param>
     /// <param name="cancel">Cancels it.</param>
     /// <exception cref="SealiftException">It is no image, is not sound, or names files that were not allowed (SL4001 to SL4016); no NBD URI (SL3001).</exception>
-    public static async Task<CopySource> ExamineAsync(string name, ImageProbeOptions options, string workDirectory, CancellationToken cancel)
+    public static async Task<CopySource> ExamineAsync(string name, ImageProbeOptions options, NbdOptions connection, string workDirectory, CancellationToken cancel)
     {
         if (name.Contains("://", StringComparison.Ordinal))
         {
             var uri = NbdUri.Parse(name);
-            return new CopySource(uri.ToString(), null, uri, workDirectory);
+            return new CopySource(uri.ToString(), null, uri, connection, workDirectory);
         }
 
         var path = Path.GetFullPath(name);
-        return new CopySource(path, await ImageProbe.ExamineAsync(new ImageLocation(path), options, cancel), null, workDirectory);
+        return new CopySource(path, await ImageProbe.ExamineAsync(new ImageLocation(path), options, cancel), null, connection, workDirectory);
     }
 
     /// <summary>Opens it as it was examined; SL4201 where it changed since.</summary>
     internal async Task<IDiskReader> OpenAsync(CancellationToken cancel)
     {
         VerifyUnchanged();
-        return uri is null ? await DiskImage.OpenReadAsync(image!, workDirectory, cancel) : await DiskImage.OpenNbdAsync(uri, new NbdOptions(), cancel);
+        return uri is null ? await DiskImage.OpenReadAsync(image!, workDirectory, cancel) : await DiskImage.OpenNbdAsync(uri, connection, cancel);
     }
 
     /// <summary>Measures its files again; SL4201 where one is not what it was when the source was examined.</summary>

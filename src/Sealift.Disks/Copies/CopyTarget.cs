@@ -26,17 +26,18 @@ public abstract class CopyTarget
     /// <param name="name">A path or an NBD URI.</param>
     /// <param name="format">Of a new file: raw or qcow2. Devices and exports are raw.</param>
     /// <param name="overwrite">Whether what exists may be overwritten.</param>
+    /// <param name="connection">Deadlines and credentials for an NBD export.</param>
     /// <param name="stateDirectory">Where unfinished copies to devices and exports are kept; for a file they lie beside it.</param>
     /// <param name="workDirectory">Where sockets may be made.</param>
     /// <exception cref="SealiftException">It exists and was not to be overwritten, or is nothing that can be written (SL4253).</exception>
-    public static CopyTarget Of(string name, ImageFormat format, bool overwrite, string stateDirectory, string workDirectory)
+    public static CopyTarget Of(string name, ImageFormat format, bool overwrite, NbdOptions connection, string stateDirectory, string workDirectory)
     {
         if (name.Contains("://", StringComparison.Ordinal))
         {
             var uri = NbdUri.Parse(name);
             if (format != ImageFormat.Raw) throw CopyErrors.TargetRefused(uri.ToString(), "an NBD export holds the bytes of the disk themselves", "Leave out --format");
             if (!overwrite) throw CopyErrors.TargetRefused(uri.ToString(), "whatever the export holds would be overwritten", "Pass --overwrite if that is meant");
-            return new NbdTarget(uri, stateDirectory);
+            return new NbdTarget(uri, connection, stateDirectory);
         }
 
         var path = Path.GetFullPath(name);
@@ -106,16 +107,16 @@ internal sealed class DeviceTarget(string path, string stateDirectory) : CopyTar
 }
 
 /// <summary>An NBD export, overwritten in place.</summary>
-internal sealed class NbdTarget(NbdUri uri, string stateDirectory) : CopyTarget(uri.ToString(), ImageFormat.Raw, WorkPathIn(stateDirectory, uri.ToString()))
+internal sealed class NbdTarget(NbdUri uri, NbdOptions connection, string stateDirectory) : CopyTarget(uri.ToString(), ImageFormat.Raw, WorkPathIn(stateDirectory, uri.ToString()))
 {
     internal override FileIdentity? Existing => null;
 
     internal override bool IsInPlace => true;
 
     internal override async Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
-        await LeadingPart.OfAsync<IDiskWriter>(await NbdDisk.ConnectAsync(uri, new NbdOptions(), string.Empty, forWriting: true, cancel), lengthBytes);
+        await LeadingPart.OfAsync<IDiskWriter>(await NbdDisk.ConnectAsync(uri, connection, string.Empty, forWriting: true, cancel), lengthBytes);
 
     internal override async Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
         await LeadingPart.OfAsync<IUncachedReader>(
-            await NbdDisk.ConnectAsync(uri, new NbdOptions(), "over new connections after a flush; what the server itself keeps in memory is beyond our reach", forWriting: false, cancel), lengthBytes);
+            await NbdDisk.ConnectAsync(uri, connection, "over new connections after a flush; what the server itself keeps in memory is beyond our reach", forWriting: false, cancel), lengthBytes);
 }
