@@ -2,12 +2,20 @@
 //
 //   FAULT=eio     reads that cover FAULT_OFFSET fail with EIO
 //   FAULT=enospc  writes that reach beyond FAULT_OFFSET fail with ENOSPC
+//   FAULT=edquot  the same with EDQUOT
 //   FAULT=flip    the first FAULT_TIMES writes that cover FAULT_OFFSET arrive with one bit flipped there
 //   FAULT=lost    the same writes are acknowledged and thrown away
 //   FAULT=nodirect  opens with O_DIRECT fail with EINVAL
 //   FAULT=nopunch   holes cannot be punched, nor ranges zeroed: EOPNOTSUPP
 //   FAULT=shortzero the first FAULT_TIMES such requests that cover FAULT_OFFSET are acknowledged, and end there
 //   FAULT=hidden    lseek(SEEK_DATA, SEEK_HOLE) calls the FAULT_LENGTH bytes from FAULT_OFFSET on a hole
+//   FAULT=enxio     lseek(SEEK_DATA) from FAULT_OFFSET on finds no more data, and SEEK_HOLE agrees
+//   FAULT=turns     every second lseek(SEEK_DATA) finds no more data
+//   FAULT=back      lseek(SEEK_DATA) from FAULT_OFFSET on answers with an earlier place
+//   FAULT=still     lseek(SEEK_HOLE) answers with the place where it was asked
+//   FAULT=far       lseek(SEEK_HOLE) answers with a place far behind the end
+//   FAULT=nohole    lseek knows no holes: everything is data
+//   FAULT=pause     the first read or write that covers FAULT_OFFSET makes the file FAULT_PAUSE.at and waits for FAULT_PAUSE.go
 //
 // Several, separated by commas, happen together.
 //
@@ -50,6 +58,17 @@ static int concerns(int fd)
     return strcmp(path + n - length, setting("FAULT_PATH")) == 0;
 }
 
+static void pause_once(void)
+{
+    static atomic_int paused;
+    if (atomic_fetch_add(&paused, 1) > 0) return;
+    char at[4096], go[4096];
+    snprintf(at, sizeof at, "%s.at", setting("FAULT_PAUSE"));
+    snprintf(go, sizeof go, "%s.go", setting("FAULT_PAUSE"));
+    close(creat(at, 0600));
+    while (access(go, F_OK) != 0) usleep(1000);
+}
+
 ssize_t pread64(int fd, void *bytes, size_t count, off_t offset)
 {
     static ssize_t (*real)(int, void *, size_t, off_t);
@@ -59,6 +78,7 @@ ssize_t pread64(int fd, void *bytes, size_t count, off_t offset)
         errno = EIO;
         return -1;
     }
+    if (has("pause") && at >= offset && at < offset + (off_t)count && concerns(fd)) pause_once();
     return real(fd, bytes, count, offset);
 }
 
@@ -68,10 +88,11 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t offset)
     if (!real) real = (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
     off_t at = atoll(setting("FAULT_OFFSET"));
     if (!concerns(fd)) return real(fd, bytes, count, offset);
-    if (has("enospc") && offset + (off_t)count > at) {
-        errno = ENOSPC;
+    if ((has("enospc") || has("edquot")) && offset + (off_t)count > at) {
+        errno = has("enospc") ? ENOSPC : EDQUOT;
         return -1;
     }
+    if (has("pause") && at >= offset && at < offset + (off_t)count) pause_once();
     int flip = has("flip"), lost = has("lost");
     if (!(flip || lost) || at < offset || at >= offset + (off_t)count || atomic_fetch_add(&done, 1) >= atoi(setting("FAULT_TIMES")))
         return real(fd, bytes, count, offset);
@@ -127,7 +148,19 @@ off_t lseek64(int fd, off_t offset, int whence)
     static off_t (*real)(int, off_t, int);
     if (!real) real = (off_t (*)(int, off_t, int))dlsym(RTLD_NEXT, "lseek64");
     off_t from = atoll(setting("FAULT_OFFSET")), to = from + atoll(setting("FAULT_LENGTH"));
-    if (!has("hidden") || (whence != SEEK_DATA && whence != SEEK_HOLE) || !concerns(fd)) return real(fd, offset, whence);
+    if ((whence != SEEK_DATA && whence != SEEK_HOLE) || !concerns(fd)) return real(fd, offset, whence);
+    static atomic_int asked;
+    int data = whence == SEEK_DATA;
+    if ((has("enxio") && data && offset >= from) || (has("turns") && data && atomic_fetch_add(&asked, 1) % 2)) {
+        errno = ENXIO;
+        return -1;
+    }
+    if (has("enxio") && !data && offset >= from) return offset;
+    if (has("back") && data && offset >= from) return offset - 4096;
+    if (has("still") && !data) return offset;
+    if (has("far") && !data) return real(fd, 0, SEEK_END) * 4;
+    if (has("nohole")) return data ? offset : real(fd, 0, SEEK_END);
+    if (!has("hidden")) return real(fd, offset, whence);
     int inside = offset >= from && offset < to;
     if (whence == SEEK_HOLE && inside) return offset;
     if (whence == SEEK_DATA && inside) return real(fd, to, whence);
