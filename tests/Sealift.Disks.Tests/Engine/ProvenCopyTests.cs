@@ -175,8 +175,8 @@ public sealed class ProvenCopyTests : IDisposable
 
     private async Task<CopyReport> RunAsync(string from, CopyStart start, ICopyObserver observer, string? to = null, ImageFormat format = ImageFormat.Raw)
     {
-        var source = await CopySource.ExamineAsync(from, new ImageProbeOptions { Format = ImageFormat.Raw }, scratch.Folder, Cancel);
-        var target = CopyTarget.Of(to ?? scratch["target"], format, overwrite: to is not null, scratch["state"], scratch.Folder);
+        var source = await CopySource.ExamineAsync(from, new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), scratch.Folder, Cancel);
+        var target = CopyTarget.Of(to ?? scratch["target"], format, overwrite: to is not null, new NbdOptions(), scratch["state"], scratch.Folder);
         return await ProvenCopy.RunAsync(new CopyRequest(source, target, BlkhashParameters.Default) { Start = start, Options = Often }, observer, Cancel);
     }
 
