@@ -27,6 +27,16 @@ public static partial class SealiftTools
             return await LeftoverAsync(place, cancel);
         }
 
+        /// <inheritdoc/>
+        public override bool Tells(FinishedRun run) => ErrorCode().IsMatch(run.Said);
+
+        /// <summary>
+        /// The journal is SQLite's, which ignores close and what its last checkpoint's flushes say. Nothing is lost by that: each
+        /// transaction was flushed to the log when it was committed, a failed flush there is an error, and the log is kept until a
+        /// checkpoint of the database has been flushed without one.
+        /// </summary>
+        public override bool IsProvenAfterwards(string file) => file.StartsWith("state/sealift.db", StringComparison.Ordinal);
+
         /// <summary>Goes on after the failure, undisturbed.</summary>
         protected virtual Task<string?> LeftoverAsync(Workspace place, CancellationToken cancel) => Task.FromResult<string?>(null);
 
@@ -63,7 +73,7 @@ public static partial class SealiftTools
         protected override string[] Options => ["--format", "qcow2"];
 
         // Closed by qemu-nbd, which does not look; then synced by us and read back past the page cache by another one.
-        public override bool IsProvenAfterwards(string file) => file.EndsWith("/disk", StringComparison.Ordinal);
+        public override bool IsProvenAfterwards(string file) => file.EndsWith("/disk", StringComparison.Ordinal) || base.IsProvenAfterwards(file);
 
         public override string? WhatIsWrong(Workspace place, string output) => Wrong(place);
 
@@ -87,14 +97,23 @@ public static partial class SealiftTools
     {
         protected override string[] Options => ["--resume"];
 
-        /// <summary>A first copy that dies at its third flush: two checkpoints are durable by then.</summary>
+        /// <summary>A first copy that fails at a late flush, so that some of its checkpoints are durable.</summary>
         public override async Task PrepareAsync(Workspace place, CancellationToken cancel)
         {
-            var first = await ChildProcess.RunAsync(
-                new ChildCommand("strace", ["-f", "-qq", "-o", "/dev/null", "-P", place.Target + ".sealift-copy/disk", "-e", "inject=fsync:error=EIO:when=4", "--", Sealift, "copy", place.Source, place.Target, "--checkpoint", "1M", "--state", place.State])
-                { AcceptedExitCodes = [1] },
-                cancel);
-            if (!Directory.Exists(place.Target + ".sealift-copy")) throw new InvalidOperationException($"The copy was not interrupted: {first.Output}{first.ErrorTail}");
+            // strace counts the flushes of each thread, and which thread flushes is the scheduler's choice: the later ones may not be
+            // reached in any thread, the first one always is.
+            for (var flush = 4; flush > 0; flush--)
+            {
+                var first = await ChildProcess.RunAsync(
+                    new ChildCommand("strace", ["-f", "-qq", "-o", "/dev/null", "-P", place.Target + ".sealift-copy/disk", "-e", $"inject=fsync:error=EIO:when={flush}", "--", Sealift, "copy", place.Source, place.Target, "--checkpoint", "1M", "--state", place.State])
+                    { AcceptedExitCodes = [0, 1] },
+                    cancel);
+                if (Directory.Exists(place.Target + ".sealift-copy")) return;
+                if (first.ExitCode != 0) throw new InvalidOperationException($"The copy left nothing to resume: {first.Output}{first.ErrorTail}");
+                File.Delete(place.Target);
+            }
+
+            throw new InvalidOperationException("The copy could not be interrupted");
         }
     }
 

@@ -20,6 +20,9 @@ public abstract record Tool(string Name)
     /// <summary>Whether the tool itself, after it has closed a file, finds out by reading it from storage whether anything was lost.</summary>
     public virtual bool IsProvenAfterwards(string file) => false;
 
+    /// <summary>Whether a run that claims success says all the same what went wrong.</summary>
+    public virtual bool Tells(FinishedRun run) => false;
+
     /// <summary>Looks at what a failure left behind: what it said, and whether it can be gone on from.</summary>
     /// <returns>Null, or a complaint.</returns>
     public virtual Task<string?> ComplaintAsync(Workspace place, Injection injection, FinishedRun run, CancellationToken cancel) => Task.FromResult<string?>(null);

@@ -61,7 +61,7 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
         if (place.WhatHappenedToTheSource() is { } happened) (outcome, detail) = (Outcome.Complaint, happened);
         // A fault in the runtime's own files is not counted, unless it does harm.
         if (!reached && outcome is Outcome.CorrectResult or Outcome.CleanError) outcome = Outcome.NotReached;
-        return new Trial(tool.Name, injection, outcome, detail);
+        return new Trial(tool.Name, injection, outcome, $"{detail}\n[hit: {string.Join(", ", trace.Hits.Select(h => h.File))}]");
 
         async Task<(Outcome, string)> JudgeAsync()
         {
@@ -69,7 +69,7 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
             if (tool.SuccessCodes.Contains(run.ExitCode))
             {
                 if (tool.WhatIsWrong(place, run.Said) is { } wrong) return (Outcome.SilentCorruption, wrong);
-                var lost = SystemCallErrors.ReportsLostWrites(injection) && trace.Hits.Any(h => h.ConcernsWrites && h.File != "source.raw" && !tool.IsProvenAfterwards(h.File));
+                var lost = SystemCallErrors.ReportsLostWrites(injection) && !tool.Tells(run) && trace.Hits.Any(h => h.ConcernsWrites && h.File != "source.raw" && !tool.IsProvenAfterwards(h.File));
                 return (lost ? Outcome.SwallowedError : Outcome.CorrectResult, run.Said);
             }
 

@@ -57,6 +57,7 @@ internal sealed class Journal : IDisposable
     private readonly Lock gate = new();
     private readonly SqliteConnection connection;
     private readonly string path;
+    private SealiftException? locksFailed;
 
     public Journal(string path)
     {
@@ -252,13 +253,18 @@ internal sealed class Journal : IDisposable
     {
         lock (gate)
         {
+            if (locksFailed is not null) throw locksFailed;
             try
             {
                 return action();
             }
             catch (SqliteException e)
             {
-                throw Translate(e);
+                const int Busy = 5, LockingProtocol = 15;
+                var failure = Translate(e);
+                // Tried for ten or twenty seconds by then, and so would every further call be: a lock that could not be dropped stays.
+                if (e.SqliteErrorCode is Busy or LockingProtocol) locksFailed = failure;
+                throw failure;
             }
         }
     }

@@ -183,8 +183,9 @@ internal sealed class MigrationRun
             events.Send(new StepFailed(current.Planned.Step, current.Planned.Disk, cause.Message));
         }
 
-        // A source that changed, damage in it, or a plan that does not accept what was found: trying again cannot end otherwise.
-        var final = current?.IsFailureFinal == true || cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208";
+        // A source that changed, damage in it, a plan that does not accept what was found, or a gate that stays closed: trying again
+        // cannot end otherwise. Where only a system call failed, it can.
+        var final = cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210";
         return End(Verdict.Failed, [cause.Message], [$"{cause.NextStep}."], final);
     }
 

@@ -53,7 +53,7 @@ public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBy
         {
             return OfPath(path, followLinks: false);
         }
-        catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
+        catch (PosixException e) when (SystemCalls.Statx.Answers.ContainsKey(e.Errno))
         {
             return null; // "nothing is there" is this method's answer, not an error
         }
@@ -66,8 +66,7 @@ public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBy
         // struct statx, statx(2): 256 bytes, the same on every architecture.
         var raw = stackalloc byte[256];
         const uint BasicStats = 0x7ff, BirthTime = 0x800;
-        while (Libc.Statx(directory, path, flags, BasicStats | BirthTime, raw) != 0)
-            if (PosixFile.LastErrno() != Errno.EINTR) throw PosixFile.Failed("statx", name);
+        for (var failures = 0; Libc.Statx(directory, path, flags, BasicStats | BirthTime, raw) != 0; failures++) SystemCalls.Statx.RepeatOrThrow(failures, name);
         var s = new ReadOnlySpan<byte>(raw, 256);
         var mode = BinaryPrimitives.ReadUInt16LittleEndian(s[0x1c..]);
         var hasBirthTime = (BinaryPrimitives.ReadUInt32LittleEndian(s) & BirthTime) != 0;

@@ -49,11 +49,11 @@ public sealed class PosixFile : IDisposable
         if (mode.HasFlag(OpenMode.Direct)) flags |= arm ? ODirectArm64 : ODirect;
         if (mode.HasFlag(OpenMode.NoFollow)) flags |= arm ? ONofollowArm64 : ONofollow;
         if (mode.HasFlag(OpenMode.Directory)) flags |= arm ? ODirectoryArm64 : ODirectory;
-        while (true)
+        for (var failures = 0; ; failures++)
         {
             var fd = Libc.Open(path, flags, (uint)permissions);
             if (fd >= 0) return new PosixFile(new PosixHandle(fd), path);
-            if (LastErrno() != Errno.EINTR) throw Failed("open", path);
+            SystemCalls.Open.RepeatOrThrow(failures, path);
         }
     }
 
@@ -68,7 +68,7 @@ public sealed class PosixFile : IDisposable
         if (facts.Kind != FileKind.BlockDevice) return facts;
         const nuint BlkGetSize64 = 0x80081272; // _IOR(0x12, 114, size_t), linux/fs.h
         ulong sizeBytes;
-        if (Libc.Ioctl(handle, BlkGetSize64, &sizeBytes) != 0) throw Failed("ioctl(BLKGETSIZE64)", Path);
+        for (var failures = 0; Libc.Ioctl(handle, BlkGetSize64, &sizeBytes) != 0; failures++) SystemCalls.DeviceSize.RepeatOrThrow(failures, Path);
         return facts with { LengthBytes = checked((long)sizeBytes) };
     }
 
@@ -77,15 +77,15 @@ public sealed class PosixFile : IDisposable
     /// <exception cref="PosixException">The kernel reported an error; the buffer's content is undefined then.</exception>
     public unsafe int ReadAt(Span<byte> buffer, long offset)
     {
-        var done = 0;
+        var (done, failures) = (0, 0);
         fixed (byte* p = buffer)
         {
             while (done < buffer.Length)
             {
                 var n = Libc.Pread(handle, p + done, (nuint)(buffer.Length - done), offset + done);
                 if (n == 0) break;
-                if (n > 0) { done += (int)n; continue; }
-                if (LastErrno() != Errno.EINTR) throw Failed("pread", Path, offset + done, buffer.Length - done);
+                if (n > 0) (done, failures) = (done + (int)n, 0);
+                else SystemCalls.Pread.RepeatOrThrow(failures++, Path, offset + done, buffer.Length - done);
             }
         }
 
@@ -108,11 +108,11 @@ public sealed class PosixFile : IDisposable
     {
         fixed (byte* p = buffer)
         {
-            while (true)
+            for (var failures = 0; ; failures++)
             {
                 var n = Libc.Read(handle, p, (nuint)buffer.Length);
                 if (n >= 0) return (int)n;
-                if (LastErrno() != Errno.EINTR) throw Failed("read", Path, lengthBytes: buffer.Length);
+                SystemCalls.Read.RepeatOrThrow(failures, Path, lengthBytes: buffer.Length);
             }
         }
     }
@@ -121,71 +121,69 @@ public sealed class PosixFile : IDisposable
     /// <exception cref="PosixException">The kernel reported an error; any part may have been written.</exception>
     public unsafe void WriteAt(ReadOnlySpan<byte> buffer, long offset)
     {
-        var done = 0;
+        var (done, failures) = (0, 0);
         fixed (byte* p = buffer)
         {
             while (done < buffer.Length)
             {
                 var n = Libc.Pwrite(handle, p + done, (nuint)(buffer.Length - done), offset + done);
-                if (n > 0) { done += (int)n; continue; }
                 if (n == 0)
                     throw new SealiftException("SL1003", $"pwrite {buffer.Length - done} bytes at offset {offset + done}", Path, "the kernel accepted no byte and reported no error", "Check the storage below it; the file cannot be trusted");
-                if (LastErrno() != Errno.EINTR) throw Failed("pwrite", Path, offset + done, buffer.Length - done);
+                if (n > 0) (done, failures) = (done + (int)n, 0);
+                else SystemCalls.Pwrite.RepeatOrThrow(failures++, Path, offset + done, buffer.Length - done);
             }
         }
     }
 
-    /// <summary>Brings data and metadata to stable storage; fsync(2). A failure is final: the kernel may have dropped the dirty pages.</summary>
+    /// <summary>Brings data and metadata to stable storage; fsync(2). A failure is final, EINTR too: the kernel may have dropped the dirty pages.</summary>
     public void Sync()
     {
-        while (Libc.Fsync(handle) != 0)
-            if (LastErrno() != Errno.EINTR) throw Failed("fsync", Path);
+        if (Libc.Fsync(handle) != 0) throw Failed(SystemCalls.Fsync);
     }
 
     /// <summary>Brings data, and the metadata needed to read it, to stable storage; fdatasync(2). A failure is final.</summary>
     public void SyncData()
     {
-        while (Libc.Fdatasync(handle) != 0)
-            if (LastErrno() != Errno.EINTR) throw Failed("fdatasync", Path);
+        if (Libc.Fdatasync(handle) != 0) throw Failed(SystemCalls.Fdatasync);
     }
 
     /// <summary>Sets the length; ftruncate(2).</summary>
     public void SetLength(long lengthBytes)
     {
-        while (Libc.Ftruncate(handle, lengthBytes) != 0)
-            if (LastErrno() != Errno.EINTR) throw Failed("ftruncate", Path, lengthBytes: lengthBytes);
+        for (var failures = 0; Libc.Ftruncate(handle, lengthBytes) != 0; failures++) SystemCalls.Ftruncate.RepeatOrThrow(failures, Path, lengthBytes: lengthBytes);
     }
 
     /// <summary>The offset of the first data at or after an offset; lseek(2) SEEK_DATA.</summary>
-    /// <returns>The offset in bytes, or −1 where only a hole is left before the end of the file.</returns>
+    /// <returns>The offset in bytes, or −1 where only a hole is left before the end of the file (ENXIO).</returns>
     public long SeekData(long offset)
     {
         var at = Libc.Lseek(handle, offset, SeekDataWhence);
         if (at >= 0) return at;
-        return LastErrno() == Errno.ENXIO ? -1 : throw Failed("lseek(SEEK_DATA)", Path, offset);
+        SystemCalls.SeekData.AnswerOrThrow(Path, offset); // its one answer is ENXIO
+        return -1;
     }
 
     /// <summary>The offset of the first hole at or after an offset (the end of the file counts as one); lseek(2) SEEK_HOLE.</summary>
     public long SeekHole(long offset)
     {
         var at = Libc.Lseek(handle, offset, SeekHoleWhence);
-        return at >= 0 ? at : throw Failed("lseek(SEEK_HOLE)", Path, offset);
+        return at >= 0 ? at : throw Failed(SystemCalls.SeekHole, offset);
     }
 
     /// <summary>Makes a range read as zeros without changing the length, freeing its space; fallocate(2) PUNCH_HOLE.</summary>
     /// <returns>False where the file system cannot punch holes (EOPNOTSUPP): the caller then writes zeros to the same range.</returns>
-    public bool TryPunchHole(long offset, long lengthBytes) => TryFallocate(FallocPunchHole | FallocKeepSize, "fallocate(PUNCH_HOLE)", offset, lengthBytes);
+    public bool TryPunchHole(long offset, long lengthBytes) => TryFallocate(FallocPunchHole | FallocKeepSize, SystemCalls.PunchHole, offset, lengthBytes);
 
     /// <summary>Makes a range read as zeros, keeping its space; fallocate(2) ZERO_RANGE.</summary>
     /// <returns>False where the file system cannot (EOPNOTSUPP): the caller then writes zeros to the same range.</returns>
-    public bool TryZeroRange(long offset, long lengthBytes) => TryFallocate(FallocZeroRange | FallocKeepSize, "fallocate(ZERO_RANGE)", offset, lengthBytes);
+    public bool TryZeroRange(long offset, long lengthBytes) => TryFallocate(FallocZeroRange | FallocKeepSize, SystemCalls.ZeroRange, offset, lengthBytes);
 
     /// <summary>Drops the clean pages of the whole file from the page cache; posix_fadvise(2) DONTNEED. Call after <see cref="Sync"/>.</summary>
     public void DropCache()
     {
         const int DontNeed = 4;
         var error = Libc.PosixFadvise(handle, 0, 0, DontNeed);
-        if (error != 0) throw new PosixException("posix_fadvise(DONTNEED)", Path, (Errno)error);
+        if (error != 0) throw new PosixException(SystemCalls.DropCache.Name, Path, (Errno)error);
     }
 
     /// <summary>Takes an exclusive lock without waiting; flock(2). The kernel drops it when the process dies.</summary>
@@ -193,12 +191,8 @@ public sealed class PosixFile : IDisposable
     public bool TryLock()
     {
         const int LockEx = 2, LockNb = 4;
-        while (Libc.Flock(handle, LockEx | LockNb) != 0)
-        {
-            var errno = LastErrno();
-            if (errno == Errno.EAGAIN) return false;
-            if (errno != Errno.EINTR) throw Failed("flock", Path);
-        }
+        for (var failures = 0; Libc.Flock(handle, LockEx | LockNb) != 0; failures++)
+            if (SystemCalls.Lock.AnswerOrRepeat(failures, Path) is not null) return false; // its one answer is EAGAIN
 
         return true;
     }
@@ -210,8 +204,7 @@ public sealed class PosixFile : IDisposable
     public void Unlock()
     {
         const int LockUn = 8;
-        while (Libc.Flock(handle, LockUn) != 0)
-            if (LastErrno() != Errno.EINTR) throw Failed("flock(LOCK_UN)", Path);
+        for (var failures = 0; Libc.Flock(handle, LockUn) != 0; failures++) SystemCalls.Unlock.RepeatOrThrow(failures, Path);
     }
 
     /// <summary>
@@ -220,7 +213,7 @@ public sealed class PosixFile : IDisposable
     /// </summary>
     public void Close()
     {
-        if (Interlocked.Exchange(ref closed, 1) == 0 && handle.CloseNow() != 0) throw Failed("close", Path);
+        if (Interlocked.Exchange(ref closed, 1) == 0 && handle.CloseNow() != 0) throw Failed(SystemCalls.Close);
     }
 
     /// <summary>Same as <see cref="Close"/>: a failing close is thrown here too.</summary>
@@ -230,14 +223,12 @@ public sealed class PosixFile : IDisposable
 
     internal static PosixException Failed(string call, string path, long offset = -1, long lengthBytes = -1) => new(call, path, LastErrno(), offset, lengthBytes);
 
-    private bool TryFallocate(int mode, string call, long offset, long lengthBytes)
+    private PosixException Failed(SystemCall call, long offset = -1) => Failed(call.Name, Path, offset);
+
+    private bool TryFallocate(int mode, SystemCall call, long offset, long lengthBytes)
     {
-        while (Libc.Fallocate(handle, mode, offset, lengthBytes) != 0)
-        {
-            var errno = LastErrno();
-            if (errno == Errno.EOPNOTSUPP) return false;
-            if (errno != Errno.EINTR) throw Failed(call, Path, offset, lengthBytes);
-        }
+        for (var failures = 0; Libc.Fallocate(handle, mode, offset, lengthBytes) != 0; failures++)
+            if (call.AnswerOrRepeat(failures, Path, offset, lengthBytes) is not null) return false; // its one answer is EOPNOTSUPP
 
         return true;
     }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Sealift.Posix.Native;
 
 namespace Sealift.Posix;
@@ -12,7 +13,7 @@ public static class PosixPath
     /// <exception cref="PosixException"><see cref="Errno.EEXIST"/> where it exists.</exception>
     public static void CreateDirectory(string path, int permissions = 0x1ED /* 0755 */)
     {
-        if (Libc.Mkdir(path, (uint)permissions) != 0) throw PosixFile.Failed("mkdir", path);
+        for (var failures = 0; Libc.Mkdir(path, (uint)permissions) != 0; failures++) SystemCalls.Mkdir.RepeatOrThrow(failures, path);
         SyncDirectory(Parent(path));
     }
 
@@ -46,10 +47,11 @@ public static class PosixPath
         const uint NoReplace = 1;
         if (Libc.Renameat2(AtFdcwd, from, AtFdcwd, to, replace ? 0 : NoReplace) != 0)
         {
+            if (replace) throw PosixFile.Failed(SystemCalls.Rename.Name, $"{from} -> {to}");
             // File systems without RENAME_NOREPLACE say EINVAL: look, then rename. The look is a race only against strangers.
-            if (replace || PosixFile.LastErrno() != Errno.EINVAL) throw PosixFile.Failed("renameat2", $"{from} -> {to}");
-            if (FileFacts.OfPathIfExists(to) is not null) throw new PosixException("renameat2", $"{from} -> {to}", Errno.EEXIST);
-            if (Libc.Renameat2(AtFdcwd, from, AtFdcwd, to, 0) != 0) throw PosixFile.Failed("renameat2", $"{from} -> {to}");
+            SystemCalls.Rename.AnswerOrThrow($"{from} -> {to}");
+            if (FileFacts.OfPathIfExists(to) is not null) throw new PosixException(SystemCalls.Rename.Name, $"{from} -> {to}", Errno.EEXIST);
+            if (Libc.Renameat2(AtFdcwd, from, AtFdcwd, to, 0) != 0) throw PosixFile.Failed(SystemCalls.Rename.Name, $"{from} -> {to}");
         }
 
         SyncDirectory(Parent(to));
@@ -61,7 +63,8 @@ public static class PosixPath
     public static bool RemoveFile(string path)
     {
         if (Libc.Unlink(path) == 0) return true;
-        return PosixFile.LastErrno() == Errno.ENOENT ? false : throw PosixFile.Failed("unlink", path);
+        SystemCalls.Unlink.AnswerOrThrow(path); // its one answer is ENOENT
+        return false;
     }
 
     /// <summary>Removes an empty directory; rmdir(2).</summary>
@@ -69,13 +72,60 @@ public static class PosixPath
     public static bool RemoveDirectory(string path)
     {
         if (Libc.Rmdir(path) == 0) return true;
-        return PosixFile.LastErrno() == Errno.ENOENT ? false : throw PosixFile.Failed("rmdir", path);
+        SystemCalls.Rmdir.AnswerOrThrow(path); // its one answer is ENOENT
+        return false;
+    }
+
+    /// <summary>The names in a directory, without <c>.</c> and <c>..</c>; readdir(3).</summary>
+    /// <param name="path">The directory.</param>
+    /// <returns>Names, not paths, in no order; bytes that are not UTF-8 come as U+FFFD, and such a name cannot be opened again.</returns>
+    /// <exception cref="PosixException">It cannot be opened, or an entry cannot be read: what was read by then is not the list.</exception>
+    public static unsafe IReadOnlyList<string> List(string path)
+    {
+        nint directory;
+        for (var failures = 0; (directory = Libc.Opendir(path)) == 0; failures++) SystemCalls.OpenDirectory.RepeatOrThrow(failures, path);
+        var names = new List<string>();
+        try
+        {
+            while (Libc.Readdir(directory) is var entry && entry is not null)
+            {
+                // struct dirent64 of glibc: d_ino and d_off of eight bytes, d_reclen of two, d_type of one, then the name.
+                var name = Marshal.PtrToStringUTF8((nint)(entry + 19))!;
+                if (name is not ("." or "..")) names.Add(name);
+            }
+
+            // Null is the end where errno is 0, as it was before the call, and an error otherwise.
+            if (PosixFile.LastErrno() != 0) throw PosixFile.Failed(SystemCalls.ReadDirectory.Name, path);
+        }
+        catch
+        {
+            _ = Libc.Closedir(directory); // the reason for leaving is the error that counts
+            throw;
+        }
+
+        if (Libc.Closedir(directory) != 0) throw PosixFile.Failed(SystemCalls.CloseDirectory.Name, path);
+        return names;
+    }
+
+    /// <summary>Removes a directory with everything below it, or a file. Links are removed, never followed. What is gone already is fine.</summary>
+    /// <exception cref="PosixException">Something cannot be removed, or not be listed; what is left is left.</exception>
+    public static void RemoveTree(string path)
+    {
+        if (FileFacts.OfPathIfExists(path) is not { } facts) return;
+        if (facts.Kind != FileKind.Directory)
+        {
+            _ = RemoveFile(path); // false: gone meanwhile, which is what is wanted
+            return;
+        }
+
+        foreach (var name in List(path)) RemoveTree(System.IO.Path.Combine(path, name));
+        _ = RemoveDirectory(path); // the same
     }
 
     /// <summary>Sets permission bits; chmod(2).</summary>
     public static void SetPermissions(string path, int permissions)
     {
-        if (Libc.Chmod(path, (uint)permissions) != 0) throw PosixFile.Failed("chmod", path);
+        for (var failures = 0; Libc.Chmod(path, (uint)permissions) != 0; failures++) SystemCalls.Chmod.RepeatOrThrow(failures, path);
     }
 
     /// <summary>Brings names in a directory to stable storage; fsync(2) on the directory.</summary>
@@ -107,7 +157,7 @@ public static class PosixPath
     {
         // struct statvfs of glibc on 64-bit Linux: f_bsize, f_frsize, f_blocks, f_bfree, f_bavail, eight bytes each.
         var raw = stackalloc byte[128];
-        if (Libc.Statvfs(path, raw) != 0) throw PosixFile.Failed("statvfs", path);
+        for (var failures = 0; Libc.Statvfs(path, raw) != 0; failures++) SystemCalls.Statvfs.RepeatOrThrow(failures, path);
         var s = new ReadOnlySpan<byte>(raw, 128);
         // File systems over a network may claim more than 2^63 bytes: more than enough is enough.
         var free = (UInt128)BinaryPrimitives.ReadUInt64LittleEndian(s[8..]) * BinaryPrimitives.ReadUInt64LittleEndian(s[32..]);

@@ -78,6 +78,7 @@ internal sealed class CopyView(bool json, bool prove) : ICopyObserver, IDisposab
     {
         line?.Dispose();
         if (report.Copied?.MapDoubt is { } doubt) Note($"no hole of the source was believed and every byte was read: {doubt}");
+        if (report.NotRemoved is { } stays) Note(stays);
         var proven = report.CacheBypass is not null;
         if (json)
         {

@@ -49,7 +49,7 @@ internal sealed class CopyWork : IDisposable
             if (start == CopyStart.New) throw CopyErrors.Unfinished(target.Name, directory);
         }
 
-        var heldLock = PosixFile.Open(Path.Combine(directory, "lock"), OpenMode.ReadWrite | OpenMode.Create | OpenMode.NoFollow);
+        var heldLock = PosixFile.Open(Path.Combine(directory, "lock"), OpenMode.Read | OpenMode.Create | OpenMode.NoFollow);
         try
         {
             if (!heldLock.TryLock()) throw CopyErrors.InUse(target.Name, directory);
@@ -70,7 +70,8 @@ internal sealed class CopyWork : IDisposable
         PosixPath.RemoveFile(DiskPath);
         PosixPath.RemoveFile(MapPath);
         // What a crash leaves of a record that was being replaced.
-        foreach (var half in System.IO.Directory.EnumerateFiles(Directory, "copy.json.*.new")) PosixPath.RemoveFile(half);
+        foreach (var half in PosixPath.List(Directory).Where(name => name.StartsWith("copy.json.", StringComparison.Ordinal) && name.EndsWith(".new", StringComparison.Ordinal)))
+            PosixPath.RemoveFile(Path.Combine(Directory, half));
         PosixPath.RemoveFile(RecordPath);
     }
 
@@ -91,7 +92,7 @@ internal sealed class CopyWork : IDisposable
         }
         catch (PosixException)
         {
-            // Nothing was ever written to the file, and the kernel drops the lock with the process: no data and no verdict depend on it.
+            // Nothing can be written through this descriptor, and the kernel drops the lock with the process: no data and no verdict depend on it.
         }
     }
 }

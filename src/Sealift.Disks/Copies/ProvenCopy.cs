@@ -28,7 +28,8 @@ public sealed record CopyRequest(CopySource Source, CopyTarget Target, BlkhashPa
 /// <param name="Copied">What was copied; null where an interrupted copy had only to be tidied up.</param>
 /// <param name="CacheBypass">How the page cache was bypassed in the read-back; null where nothing was read back, and the target is not proven.</param>
 /// <param name="Repaired">The ranges that read back different once and were copied again.</param>
-public sealed record CopyReport(string Root, long LengthBytes, CopyResult? Copied, string? CacheBypass, IReadOnlyList<Mismatch> Repaired);
+/// <param name="NotRemoved">Why the directory of the copy stayed behind, where it did: the target stands all the same.</param>
+public sealed record CopyReport(string Root, long LengthBytes, CopyResult? Copied, string? CacheBypass, IReadOnlyList<Mismatch> Repaired, string? NotRemoved);
 
 /// <summary>Who is told how a copy goes on.</summary>
 public interface ICopyObserver
@@ -107,11 +108,7 @@ public static class ProvenCopy
             if (CopyRecord.Read(work.RecordPath) is { } before)
             {
                 before.DemandSame(now, work.RecordPath);
-                if (IsFinished(before) is { } proof)
-                {
-                    work.Remove();
-                    return new CopyReport(proof.Root, before.SourceBytes, null, proof.CacheBypass, []);
-                }
+                if (IsFinished(before) is { } proof) return new CopyReport(proof.Root, before.SourceBytes, null, proof.CacheBypass, [], TidyUp());
 
                 // Without its map, or without the file, there is nothing to go on with: it is begun anew.
                 IsResumed = FileFacts.OfPathIfExists(work.MapPath) is not null && IsMade(before);
@@ -157,8 +154,21 @@ public static class ProvenCopy
             source.VerifyUnchanged();
             if (request.MapPath is { } mapPath) Keep(mapPath, copied.Root);
             if (NewFile is { } file) PosixPath.Rename(work.DiskPath, target.Name, file.Replace);
-            work.Remove();
-            return new CopyReport(root, record.SourceBytes, copied, proof?.Found.CacheBypass, proof?.Repaired ?? []);
+            return new CopyReport(root, record.SourceBytes, copied, proof?.Found.CacheBypass, proof?.Repaired ?? [], TidyUp());
+        }
+
+        /// <summary>Removes the directory of the copy. The target is whole, proven and has its name by now: what cannot be removed does not undo that, and is told.</summary>
+        private string? TidyUp()
+        {
+            try
+            {
+                work.Remove();
+                return null;
+            }
+            catch (SealiftException e)
+            {
+                return $"{work.Directory} could not be removed and may be removed by hand ({e.Code}: cannot {e.Attempt}: {e.Subject}: {e.Said})";
+            }
         }
 
         private async Task<TargetProofResult> ProveAsync(CancellationToken cancel)

@@ -40,7 +40,7 @@ public static class SealVerifier
         }
         catch (SealiftException e)
         {
-            claims.Add(new ClaimResult("signature", false, $"the seal cannot be read: {e.Said}", e.NextStep + "."));
+            claims.Add(new ClaimResult("signature", false, $"the seal cannot be read: {Told(e)}", e.NextStep + "."));
             return null;
         }
 
@@ -97,6 +97,9 @@ public static class SealVerifier
         return SmallFile.Read(file, SealEnvelope.MaxFileBytes) ?? throw SealErrors.NotASeal(path, $"it is longer than {SealEnvelope.MaxFileBytes} bytes");
     }
 
+    /// <summary>An error in one line, with its code and the file: what to do is the claim's advice.</summary>
+    private static string Told(SealiftException e) => $"{e.Code}: cannot {e.Attempt}: {e.Subject}: {e.Said}";
+
     private static ClaimResult CheckFile(SealedFile file, string path, CancellationToken cancel)
     {
         try
@@ -107,7 +110,7 @@ public static class SealVerifier
         }
         catch (SealiftException e)
         {
-            return new ClaimResult(file.Name, false, $"the {file.Role} cannot be read: {e.Said}", "Put it beside the seal.");
+            return new ClaimResult(file.Name, false, $"the {file.Role} cannot be read: {Told(e)}", e is PosixException { Errno: Errno.ENOENT } ? "Put it beside the seal." : e.NextStep + ".");
         }
     }
 }

@@ -16,7 +16,7 @@ internal static class SealedDiskCheck
         if (FileFacts.OfPathIfExists(path) is null)
             return new ClaimResult(disk.Key, false, $"{path} is not there", $"Put it beside the seal, or name it: --disk {disk.Key}=FILE.");
         // A directory of our own, with a short name: a socket's path has at most 107 bytes (unix(7)).
-        var work = Directory.CreateTempSubdirectory("sealift-").FullName;
+        var work = PrivateDirectory.Create();
         try
         {
             return await CompareAsync(disk, path, sealDirectory, work, progress, cancel);
@@ -28,7 +28,7 @@ internal static class SealedDiskCheck
         }
         finally
         {
-            Directory.Delete(work, recursive: true);
+            PosixPath.RemoveTree(work);
         }
     }
 

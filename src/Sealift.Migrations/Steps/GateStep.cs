@@ -5,8 +5,6 @@ namespace Sealift.Migrations.Steps;
 /// <summary>Collects the evidence out of the journal and weighs it.</summary>
 internal sealed class GateStep() : Step(StepName.Gate, string.Empty)
 {
-    public override bool IsFailureFinal => true;
-
     public override Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
         context.Source.VerifyUnchanged();

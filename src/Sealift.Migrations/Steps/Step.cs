@@ -13,9 +13,6 @@ internal abstract class Step(string name, string disk)
     /// <summary>Whether a cancellation may stop it half-way.</summary>
     public virtual bool IsCancellable => true;
 
-    /// <summary>Whether trying again cannot help where it fails.</summary>
-    public virtual bool IsFailureFinal => false;
-
     /// <summary>Does it; when it returns, its results are on stable storage.</summary>
     public abstract Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel);
 }

@@ -1,0 +1,46 @@
+namespace Sealift.Posix;
+
+/// <summary>The table of all system calls that Sealift makes on data and names; docs/system-calls.md shows it to people, a test compares the two.</summary>
+public static class SystemCalls
+{
+    private static readonly Errno[] Never = [];
+    private static readonly Errno[] Interrupted = [Errno.EINTR];
+    private static readonly IReadOnlyDictionary<Errno, string> None = new Dictionary<Errno, string>();
+
+#pragma warning disable CS1591 // each says itself what it is
+    public static readonly SystemCall Open = new("open", Interrupted, None, false, "A signal may come while a slow file system opens a file; nothing has happened then.");
+    public static readonly SystemCall Statx = new("statx", Interrupted, new Dictionary<Errno, string> { [Errno.ENOENT] = "nothing is there, where that was the question", [Errno.ENOTDIR] = "nothing is there, where that was the question" }, false, "Size and identity decide what is copied and whether a source has changed.");
+    public static readonly SystemCall Pread = new("pread", Interrupted, None, true, "A short read is gone on from; 0 is the end of the file, and whoever knows the length takes an early end for an error.");
+    public static readonly SystemCall Read = new("read", Interrupted, None, true, "The same for streams; 0 is the end of the stream.");
+    public static readonly SystemCall Pwrite = new("pwrite", Interrupted, None, true, "A short write is gone on from; one of 0 bytes is an error, for it would be repeated for ever.");
+    public static readonly SystemCall Fsync = new("fsync", Never, None, false, "Never repeated: a failed fsync may have dropped the dirty pages, and the second one then reports success over lost data.");
+    public static readonly SystemCall Fdatasync = new("fdatasync", Never, None, false, "Never repeated, as fsync.");
+    public static readonly SystemCall Close = new("close", Never, None, false, "Never repeated, for Linux has released the descriptor by then; on some file systems it is the only report of a lost write.");
+    public static readonly SystemCall Ftruncate = new("ftruncate", Interrupted, None, false, "A disk whose length was not set is another disk.");
+    public static readonly SystemCall SeekData = new("lseek(SEEK_DATA)", Never, new Dictionary<Errno, string> { [Errno.ENXIO] = "only a hole is left before the end: the length is measured again before that is believed" }, false, "What it calls a hole is not read, so every other error ends the copy.");
+    public static readonly SystemCall SeekHole = new("lseek(SEEK_HOLE)", Never, None, false, "What it calls data is read, up to where it says.");
+    public static readonly SystemCall PunchHole = new("fallocate(PUNCH_HOLE)", Interrupted, new Dictionary<Errno, string> { [Errno.EOPNOTSUPP] = "the same range is zeroed with ZERO_RANGE, then by writing zeros" }, false, "A zero request that was not carried out leaves old bytes in the copy.");
+    public static readonly SystemCall ZeroRange = new("fallocate(ZERO_RANGE)", Interrupted, new Dictionary<Errno, string> { [Errno.EOPNOTSUPP] = "zeros are written to the same range" }, false, "As PUNCH_HOLE.");
+    public static readonly SystemCall DropCache = new("posix_fadvise(DONTNEED)", Never, None, false, "Called an advice, but it writes back dirty pages of the range and may consume the only report of a lost write; and a read-back served from the cache proves nothing.");
+    public static readonly SystemCall Lock = new("flock(LOCK_EX)", Interrupted, new Dictionary<Errno, string> { [Errno.EAGAIN] = "somebody else holds it, which is said with a code" }, false, "Two processes on one journal or one target would undo each other's work.");
+    public static readonly SystemCall Unlock = new("flock(LOCK_UN)", Interrupted, None, false, "A lock that stays would block the next run.");
+    public static readonly SystemCall DeviceSize = new("ioctl(BLKGETSIZE64)", Interrupted, None, false, "The size of a block device is nowhere else.");
+    public static readonly SystemCall Mkdir = new("mkdir", Interrupted, new Dictionary<Errno, string> { [Errno.EEXIST] = "it is looked at: a directory that is there already is what was asked for" }, false, "Followed by fsync of the parent.");
+    public static readonly SystemCall Rename = new("renameat2", Never, new Dictionary<Errno, string> { [Errno.EINVAL] = "no RENAME_NOREPLACE here: the new name is looked at, then renamed to" }, false, "Not repeated, for it may have happened. Followed by fsync of both directories.");
+    public static readonly SystemCall Unlink = new("unlink", Never, new Dictionary<Errno, string> { [Errno.ENOENT] = "it was not there, which is returned" }, false, "Not repeated, for it may have happened.");
+    public static readonly SystemCall Rmdir = new("rmdir", Never, new Dictionary<Errno, string> { [Errno.ENOENT] = "it was not there, which is returned" }, false, "Not repeated, for it may have happened.");
+    public static readonly SystemCall OpenDirectory = new("opendir", Interrupted, None, false, "A directory that cannot be listed is not an empty one.");
+    public static readonly SystemCall ReadDirectory = new("readdir", Never, None, false, "An error in the middle is not the end of the list.");
+    public static readonly SystemCall CloseDirectory = new("closedir", Never, None, false, "As close.");
+    public static readonly SystemCall Chmod = new("chmod", Interrupted, None, false, "A key or a log that others can read is a leak; a start script that cannot be run is no start script.");
+    public static readonly SystemCall Statvfs = new("statvfs", Interrupted, None, false, "Free space decides whether a migration may begin.");
+    public static readonly SystemCall Kill = new("kill", Never, new Dictionary<Errno, string> { [Errno.ESRCH] = "nobody is there any more, which is what was wanted" }, false, "A child that could not be killed would go on writing.");
+#pragma warning restore CS1591
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<SystemCall> All { get; } =
+    [
+        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, DropCache, Lock, Unlock, DeviceSize,
+        Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs, Kill,
+    ];
+}
