@@ -45,17 +45,23 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
     {
         using var place = new Workspace(directory);
         await tool.PrepareAsync(place, cancel);
-        var (run, trace) = await RunAsync(tool, place, null, cancel);
+        var (run, trace) = await RunAsync(tool, place, null, Deadline, cancel);
         var wrong = run is null ? "it hangs" : !tool.SuccessCodes.Contains(run.ExitCode) ? $"exit code {run.ExitCode}: {run.Said}" : tool.WhatIsWrong(place, run.Said);
         return wrong is null ? trace : throw new InvalidOperationException($"{tool.Name} does not work undisturbed: {wrong}");
     }
 
     /// <summary>Runs a tool with a fault and judges.</summary>
-    public static async Task<Trial> RunAsync(Tool tool, Injection injection, string directory, CancellationToken cancel)
+    /// <param name="tool">The tool.</param>
+    /// <param name="injection">The fault.</param>
+    /// <param name="directory">Must not exist.</param>
+    /// <param name="cancel">Stops it.</param>
+    /// <param name="deadline">What takes longer hangs; <see cref="Deadline"/> where nothing else is said.</param>
+    public static async Task<Trial> RunAsync(Tool tool, Injection injection, string directory, CancellationToken cancel, TimeSpan? deadline = null)
     {
+        var limit = deadline ?? Deadline;
         using var place = new Workspace(directory);
         await tool.PrepareAsync(place, cancel);
-        var (run, trace) = await RunAsync(tool, place, injection, cancel);
+        var (run, trace) = await RunAsync(tool, place, injection, limit, cancel);
         var reached = trace.Hits.Count > 0;
         var (outcome, detail) = await JudgeAsync();
         if (place.WhatHappenedToTheSource() is { } happened) (outcome, detail) = (Outcome.Complaint, happened);
@@ -65,7 +71,7 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
 
         async Task<(Outcome, string)> JudgeAsync()
         {
-            if (run is null) return (Outcome.Hang, $"it did not end within {Deadline.TotalSeconds} seconds");
+            if (run is null) return (Outcome.Hang, $"it did not end within {limit.TotalSeconds} seconds");
             if (tool.SuccessCodes.Contains(run.ExitCode))
             {
                 if (tool.WhatIsWrong(place, run.Said) is { } wrong) return (Outcome.SilentCorruption, wrong);
@@ -81,7 +87,7 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
         }
     }
 
-    private static async Task<(FinishedRun? Run, SystemCallTrace Trace)> RunAsync(Tool tool, Workspace place, Injection? injection, CancellationToken cancel)
+    private static async Task<(FinishedRun? Run, SystemCallTrace Trace)> RunAsync(Tool tool, Workspace place, Injection? injection, TimeSpan deadline, CancellationToken cancel)
     {
         var log = place.Path + ".strace";
         try
@@ -94,7 +100,7 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
                     new ChildCommand("strace", ["-f", "-qq", "-y", "--seccomp-bpf", "-o", log, "-e", $"trace={Traced}", "-e", "signal=none", .. inject, "--", .. tool.Command(place)])
                     {
                         StartsOthers = true,
-                        Deadline = Deadline,
+                        Deadline = deadline,
                         AcceptedExitCodes = [.. Enumerable.Range(0, 256)],
                         WorkingDirectory = place.Path,
                         Environment = new Dictionary<string, string?> { ["TMPDIR"] = Path.GetTempPath() },
