@@ -34,6 +34,9 @@ public enum Outcome
 /// <param name="Detail">What was said, or what is wrong.</param>
 public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, string Detail)
 {
+    /// <summary>Whether the call that failed had anything to report: not so for a close before which nothing was written, or all of it flushed.</summary>
+    public bool IsAtStake { get; init; } = true;
+
     /// <summary>A real run takes a fraction of a second; a machine that is busy with other things may need a hundred times that.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
@@ -67,7 +70,7 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
         if (place.WhatHappenedToTheSource() is { } happened) (outcome, detail) = (Outcome.Complaint, happened);
         // A fault in the runtime's own files is not counted, unless it does harm.
         if (!reached && outcome is Outcome.CorrectResult or Outcome.CleanError) outcome = Outcome.NotReached;
-        return new Trial(tool.Name, injection, outcome, detail);
+        return new Trial(tool.Name, injection, outcome, detail) { IsAtStake = trace.Hits.Any(h => h.IsAtStake) };
 
         async Task<(Outcome, string)> JudgeAsync()
         {
