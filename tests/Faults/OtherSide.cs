@@ -17,7 +17,7 @@ public sealed class OtherSide : IAsyncLifetime
     private int made;
 
     /// <summary>The natively compiled command, as users get it.</summary>
-    public string Sealift { get; } = Path.Combine(Repository(), "out", "sealift");
+    public string Sealift { get; } = Path.Combine(RigFiles.Repository, "out", "sealift");
 
     /// <summary>The library that makes one file of a process lie or fail; see its source.</summary>
     public string FaultyStorage => Path.Combine(directory, "faulty-storage.so");
@@ -28,7 +28,7 @@ public sealed class OtherSide : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Assert.True(File.Exists(Sealift), "out/sealift is missing: run eng/build-sealift");
-        await ChildProcess.RunAsync(new ChildCommand("gcc", "-shared", "-fPIC", "-O1", "-o", FaultyStorage, Script("faulty-storage.c")), TestContext.Current.CancellationToken);
+        await RigFiles.BuildFaultyStorageAsync(FaultyStorage, TestContext.Current.CancellationToken);
     }
 
     public ValueTask DisposeAsync()
@@ -44,7 +44,7 @@ public sealed class OtherSide : IAsyncLifetime
     public string NewDirectory() => Directory.CreateDirectory(Path.Combine(directory, $"d{Interlocked.Increment(ref made)}")).FullName;
 
     /// <summary>One of tests/rigs.</summary>
-    public static string Script(string name) => Path.Combine(Repository(), "tests", "rigs", name);
+    public static string Script(string name) => RigFiles.PathOf(name);
 
     public void Count(Outcome outcome)
     {
@@ -69,12 +69,5 @@ public sealed class OtherSide : IAsyncLifetime
         (disk[510], disk[511]) = (0x55, 0xAA); // a boot sector with an empty partition table, by which a raw disk is known
         disk.AsSpan(5 << 19, 2 << 20).Clear();
         return disk;
-    }
-
-    private static string Repository()
-    {
-        var at = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(at, "Sealift.slnx"))) at = Path.GetDirectoryName(at) ?? throw new InvalidOperationException("Not below the repository");
-        return at;
     }
 }

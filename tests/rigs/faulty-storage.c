@@ -82,6 +82,17 @@ ssize_t pread64(int fd, void *bytes, size_t count, off_t offset)
     return real(fd, bytes, count, offset);
 }
 
+ssize_t read(int fd, void *bytes, size_t count)
+{
+    static ssize_t (*real)(int, void *, size_t);
+    if (!real) real = (ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
+    if (has("pause") && concerns(fd)) {
+        off_t at = atoll(setting("FAULT_OFFSET")), offset = lseek(fd, 0, SEEK_CUR);
+        if (at >= offset && at < offset + (off_t)count) pause_once();
+    }
+    return real(fd, bytes, count);
+}
+
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t offset)
 {
     static ssize_t (*real)(int, const void *, size_t, off_t);
@@ -169,6 +180,11 @@ off_t lseek64(int fd, off_t offset, int whence)
     if (whence == SEEK_DATA && found >= from && found < to) return real(fd, to, whence);
     return found;
 }
+
+// On this platform off_t has 64 bits by any name, and programs differ in the name that they were compiled with.
+ssize_t pread(int fd, void *bytes, size_t count, off_t offset) __attribute__((alias("pread64")));
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset) __attribute__((alias("pwrite64")));
+off_t lseek(int fd, off_t offset, int whence) __attribute__((alias("lseek64")));
 
 // .NET looks its system calls up by name in libc itself, past what is preloaded: answer for it.
 void *dlsym(void *handle, const char *name)

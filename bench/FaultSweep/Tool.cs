@@ -7,6 +7,9 @@ public abstract record Tool(string Name)
     /// <summary>Exit codes by which it claims success.</summary>
     public virtual IReadOnlyList<int> SuccessCodes => [0];
 
+    /// <summary>Whether it claims that what it wrote is on storage, and not only that it was written.</summary>
+    public bool Flushes { get; init; } = true;
+
     /// <summary>Brings a fresh directory to the point where the command can run; the source is there already.</summary>
     public virtual Task PrepareAsync(Workspace place, CancellationToken cancel) => Task.CompletedTask;
 

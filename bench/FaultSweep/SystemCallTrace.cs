@@ -5,7 +5,8 @@ namespace Sealift.Bench.Faults;
 /// <summary>A call that was tampered with.</summary>
 /// <param name="File">The file of the trial that it was about.</param>
 /// <param name="ConcernsWrites">False for the close of a file or directory that was only read: nothing can be lost by it.</param>
-public sealed record Hit(string File, bool ConcernsWrites);
+/// <param name="IsAtStake">False for a close, too, before which nothing was written, or all of it flushed: it has nothing to report.</param>
+public sealed record Hit(string File, bool ConcernsWrites, bool IsAtStake);
 
 /// <summary>What strace saw of one run: which calls were about the trial's own files, and which were tampered with.</summary>
 public sealed partial class SystemCallTrace
@@ -20,6 +21,7 @@ public sealed partial class SystemCallTrace
         var counts = new Dictionary<(string Thread, string Call), int>();
         var unfinished = new Dictionary<string, string>();
         var written = new HashSet<string>();
+        var unflushed = new HashSet<string>();
         foreach (var line in File.ReadLines(path))
         {
             var start = CallStart().Match(line);
@@ -33,13 +35,16 @@ public sealed partial class SystemCallTrace
                     if (!occurrences.TryGetValue((call, file), out var seen)) occurrences[(call, file)] = seen = [];
                     seen.Add(count);
                     if (ForWriting().IsMatch(line)) written.Add(file);
+                    if (Writing().IsMatch(line)) unflushed.Add(file);
+                    else if (call is "fsync" or "fdatasync" && !line.EndsWith("(INJECTED)", StringComparison.Ordinal)) unflushed.Remove(file);
                 }
             }
 
             if (!line.EndsWith("(INJECTED)", StringComparison.Ordinal)) continue;
             var whole = start.Success ? line : unfinished.GetValueOrDefault(line.Split(' ')[0], string.Empty);
             if (FileOf(whole, directory) is not { } hit) HitsElsewhere++;
-            else Hits.Add(new Hit(hit, written.Contains(hit) || !whole.Contains(" close(", StringComparison.Ordinal)));
+            else if (whole.Contains(" close(", StringComparison.Ordinal)) Hits.Add(new Hit(hit, written.Contains(hit), unflushed.Contains(hit)));
+            else Hits.Add(new Hit(hit, true, true));
         }
     }
 
@@ -77,12 +82,15 @@ public sealed partial class SystemCallTrace
     [GeneratedRegex("O_WRONLY|O_RDWR| p?write|ftruncate|fallocate")]
     private static partial Regex ForWriting();
 
+    [GeneratedRegex(@"^\d+ +(p?write(64|v)?|ftruncate|fallocate)\(")]
+    private static partial Regex Writing();
+
     [GeneratedRegex(@"^(?<thread>\d+) +(?<call>[a-z0-9_]+)\(")]
     private static partial Regex CallStart();
 
     [GeneratedRegex(@"^\d+ +(connect|sendto|sendmsg|recvfrom|recvmsg|read|write)\(\d+<(UNIX|TCP|socket)")]
     private static partial Regex SocketCall();
 
-    [GeneratedRegex(@"\d{6}-\d{6}-[0-9a-z]+|(?<=\.)\d+(?=\.new)")]
+    [GeneratedRegex(@"\d{6}-\d{6}-[0-9a-z]+|(?<=\.)\d+(?=\.new)|(?<=^\.target\.raw\.)[0-9A-Za-z]{6}$")]
     private static partial Regex Identifier();
 }

@@ -35,6 +35,9 @@ public sealed class Workspace : IDisposable
     /// <summary>A state directory for sealift.</summary>
     public string State => In("state");
 
+    /// <summary>What the source holds as it was made.</summary>
+    public static ReadOnlySpan<byte> SourceContent => Content.Value;
+
     private static (int Offset, int Length)[] Written => [(0, 1_300_000), (2_500_000, 400_000), (3_200_000, 300_000), (SourceBytes - 1024, 1024)];
 
     private long ModifiedNanoseconds { get; }
@@ -57,6 +60,16 @@ public sealed class Workspace : IDisposable
 #pragma warning disable CA1822 // reads better from a workspace
     public string? WhatDiffers(string path) => WhatDiffersFromSource(path);
 #pragma warning restore CA1822
+
+    /// <summary>Makes a file as long as the source in which no byte is right, and none is zero.</summary>
+    public static void WriteOldBytes(string path)
+    {
+        var old = new byte[SourceBytes];
+        for (var i = 0; i < old.Length; i++) old[i] = Content.Value[i] == 0xEE ? (byte)0xDD : (byte)0xEE;
+        using var file = PosixFile.Open(path, OpenMode.ReadWrite | OpenMode.CreateNew);
+        file.WriteAt(old, 0);
+        file.Sync();
+    }
 
     /// <summary>What has happened to the source, if anything: nobody may write to it.</summary>
     public string? WhatHappenedToTheSource() =>

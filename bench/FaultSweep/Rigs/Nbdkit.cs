@@ -1,9 +1,9 @@
 using Sealift.Posix;
 
-namespace Sealift.Faults.Servers;
+namespace Sealift.Bench.Faults.Rigs;
 
 /// <summary>A real nbdkit on a Unix socket, until it is disposed.</summary>
-internal sealed class Nbdkit : IAsyncDisposable
+public sealed class Nbdkit : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
@@ -11,6 +11,7 @@ internal sealed class Nbdkit : IAsyncDisposable
 
     private Nbdkit(ChildProcess process) => this.process = process;
 
+    /// <summary>Whether it still serves.</summary>
     public bool IsRunning => process.IsRunning;
 
     /// <summary>Starts it; a socket that an earlier one left is replaced.</summary>
@@ -20,8 +21,7 @@ internal sealed class Nbdkit : IAsyncDisposable
         File.Delete(socket);
         File.Delete(ready);
         var process = ChildProcess.Start(new ChildCommand("nbdkit", ["-f", "-U", socket, "-P", ready, .. arguments]));
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(StartLimit);
+        using var limit = new CancellationTokenSource(StartLimit);
         while (!File.Exists(ready))
         {
             if (!process.IsRunning) throw new InvalidOperationException($"nbdkit {string.Join(' ', arguments)} ended: {process.ErrorTail}");
@@ -33,7 +33,8 @@ internal sealed class Nbdkit : IAsyncDisposable
 
     /// <summary>A disk in a file that serves well but for its faults; tests/rigs/faulty-disk.py says how they are written.</summary>
     public static Task<Nbdkit> FaultyAsync(string socket, string file, params string[] settings) =>
-        StartAsync(socket, ["python", OtherSide.Script("faulty-disk.py"), $"file={file}", .. settings]);
+        StartAsync(socket, ["python", RigFiles.PathOf("faulty-disk.py"), $"file={file}", .. settings]);
 
+    /// <inheritdoc/>
     public ValueTask DisposeAsync() => process.DisposeAsync();
 }

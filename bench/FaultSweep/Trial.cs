@@ -34,6 +34,9 @@ public enum Outcome
 /// <param name="Detail">What was said, or what is wrong.</param>
 public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, string Detail)
 {
+    /// <summary>Whether the call that failed had anything to report: not so for a close before which nothing was written, or all of it flushed.</summary>
+    public bool IsAtStake { get; init; } = true;
+
     /// <summary>A real run takes a fraction of a second; a machine that is busy with other things may need a hundred times that.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
@@ -45,27 +48,33 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
     {
         using var place = new Workspace(directory);
         await tool.PrepareAsync(place, cancel);
-        var (run, trace) = await RunAsync(tool, place, null, cancel);
+        var (run, trace) = await RunAsync(tool, place, null, Deadline, cancel);
         var wrong = run is null ? "it hangs" : !tool.SuccessCodes.Contains(run.ExitCode) ? $"exit code {run.ExitCode}: {run.Said}" : tool.WhatIsWrong(place, run.Said);
         return wrong is null ? trace : throw new InvalidOperationException($"{tool.Name} does not work undisturbed: {wrong}");
     }
 
     /// <summary>Runs a tool with a fault and judges.</summary>
-    public static async Task<Trial> RunAsync(Tool tool, Injection injection, string directory, CancellationToken cancel)
+    /// <param name="tool">The tool.</param>
+    /// <param name="injection">The fault.</param>
+    /// <param name="directory">Must not exist.</param>
+    /// <param name="cancel">Stops it.</param>
+    /// <param name="deadline">What takes longer hangs; <see cref="Deadline"/> where nothing else is said.</param>
+    public static async Task<Trial> RunAsync(Tool tool, Injection injection, string directory, CancellationToken cancel, TimeSpan? deadline = null)
     {
+        var limit = deadline ?? Deadline;
         using var place = new Workspace(directory);
         await tool.PrepareAsync(place, cancel);
-        var (run, trace) = await RunAsync(tool, place, injection, cancel);
+        var (run, trace) = await RunAsync(tool, place, injection, limit, cancel);
         var reached = trace.Hits.Count > 0;
         var (outcome, detail) = await JudgeAsync();
         if (place.WhatHappenedToTheSource() is { } happened) (outcome, detail) = (Outcome.Complaint, happened);
         // A fault in the runtime's own files is not counted, unless it does harm.
         if (!reached && outcome is Outcome.CorrectResult or Outcome.CleanError) outcome = Outcome.NotReached;
-        return new Trial(tool.Name, injection, outcome, $"{detail}\n[hit: {string.Join(", ", trace.Hits.Select(h => h.File))}]");
+        return new Trial(tool.Name, injection, outcome, $"{detail}\n[hit: {string.Join(", ", trace.Hits.Select(h => h.File))}]") { IsAtStake = trace.Hits.Any(h => h.IsAtStake) };
 
         async Task<(Outcome, string)> JudgeAsync()
         {
-            if (run is null) return (Outcome.Hang, $"it did not end within {Deadline.TotalSeconds} seconds");
+            if (run is null) return (Outcome.Hang, $"it did not end within {limit.TotalSeconds} seconds");
             if (tool.SuccessCodes.Contains(run.ExitCode))
             {
                 if (tool.WhatIsWrong(place, run.Said) is { } wrong) return (Outcome.SilentCorruption, wrong);
@@ -81,7 +90,7 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
         }
     }
 
-    private static async Task<(FinishedRun? Run, SystemCallTrace Trace)> RunAsync(Tool tool, Workspace place, Injection? injection, CancellationToken cancel)
+    private static async Task<(FinishedRun? Run, SystemCallTrace Trace)> RunAsync(Tool tool, Workspace place, Injection? injection, TimeSpan deadline, CancellationToken cancel)
     {
         var log = place.Path + ".strace";
         try
@@ -94,7 +103,7 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
                     new ChildCommand("strace", ["-f", "-qq", "-y", "--seccomp-bpf", "-o", log, "-e", $"trace={Traced}", "-e", "signal=none", .. inject, "--", .. tool.Command(place)])
                     {
                         StartsOthers = true,
-                        Deadline = Deadline,
+                        Deadline = deadline,
                         AcceptedExitCodes = [.. Enumerable.Range(0, 256)],
                         WorkingDirectory = place.Path,
                         Environment = new Dictionary<string, string?> { ["TMPDIR"] = Path.GetTempPath() },
