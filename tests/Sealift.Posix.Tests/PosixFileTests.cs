@@ -145,7 +145,7 @@ public sealed class PosixFileTests : IDisposable
         fixed (byte* p = room) return (int)((PosixFile.DirectAlignmentBytes - ((nint)p % PosixFile.DirectAlignmentBytes)) % PosixFile.DirectAlignmentBytes);
     }
 
-    private static nint Descriptor(PosixFile file)
+    internal static nint Descriptor(PosixFile file)
     {
         foreach (var link in Directory.EnumerateFileSystemEntries("/proc/self/fd"))
         {

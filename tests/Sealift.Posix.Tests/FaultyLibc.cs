@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Sealift.Posix.Tests;
+
+/// <summary>
+/// Makes one system call of the present thread fail, do less, or be interrupted: the assembly under test gets tests/rigs/faulty-libc.c in
+/// place of libc. Nothing else in the process, the runtime included, sees it.
+/// </summary>
+internal sealed partial class FaultyLibc : IDisposable
+{
+    private const string Library = "sealift-faulty-libc";
+    private static nint loaded;
+
+    private FaultyLibc()
+    {
+    }
+
+    /// <summary>How often the call was made since it was armed.</summary>
+    public static int Count => CountCalls();
+
+    /// <summary>Arms a fault until disposed.</summary>
+    /// <param name="call">The function of the C library.</param>
+    /// <param name="error">What it fails with; 0 makes a transfer return 0.</param>
+    /// <param name="times">How often in a row.</param>
+    /// <param name="after">How many calls go through before.</param>
+    /// <param name="most">The most bytes that one call transfers; 0 for no limit.</param>
+    public static FaultyLibc Arm(string call, Errno error = 0, int times = 0, int after = 0, long most = 0)
+    {
+        ArmFault(call, (int)error, times, after, most);
+        return new FaultyLibc();
+    }
+
+    public void Dispose() => ArmFault(string.Empty, 0, 0, 0, 0);
+
+    [ModuleInitializer]
+    internal static void Load()
+    {
+        var directory = Directory.CreateTempSubdirectory("sealift-libc-").FullName;
+        try
+        {
+            var built = Path.Combine(directory, "faulty-libc.so");
+            // Before the first test, and so before any call of ours: ChildProcess would already need the real library.
+            using var gcc = Process.Start("gcc", ["-shared", "-fPIC", "-O1", "-o", built, Source()]);
+            gcc.WaitForExit();
+            if (gcc.ExitCode != 0) throw new InvalidOperationException($"gcc ended with {gcc.ExitCode}");
+            loaded = NativeLibrary.Load(built);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true); // mapped by now
+        }
+
+        NativeLibrary.SetDllImportResolver(typeof(PosixFile).Assembly, Resolve);
+        NativeLibrary.SetDllImportResolver(typeof(FaultyLibc).Assembly, Resolve);
+    }
+
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path) => name is "libc" or Library ? loaded : 0;
+
+    private static string Source([CallerFilePath] string here = "") => Path.Combine(Path.GetDirectoryName(here)!, "..", "rigs", "faulty-libc.c");
+
+    [LibraryImport(Library, EntryPoint = "fault_arm", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial void ArmFault(string call, int error, int times, int after, long most);
+
+    [LibraryImport(Library, EntryPoint = "fault_count")]
+    private static partial int CountCalls();
+}

@@ -1,0 +1,88 @@
+/* The C library as the tests of Sealift.Posix see it: each call goes on to the real one, unless the calling thread has armed a fault for
+   it. Loaded in place of "libc" for that one assembly; what is not defined here is the real library's. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+static __thread struct { char call[32]; int error; int times; int after; long most; int count; } fault;
+
+/* The next `after` calls of this name go through, the `times` ones after them fail with `error`; if `most` is above 0, each transfers no more than so many bytes. */
+void fault_arm(const char *call, int error, int times, int after, long most)
+{
+    strncpy(fault.call, call, sizeof fault.call - 1);
+    fault.error = error; fault.times = times; fault.after = after; fault.most = most; fault.count = 0;
+}
+
+/* How often the armed call was made since. */
+int fault_count(void) { return fault.count; }
+
+static int fails(const char *call)
+{
+    if (strcmp(call, fault.call) != 0) return 0;
+    fault.count++;
+    if (fault.after > 0) { fault.after--; return 0; }
+    if (fault.times <= 0) return 0;
+    fault.times--;
+    errno = fault.error;
+    return 1;
+}
+
+static void *real(const char *name) { return dlsym(dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), name); }
+static size_t most(const char *call, size_t count) { return strcmp(call, fault.call) == 0 && fault.most > 0 && count > (size_t)fault.most ? (size_t)fault.most : count; }
+
+#define CALL(type, name, parameters, failure, ...) \
+    type name parameters { if (fails(#name)) return failure; type (*call) parameters = (type (*) parameters)real(#name); return call(__VA_ARGS__); }
+
+int open(const char *path, int flags, ...)
+{
+    va_list rest;
+    va_start(rest, flags);
+    unsigned mode = va_arg(rest, unsigned);
+    va_end(rest);
+    if (fails("open")) return -1;
+    return ((int (*)(const char *, int, ...))real("open"))(path, flags, mode);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list rest;
+    va_start(rest, request);
+    void *argument = va_arg(rest, void *);
+    va_end(rest);
+    if (fails("ioctl")) return -1;
+    return ((int (*)(int, unsigned long, ...))real("ioctl"))(fd, request, argument);
+}
+
+/* It returns the error. */
+int posix_fadvise64(int fd, off64_t offset, off64_t length, int advice)
+{
+    if (fails("posix_fadvise64")) return fault.error;
+    return ((int (*)(int, off64_t, off64_t, int))real("posix_fadvise64"))(fd, offset, length, advice);
+}
+
+CALL(ssize_t, pread64, (int fd, void *b, size_t n, off64_t o), fault.error ? -1 : 0, fd, b, most("pread64", n), o)
+CALL(ssize_t, pwrite64, (int fd, const void *b, size_t n, off64_t o), fault.error ? -1 : 0, fd, b, most("pwrite64", n), o)
+CALL(ssize_t, read, (int fd, void *b, size_t n), -1, fd, b, most("read", n))
+CALL(int, statx, (int d, const char *p, int f, unsigned m, struct statx *s), -1, d, p, f, m, s)
+CALL(int, fsync, (int fd), -1, fd)
+CALL(int, fdatasync, (int fd), -1, fd)
+/* The real one is made as well: a close that fails has closed. */
+int close(int fd) { int failed = fails("close"), error = errno, r = ((int (*)(int))real("close"))(fd); if (failed) { errno = error; return -1; } return r; }
+int closedir(DIR *d) { int failed = fails("closedir"), error = errno, r = ((int (*)(DIR *))real("closedir"))(d); if (failed) { errno = error; return -1; } return r; }
+CALL(int, ftruncate64, (int fd, off64_t n), -1, fd, n)
+CALL(off64_t, lseek64, (int fd, off64_t o, int w), -1, fd, o, w)
+CALL(int, fallocate64, (int fd, int m, off64_t o, off64_t n), -1, fd, m, o, n)
+CALL(int, flock, (int fd, int o), -1, fd, o)
+CALL(int, mkdir, (const char *p, unsigned m), -1, p, m)
+CALL(int, renameat2, (int a, const char *p, int b, const char *q, unsigned f), -1, a, p, b, q, f)
+CALL(int, unlink, (const char *p), -1, p)
+CALL(int, rmdir, (const char *p), -1, p)
+CALL(int, chmod, (const char *p, unsigned m), -1, p, m)
+CALL(int, statvfs64, (const char *p, void *s), -1, p, s)
+CALL(DIR *, opendir, (const char *p), 0, p)
+CALL(struct dirent64 *, readdir64, (DIR *d), 0, d)
