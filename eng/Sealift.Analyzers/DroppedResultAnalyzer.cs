@@ -55,12 +55,11 @@ public sealed class DroppedResultAnalyzer : DiagnosticAnalyzer
     private static void CheckOutDiscards(OperationAnalysisContext context, MustUse results)
     {
         var call = (IInvocationOperation)context.Operation;
-        // What a strict call says is its result and its out parameters. Those of Try… methods of the framework are no such answers.
-        if (!results.MustBeUsed(call.TargetMethod)) return;
         foreach (var argument in call.Arguments)
         {
             if (argument.Parameter?.RefKind != RefKind.Out || argument.Value is not IDiscardOperation) continue;
-            if (!StatedReason.StandsAt(argument.Syntax))
+            // An out parameter of such a call is a part of its answer. The framework's int.TryParse and its like give no such answers.
+            if (results.MustBeUsed(call.TargetMethod) && !StatedReason.StandsAt(argument.Syntax))
                 context.ReportDiagnostic(Diagnostic.Create(Rules.DiscardWithoutReason, argument.Syntax.GetLocation(), $"{Name(call.TargetMethod)} ('{argument.Parameter.Name}')"));
         }
     }

@@ -28,7 +28,6 @@ internal sealed class MustUse
     private readonly Dictionary<INamedTypeSymbol, HashSet<string>> partial = new(SymbolEqualityComparer.Default);
     private readonly INamedTypeSymbol? reply;
     private readonly INamedTypeSymbol? task;
-    private readonly INamedTypeSymbol? whenAll;
 
     public MustUse(Compilation compilation)
     {
@@ -36,7 +35,6 @@ internal sealed class MustUse
             if (compilation.GetTypeByMetadataName(type) is { } symbol) partial[symbol] = [.. methods];
         reply = compilation.GetTypeByMetadataName("System.Net.Http.HttpResponseMessage");
         task = compilation.GetTypeByMetadataName("System.Threading.Tasks.Task");
-        whenAll = task;
     }
 
     /// <summary>Whether a type is a task, a value task, or what ConfigureAwait makes of one.</summary>
@@ -84,7 +82,7 @@ internal sealed class MustUse
         && (IsTask(call.TargetMethod.ContainingType) || call.TargetMethod.ContainingType?.Name.Contains("Awaiter") == true)
         && !(call.TargetMethod.Name == "Wait" && call.Arguments.Length > 0);
 
-    private bool IsWhenAll(IInvocationOperation call) => call.TargetMethod.Name == "WhenAll" && SymbolEqualityComparer.Default.Equals(call.TargetMethod.ContainingType, whenAll);
+    private bool IsWhenAll(IInvocationOperation call) => call.TargetMethod.Name == "WhenAll" && SymbolEqualityComparer.Default.Equals(call.TargetMethod.ContainingType, task);
 
     private static IEnumerable<IOperation> Elements(IOperation value) => value switch
     {

@@ -7,8 +7,8 @@ public static class PosixTree
     /// Removes a directory of which everything below was made by us or by tools that were pointed at it. Links are removed, never
     /// followed. What is gone already is as good as removed.
     /// </summary>
-    /// <param name="directory">The directory, which must not be a link.</param>
-    /// <exception cref="PosixException">Something could not be removed.</exception>
+    /// <param name="directory">The directory.</param>
+    /// <exception cref="PosixException">It is none (<see cref="Errno.ENOTDIR"/>), as a link to one is none; or something could not be removed.</exception>
     public static void Remove(string directory)
     {
         RemoveContent(directory);
@@ -16,15 +16,32 @@ public static class PosixTree
     }
 
     /// <summary>Removes everything in a directory, and not the directory.</summary>
-    /// <param name="directory">The directory, which must not be a link.</param>
-    /// <exception cref="PosixException">Something could not be removed.</exception>
+    /// <param name="directory">The directory.</param>
+    /// <exception cref="PosixException">It is none (<see cref="Errno.ENOTDIR"/>), as a link to one is none; or something could not be removed.</exception>
     public static void RemoveContent(string directory)
     {
-        foreach (var entry in Directory.EnumerateFileSystemEntries(directory))
+        if (FileFacts.OfPathIfExists(directory) is { Kind: not FileKind.Directory }) throw new PosixException("readdir", directory, Errno.ENOTDIR);
+        foreach (var entry in Entries(directory))
         {
             if (FileFacts.OfPathIfExists(entry) is not { } facts) continue; // gone meanwhile: what is wanted
             if (facts.Kind == FileKind.Directory) Remove(entry);
             else _ = PosixPath.RemoveFile(entry); // false: gone meanwhile
+        }
+    }
+
+    private static string[] Entries(string directory)
+    {
+        try
+        {
+            return Directory.GetFileSystemEntries(directory);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return []; // gone already, which is what is wanted
+        }
+        catch (UnauthorizedAccessException)
+        {
+            throw new PosixException("readdir", directory, Errno.EACCES);
         }
     }
 }

@@ -106,6 +106,16 @@ public sealed partial class ProductBuildTests
         }
     }
 
+    [Fact]
+    public void Where_editorconfig_switches_a_rule_off_it_says_why()
+    {
+        var lines = File.ReadAllLines(Path.Combine(Repository, ".editorconfig"));
+        var switches = Enumerable.Range(0, lines.Length).Where(i => lines[i].StartsWith("dotnet_diagnostic.SLA", StringComparison.Ordinal)).ToList();
+        Assert.All(switches, i => Assert.StartsWith("# ", lines[i - 1], StringComparison.Ordinal));
+        // And only for files that it names: a section with a pattern would let more through than was looked at.
+        Assert.All(switches, i => Assert.Matches(@"^\[src/[^*?{}\[\]]+\.cs\]$", lines[..i].Last(l => l.StartsWith('['))));
+    }
+
     private static IEnumerable<string> Files(string pattern) => ((string[])["src", "bench"])
         .SelectMany(d => Directory.EnumerateFiles(Path.Combine(Repository, d), pattern, SearchOption.AllDirectories))
         .Where(f => !Path.GetRelativePath(Repository, f).Split(Path.DirectorySeparatorChar).Any(part => part is "obj" or "bin"));
