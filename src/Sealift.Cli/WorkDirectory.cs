@@ -13,7 +13,7 @@ internal sealed class WorkDirectory : IDisposable
     {
         try
         {
-            PosixPath.RemoveTree(Path);
+            PosixTree.Remove(Path);
         }
         catch (PosixException e)
         {

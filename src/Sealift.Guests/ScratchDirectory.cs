@@ -29,7 +29,7 @@ internal sealed class ScratchDirectory : IDisposable
 
     public void Dispose()
     {
-        foreach (var stray in strays) PosixPath.RemoveTree(stray);
-        PosixPath.RemoveTree(Path);
+        foreach (var stray in strays) PosixTree.Remove(stray);
+        PosixTree.Remove(Path);
     }
 }

@@ -66,7 +66,7 @@ internal sealed class Artefacts(Journal journal, string id, string workDirectory
             if (facts.Kind == FileKind.Directory)
             {
                 // A scratch directory holds what was made by us, or by tools that were pointed at it.
-                if (record.Kind == ScratchDirectory) PosixPath.RemoveTree(path);
+                if (record.Kind == ScratchDirectory) PosixTree.Remove(path);
                 else if (PosixPath.List(path).Count > 0 || !PosixPath.RemoveDirectory(path)) return false;
             }
             else if (!PosixPath.RemoveFile(path)) return false;

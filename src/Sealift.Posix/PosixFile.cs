@@ -159,7 +159,7 @@ public sealed class PosixFile : IDisposable
     {
         var at = Libc.Lseek(handle, offset, SeekDataWhence);
         if (at >= 0) return at;
-        SystemCalls.SeekData.AnswerOrThrow(Path, offset); // its one answer is ENXIO
+        _ = SystemCalls.SeekData.AnswerOrThrow(Path, offset); // its one answer is ENXIO
         return -1;
     }
 

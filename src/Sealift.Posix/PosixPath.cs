@@ -49,7 +49,7 @@ public static class PosixPath
         {
             if (replace) throw PosixFile.Failed(SystemCalls.Rename.Name, $"{from} -> {to}");
             // File systems without RENAME_NOREPLACE say EINVAL: look, then rename. The look is a race only against strangers.
-            SystemCalls.Rename.AnswerOrThrow($"{from} -> {to}");
+            _ = SystemCalls.Rename.AnswerOrThrow($"{from} -> {to}"); // its one answer is EINVAL
             if (FileFacts.OfPathIfExists(to) is not null) throw new PosixException(SystemCalls.Rename.Name, $"{from} -> {to}", Errno.EEXIST);
             if (Libc.Renameat2(AtFdcwd, from, AtFdcwd, to, 0) != 0) throw PosixFile.Failed(SystemCalls.Rename.Name, $"{from} -> {to}");
         }
@@ -63,7 +63,7 @@ public static class PosixPath
     public static bool RemoveFile(string path)
     {
         if (Libc.Unlink(path) == 0) return true;
-        SystemCalls.Unlink.AnswerOrThrow(path); // its one answer is ENOENT
+        _ = SystemCalls.Unlink.AnswerOrThrow(path); // its one answer is ENOENT
         return false;
     }
 
@@ -72,7 +72,7 @@ public static class PosixPath
     public static bool RemoveDirectory(string path)
     {
         if (Libc.Rmdir(path) == 0) return true;
-        SystemCalls.Rmdir.AnswerOrThrow(path); // its one answer is ENOENT
+        _ = SystemCalls.Rmdir.AnswerOrThrow(path); // its one answer is ENOENT
         return false;
     }
 
@@ -82,44 +82,19 @@ public static class PosixPath
     /// <exception cref="PosixException">It cannot be opened, or an entry cannot be read: what was read by then is not the list.</exception>
     public static unsafe IReadOnlyList<string> List(string path)
     {
-        nint directory;
-        for (var failures = 0; (directory = Libc.Opendir(path)) == 0; failures++) SystemCalls.OpenDirectory.RepeatOrThrow(failures, path);
+        using var directory = Opened(path);
         var names = new List<string>();
-        try
+        while (Libc.Readdir(directory) is var entry && entry is not null)
         {
-            while (Libc.Readdir(directory) is var entry && entry is not null)
-            {
-                // struct dirent64 of glibc: d_ino and d_off of eight bytes, d_reclen of two, d_type of one, then the name.
-                var name = Marshal.PtrToStringUTF8((nint)(entry + 19))!;
-                if (name is not ("." or "..")) names.Add(name);
-            }
-
-            // Null is the end where errno is 0, as it was before the call, and an error otherwise.
-            if (PosixFile.LastErrno() != 0) throw PosixFile.Failed(SystemCalls.ReadDirectory.Name, path);
-        }
-        catch
-        {
-            _ = Libc.Closedir(directory); // the reason for leaving is the error that counts
-            throw;
+            // struct dirent64 of glibc: d_ino and d_off of eight bytes, d_reclen of two, d_type of one, then the name.
+            var name = Marshal.PtrToStringUTF8((nint)(entry + 19))!;
+            if (name is not ("." or "..")) names.Add(name);
         }
 
-        if (Libc.Closedir(directory) != 0) throw PosixFile.Failed(SystemCalls.CloseDirectory.Name, path);
+        // Null is the end where errno is 0, as it was before the call, and an error otherwise.
+        if (PosixFile.LastErrno() != 0) throw PosixFile.Failed(SystemCalls.ReadDirectory.Name, path);
+        if (directory.CloseNow() != 0) throw PosixFile.Failed(SystemCalls.CloseDirectory.Name, path);
         return names;
-    }
-
-    /// <summary>Removes a directory with everything below it, or a file. Links are removed, never followed. What is gone already is fine.</summary>
-    /// <exception cref="PosixException">Something cannot be removed, or not be listed; what is left is left.</exception>
-    public static void RemoveTree(string path)
-    {
-        if (FileFacts.OfPathIfExists(path) is not { } facts) return;
-        if (facts.Kind != FileKind.Directory)
-        {
-            _ = RemoveFile(path); // false: gone meanwhile, which is what is wanted
-            return;
-        }
-
-        foreach (var name in List(path)) RemoveTree(System.IO.Path.Combine(path, name));
-        _ = RemoveDirectory(path); // the same
     }
 
     /// <summary>Sets permission bits; chmod(2).</summary>
@@ -142,7 +117,7 @@ public static class PosixPath
     public static void WriteFileDurably(string path, ReadOnlySpan<byte> content, bool replace, int permissions = 0x1A4 /* 0644 */)
     {
         var temporary = $"{path}.{Environment.ProcessId}.new";
-        RemoveFile(temporary);
+        _ = RemoveFile(temporary); // false: no earlier process of this id died while it wrote one
         using (var file = PosixFile.Open(temporary, OpenMode.ReadWrite | OpenMode.CreateNew, permissions))
         {
             file.WriteAt(content, 0);
@@ -162,6 +137,17 @@ public static class PosixPath
         // File systems over a network may claim more than 2^63 bytes: more than enough is enough.
         var free = (UInt128)BinaryPrimitives.ReadUInt64LittleEndian(s[8..]) * BinaryPrimitives.ReadUInt64LittleEndian(s[32..]);
         return free > long.MaxValue ? long.MaxValue : (long)free;
+    }
+
+    private static DirectoryHandle Opened(string path)
+    {
+        for (var failures = 0; ; failures++)
+        {
+            var directory = Libc.Opendir(path);
+            if (!directory.IsInvalid) return directory;
+            directory.Dispose();
+            SystemCalls.OpenDirectory.RepeatOrThrow(failures, path);
+        }
     }
 
     private static string Parent(string path) => System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) ?? "/";

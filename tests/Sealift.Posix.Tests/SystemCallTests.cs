@@ -154,9 +154,9 @@ public sealed class SystemCallTests : IDisposable
         File.WriteAllText(directory.File("tree/a/b/c"), "x");
         File.CreateSymbolicLink(directory.File("tree/a/link"), directory.File("outside"));
         Directory.CreateSymbolicLink(directory.File("tree/all"), directory.Path);
-        using (FaultyLibc.Arm("unlink", Errno.EACCES, 1)) Assert.Throws<PosixException>(() => PosixPath.RemoveTree(directory.File("tree")));
-        PosixPath.RemoveTree(directory.File("tree"));
-        PosixPath.RemoveTree(directory.File("tree"));
+        using (FaultyLibc.Arm("unlink", Errno.EACCES, 1)) Assert.Throws<PosixException>(() => PosixTree.Remove(directory.File("tree")));
+        PosixTree.Remove(directory.File("tree"));
+        PosixTree.Remove(directory.File("tree"));
         Assert.Equal(["outside"], PosixPath.List(directory.Path));
         Assert.Equal("precious", File.ReadAllText(directory.File("outside")));
     }

@@ -28,7 +28,7 @@ internal static class SealedDiskCheck
         }
         finally
         {
-            PosixPath.RemoveTree(work);
+            PosixTree.Remove(work);
         }
     }
 

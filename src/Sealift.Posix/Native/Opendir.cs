@@ -6,5 +6,5 @@ internal static partial class Libc
 {
     /// <summary>opendir(3)</summary>
     [LibraryImport("libc", EntryPoint = "opendir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial nint Opendir(string path);
+    internal static partial DirectoryHandle Opendir(string path);
 }

@@ -6,5 +6,5 @@ internal static partial class Libc
 {
     /// <summary>readdir(3); null with errno 0, which the marshaller sets before each call, is the end</summary>
     [LibraryImport("libc", EntryPoint = "readdir64", SetLastError = true)]
-    internal static unsafe partial byte* Readdir(nint directory);
+    internal static unsafe partial byte* Readdir(DirectoryHandle directory);
 }
