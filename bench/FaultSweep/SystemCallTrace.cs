@@ -82,7 +82,7 @@ public sealed partial class SystemCallTrace
     [GeneratedRegex("O_WRONLY|O_RDWR| p?write|ftruncate|fallocate")]
     private static partial Regex ForWriting();
 
-    [GeneratedRegex(@"^\d+ +(p?write(64|v)?|ftruncate|fallocate)\(")]
+    [GeneratedRegex(@"^\d+ +(p?write(64|v)?|fallocate)\(")]
     private static partial Regex Writing();
 
     [GeneratedRegex(@"^(?<thread>\d+) +(?<call>[a-z0-9_]+)\(")]

@@ -68,8 +68,9 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
         var reached = trace.Hits.Count > 0;
         var (outcome, detail) = await JudgeAsync();
         if (place.WhatHappenedToTheSource() is { } happened) (outcome, detail) = (Outcome.Complaint, happened);
-        // A fault in the runtime's own files is not counted, unless it does harm.
-        if (!reached && outcome is Outcome.CorrectResult or Outcome.CleanError) outcome = Outcome.NotReached;
+        // A fault in the runtime's own files is not counted, unless it does harm. A close that strace prevents leaves the descriptor open,
+        // which no kernel does: the end of a pipe that never closes is waited for in vain.
+        if (!reached && (outcome is Outcome.CorrectResult or Outcome.CleanError || (outcome == Outcome.Hang && injection.Call == "close"))) outcome = Outcome.NotReached;
         return new Trial(tool.Name, injection, outcome, $"{detail}\n[hit: {string.Join(", ", trace.Hits.Select(h => h.File))}]") { IsAtStake = trace.Hits.Any(h => h.IsAtStake) };
 
         async Task<(Outcome, string)> JudgeAsync()
