@@ -64,7 +64,7 @@ public sealed class FailingDevice : IAsyncDisposable
 
     /// <summary>Has everything written back that the kernel still keeps of a device, or lost, and its pages dropped: what is stored then is what was ever stored.</summary>
     public async Task SettleAsync() =>
-        await ChildProcess.RunAsync(new ChildCommand("blockdev", "--flushbufs", Node) { AcceptedExitCodes = [0, 1] }, CancellationToken.None);
+        _ = await ChildProcess.RunAsync(new ChildCommand("blockdev", "--flushbufs", Node) { AcceptedExitCodes = [0, 1] }, CancellationToken.None); // 1: writeback fails, as it is meant to
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -29,7 +29,7 @@ public sealed record LostWritebackOfFileSystem(string Name, IReadOnlyList<string
         var target = Path.Combine(device.View, "target.raw");
         var run = await CopyAsync(tool, place, place.Source, Path.Combine(device.Point, "target.raw"), cancel, inside: device.Inside);
         if (!File.Exists(target)) return Judge(tool, variant, run, "no file");
-        await ChildProcess.RunAsync(new ChildCommand("sync", target) { AcceptedExitCodes = [0, 1] }, cancel);
+        _ = await ChildProcess.RunAsync(new ChildCommand("sync", target) { AcceptedExitCodes = [0, 1] }, cancel); // 1: writeback fails, as it is meant to
         device.Fails(false);
         using (var file = PosixFile.Open(target, OpenMode.Read)) file.DropCache(); // what was not stored was clean by then, too
         return Judge(tool, variant, run, WhatDiffers(target));
