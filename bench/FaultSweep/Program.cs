@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Sealift.Bench.Faults;
+using Sealift.Bench.Faults.Kills;
 using Sealift.Bench.Faults.Rigs;
 using Sealift.Bench.Faults.Storage;
 using Sealift.Posix;

@@ -32,12 +32,12 @@ public sealed class QemuNbdServer : IAsyncDisposable
     private static readonly TimeSpan AbandonDeadline = TimeSpan.FromSeconds(10);
 
     private readonly ChildProcess child;
-    private readonly string directory;
+    private readonly SocketDirectory directory;
     private readonly bool writable;
     private readonly string image;
     private int stopped;
 
-    private QemuNbdServer(ChildProcess child, string directory, string image, bool writable)
+    private QemuNbdServer(ChildProcess child, SocketDirectory directory, string image, bool writable)
     {
         this.child = child;
         this.directory = directory;
@@ -46,7 +46,7 @@ public sealed class QemuNbdServer : IAsyncDisposable
     }
 
     /// <summary>The Unix socket, shorter than sun_path's limit.</summary>
-    public string SocketPath => Path.Combine(directory, "nbd");
+    public string SocketPath => Path.Combine(directory.Path, "nbd");
 
     /// <summary>The most clients that it serves at once; <c>--shared</c>.</summary>
     public static int ClientLimit => 16;
@@ -111,15 +111,15 @@ public sealed class QemuNbdServer : IAsyncDisposable
         finally
         {
             await child.DisposeAsync();
-            RemoveSocketDirectory(directory);
+            directory.Dispose();
         }
     }
 
     private static async Task<QemuNbdServer> StartAsync(string node, string image, bool writable, QemuCache cache, bool allocationDepth, string workDirectory, CancellationToken cancel)
     {
-        var directory = MakeSocketDirectory(workDirectory);
-        var socket = Path.Combine(directory, "nbd");
-        var ready = Path.Combine(directory, "pid");
+        var directory = new SocketDirectory(workDirectory);
+        var socket = Path.Combine(directory.Path, "nbd");
+        var ready = Path.Combine(directory.Path, "pid");
         List<string> arguments =
         [
             "--persistent", $"--shared={ClientLimit}", $"--socket={socket}", $"--pid-file={ready}",
@@ -158,25 +158,42 @@ public sealed class QemuNbdServer : IAsyncDisposable
             // Nothing was written through it: the reason that it did not start is the error, not its exit code.
             Interlocked.Exchange(ref server.stopped, 1);
             await child.DisposeAsync();
-            RemoveSocketDirectory(directory);
+            directory.Dispose();
             throw;
         }
     }
 
-    private static void RemoveSocketDirectory(string directory)
+    /// <summary>The private directory of the socket: in the work directory, or a temporary one where that is too long for a socket.</summary>
+    private sealed class SocketDirectory : IDisposable
     {
-        _ = PosixPath.RemoveFile(Path.Combine(directory, "nbd")); // false: qemu-nbd removed it itself, or never came so far
-        _ = PosixPath.RemoveFile(Path.Combine(directory, "pid")); // false: qemu-nbd removed it itself, or never came so far
-        _ = PosixPath.RemoveDirectory(directory); // false: gone already, which is what is wanted
-    }
+        private readonly WorkDirectory? temporary;
 
-    private static string MakeSocketDirectory(string workDirectory)
-    {
-        var name = "q" + Guid.NewGuid().ToString("N")[..12];
-        var directory = Path.Combine(Path.GetFullPath(workDirectory), name);
-        if (directory.Length + "/nbd".Length > SocketPathLimit) directory = Path.Combine(Path.GetTempPath(), "sealift-" + name);
-        if (directory.Length + "/nbd".Length > SocketPathLimit) directory = Path.Combine("/tmp", "sealift-" + name);
-        PosixPath.CreateDirectory(directory, 0x1C0 /* 0700 */);
-        return directory;
+        public SocketDirectory(string workDirectory)
+        {
+            Path = System.IO.Path.Combine(System.IO.Path.GetFullPath(workDirectory), "q" + Guid.NewGuid().ToString("N")[..12]);
+            if (Path.Length + "/nbd".Length <= SocketPathLimit)
+            {
+                PosixPath.CreateDirectory(Path, 0x1C0 /* 0700 */);
+                return;
+            }
+
+            temporary = new WorkDirectory(SocketPathLimit - "/nbd".Length);
+            Path = temporary.Path;
+        }
+
+        public string Path { get; }
+
+        public void Dispose()
+        {
+            if (temporary is not null)
+            {
+                temporary.Dispose();
+                return;
+            }
+
+            _ = PosixPath.RemoveFile(System.IO.Path.Combine(Path, "nbd")); // false: qemu-nbd removed it itself, or never came so far
+            _ = PosixPath.RemoveFile(System.IO.Path.Combine(Path, "pid")); // false: qemu-nbd removed it itself, or never came so far
+            _ = PosixPath.RemoveDirectory(Path); // false: gone already, which is what is wanted
+        }
     }
 }

@@ -43,7 +43,8 @@ public static class Hypervisor
         var bootSector = new byte[512];
         code.CopyTo(bootSector, 0);
         (bootSector[510], bootSector[511]) = (0x55, 0xAA);
-        var path = Path.Combine(Path.GetTempPath(), $"sealift-{accelerator}.{Guid.NewGuid():N}.bin");
+        using var directory = new WorkDirectory();
+        var path = Path.Combine(directory.Path, "boot.bin");
         try
         {
             using (var file = PosixFile.Open(path, OpenMode.ReadWrite | OpenMode.CreateNew, 0x180 /* 0600 */)) file.WriteAt(bootSector, 0);
@@ -60,10 +61,6 @@ public static class Hypervisor
         catch (ChildException e) when (e.Code is "SL1103" or "SL1104")
         {
             return false; // it hung or crashed instead of running three instructions: not usable, which is the answer
-        }
-        finally
-        {
-            _ = PosixPath.RemoveFile(path); // false: it could not be made, and the error for that is on its way
         }
     }
 }

@@ -6,12 +6,19 @@ namespace Sealift.Guests;
 internal sealed class ScratchDirectory : IDisposable
 {
     private readonly List<string> strays = [];
+    private readonly WorkDirectory? temporary;
 
     public ScratchDirectory(string workDirectory)
     {
         // virt-v2v puts Unix sockets below TMPDIR and a socket's path may have 107 bytes (unix(7)); its own part takes about 30.
-        var parent = System.Text.Encoding.UTF8.GetByteCount(workDirectory) <= 56 ? workDirectory : System.IO.Path.GetTempPath();
-        Path = System.IO.Path.Combine(parent, "guest." + Guid.NewGuid().ToString("N")[..12]);
+        if (System.Text.Encoding.UTF8.GetByteCount(workDirectory) > 56)
+        {
+            temporary = new WorkDirectory();
+            Path = temporary.Path;
+            return;
+        }
+
+        Path = System.IO.Path.Combine(workDirectory, "guest." + Guid.NewGuid().ToString("N")[..12]);
         PosixPath.CreateDirectory(Path, 0x1C0 /* 0700 */);
     }
 
@@ -30,6 +37,7 @@ internal sealed class ScratchDirectory : IDisposable
     public void Dispose()
     {
         foreach (var stray in strays) PosixTree.Remove(stray);
-        PosixTree.Remove(Path);
+        if (temporary is not null) temporary.Dispose();
+        else PosixTree.Remove(Path);
     }
 }

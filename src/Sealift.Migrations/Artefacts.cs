@@ -72,7 +72,14 @@ internal sealed class Artefacts(Journal journal, string id, string workDirectory
             else if (!PosixPath.RemoveFile(path)) return false;
         }
 
-        if (record is not null) journal.Disown(id, path);
+        if (record is not null)
+        {
+            // Not before its name is gone for good: after a power cut it would be there again, and nobody would know whose it is.
+            var parent = Path.GetDirectoryName(path)!;
+            if (FileFacts.OfPathIfExists(parent) is not null) PosixPath.SyncDirectory(parent);
+            journal.Disown(id, path);
+        }
+
         return true;
     }
 

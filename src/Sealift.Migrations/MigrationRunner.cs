@@ -145,9 +145,7 @@ public static class MigrationRunner
             else if (there) removed.Add(artefact.Path);
         }
 
-        // Journal first: a directory without a journal entry is debris, a journal entry without its directory would be a riddle.
-        store.Journal.Delete(row.Id);
-        PosixTree.Remove(store.DirectoryOf(row.Id));
+        store.Forget(row.Id);
         removed.Add(store.DirectoryOf(row.Id));
         return new RemovalReport(removed, kept);
     }

@@ -11,6 +11,8 @@ namespace Sealift.Migrations;
 /// </summary>
 public sealed class MigrationStore : IDisposable
 {
+    private const string RemovedSuffix = ".removed";
+
     /// <summary>Opens a state directory, making it (mode 0700) where it does not exist.</summary>
     /// <param name="stateDirectory">Its path.</param>
     /// <exception cref="SealiftException">SL7001: the journal is damaged; nothing is deleted. SL7002: it is of a newer version.</exception>
@@ -37,7 +39,18 @@ public sealed class MigrationStore : IDisposable
     public string DirectoryOf(string id) => Path.Combine(StateDirectory, "migrations", id);
 
     /// <summary>All migrations, oldest first.</summary>
-    public IReadOnlyList<MigrationSummary> List() => [.. Journal.Migrations().Select(m => Summarize(m, Journal.Steps(m.Id)))];
+    /// <exception cref="SealiftException">SL7001: there is the directory of one that the journal does not know.</exception>
+    public IReadOnlyList<MigrationSummary> List()
+    {
+        // Directories first: a migration has its directory only after it was journaled, and loses it before the journal forgets it.
+        var names = PosixPath.List(Path.Combine(StateDirectory, "migrations"));
+        var rows = Journal.Migrations();
+        var known = rows.Select(r => r.Id).ToHashSet();
+        var unknown = names.FirstOrDefault(n => !n.EndsWith(RemovedSuffix, StringComparison.Ordinal) && !known.Contains(n) && FileFacts.OfPathIfExists(DirectoryOf(n)) is { Kind: FileKind.Directory });
+        if (unknown is not null)
+            throw MigrationErrors.JournalDamaged(Path.Combine(StateDirectory, "sealift.db"), $"it does not know migration {unknown}, whose directory is there: it was replaced, or has lost what was written to it");
+        return [.. rows.Select(m => Summarize(m, Journal.Steps(m.Id)))];
+    }
 
     /// <summary>Everything that the journal holds about one migration.</summary>
     /// <param name="id">Its id, or the unambiguous beginning of one.</param>
@@ -80,7 +93,7 @@ public sealed class MigrationStore : IDisposable
     }
 
     /// <summary>Takes the lock of a migration; the kernel drops it when this process dies.</summary>
-    /// <exception cref="SealiftException">SL7004: somebody else holds it.</exception>
+    /// <exception cref="SealiftException">SL7004: somebody else holds it. SL7003: it was removed meanwhile.</exception>
     internal async Task<MigrationLock> LockAsync(string id, CancellationToken cancel)
     {
         PosixPath.EnsureDirectory(DirectoryOf(id), 0x1C0 /* 0700 */);
@@ -88,11 +101,31 @@ public sealed class MigrationStore : IDisposable
         for (var attempt = 0; ; attempt++)
         {
             var file = PosixFile.Open(LockPath(id), OpenMode.ReadWrite | OpenMode.Create | OpenMode.NoFollow, 0x180 /* 0600 */);
-            if (file.TryLock()) return new MigrationLock(file);
+            if (file.TryLock())
+            {
+                var held = new MigrationLock(file);
+                if (Journal.Exists(id)) return held;
+                // Removed meanwhile: the directory was just made again for nothing.
+                PosixTree.Remove(DirectoryOf(id));
+                held.Dispose();
+                throw MigrationErrors.Unknown(id);
+            }
+
             file.Dispose();
             if (attempt == 10) throw MigrationErrors.Busy(id);
             await Task.Delay(50, cancel);
         }
+    }
+
+    /// <summary>Takes a migration out of the journal, and then removes its directory.</summary>
+    internal void Forget(string id)
+    {
+        // What a death leaves in between must not look like the directory of a migration that the journal has lost.
+        var removed = DirectoryOf(id) + RemovedSuffix;
+        if (FileFacts.OfPathIfExists(removed) is not null) PosixTree.Remove(removed);
+        PosixPath.Rename(DirectoryOf(id), removed, replace: false);
+        Journal.Delete(id);
+        PosixTree.Remove(removed);
     }
 
     private string LockPath(string id) => Path.Combine(DirectoryOf(id), "lock");

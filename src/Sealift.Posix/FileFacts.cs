@@ -40,6 +40,9 @@ public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBy
 {
     private const int AtFdcwd = -100, AtEmptyPath = 0x1000, AtSymlinkNofollow = 0x100;
 
+    /// <summary>The number of the user who owns it.</summary>
+    public uint Owner { get; init; }
+
     /// <summary>The facts of a path.</summary>
     /// <param name="path">The path.</param>
     /// <param name="followLinks">Whether a symbolic link at the end is followed.</param>
@@ -80,7 +83,10 @@ public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBy
             mode & 0xFFF,
             hasBirthTime ? NanosecondsAt(s[0x50..]) : 0,
             DeviceAt(s[0x80..]),
-            BinaryPrimitives.ReadUInt32LittleEndian(s[4..]));
+            BinaryPrimitives.ReadUInt32LittleEndian(s[4..]))
+        {
+            Owner = BinaryPrimitives.ReadUInt32LittleEndian(s[0x14..]),
+        };
     }
 
     // struct statx_timestamp: seconds in eight bytes, nanoseconds in four.

@@ -101,6 +101,37 @@ public sealed class StoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_journal_that_was_lost_is_not_taken_for_an_empty_one()
+    {
+        await rig.StartAsync(rig.Request);
+        foreach (var file in Directory.EnumerateFiles(rig.State, "sealift.db*")) File.Delete(file);
+        using var store = rig.OpenStore();
+        Assert.Equal("SL7001", Assert.ThrowsAny<SealiftException>(store.List).Code);
+    }
+
+    [Fact]
+    public async Task A_removal_that_died_on_either_side_of_the_journal_can_be_repeated_or_is_done()
+    {
+        await rig.StartAsync(rig.Request);
+        using var store = rig.OpenStore();
+        var id = store.List().Single().Id;
+        Directory.Move(store.DirectoryOf(id), store.DirectoryOf(id) + ".removed"); // died before the journal forgot it
+        await MigrationRunner.RemoveAsync(store, id, includeHandedOver: false);
+        Assert.Empty(Directory.EnumerateDirectories(Path.Combine(rig.State, "migrations")));
+
+        Directory.CreateDirectory(store.DirectoryOf(id) + ".removed"); // died after it
+        Assert.Empty(store.List());
+    }
+
+    [Fact]
+    public async Task Who_takes_hold_of_a_migration_that_was_just_removed_is_told_so_and_leaves_nothing()
+    {
+        using var store = rig.OpenStore();
+        Assert.Equal("SL7003", (await Assert.ThrowsAnyAsync<SealiftException>(() => store.LockAsync("260101-000000-bcd", MigrationRig.Cancel))).Code);
+        Assert.Empty(Directory.EnumerateDirectories(Path.Combine(rig.State, "migrations")));
+    }
+
+    [Fact]
     public async Task A_running_migration_cannot_be_resumed_or_removed_and_notices_a_cancellation()
     {
         var recorder = new Recorder(e =>

@@ -16,19 +16,15 @@ internal static class SealedDiskCheck
         if (FileFacts.OfPathIfExists(path) is null)
             return new ClaimResult(disk.Key, false, $"{path} is not there", $"Put it beside the seal, or name it: --disk {disk.Key}=FILE.");
         // A directory of our own, with a short name: a socket's path has at most 107 bytes (unix(7)).
-        var work = PrivateDirectory.Create();
+        using var work = new WorkDirectory();
         try
         {
-            return await CompareAsync(disk, path, sealDirectory, work, progress, cancel);
+            return await CompareAsync(disk, path, sealDirectory, work.Path, progress, cancel);
         }
         catch (SealiftException e)
         {
             // A disk that cannot be read is a claim that does not hold; the other disks are still worth a look.
             return new ClaimResult(disk.Key, false, $"it could not be read: {e.Message}");
-        }
-        finally
-        {
-            PosixTree.Remove(work);
         }
     }
 

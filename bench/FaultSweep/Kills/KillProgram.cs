@@ -1,0 +1,38 @@
+using System.Globalization;
+using Sealift.Posix;
+
+namespace Sealift.Bench.Faults.Kills;
+
+/// <summary>The sweep by hand: <c>kill SEALIFT STRIDE [COMMAND [CALL MOMENT]]</c>, or <c>power …</c> with the power failing too; from the repository's root.</summary>
+internal static class KillProgram
+{
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var directory = Directory.CreateTempSubdirectory("sealift-rig-").FullName;
+        try
+        {
+            var library = await Rig.CompileAsync(Path.GetFullPath("tests/rigs/kill-at.c"), directory, CancellationToken.None);
+            var power = args[0] == "power";
+            var commands = KillSweep.All(Path.GetFullPath(args[1]), library).Where(c => args.Length < 4 || c.Name == args[3]).ToList();
+            IReadOnlyList<KillTrial> trials;
+            if (args.Length > 5)
+            {
+                var (_, expected) = await KillTrial.ObserveAsync(commands.Single(), library, Path.Combine(directory, "observed"), CancellationToken.None);
+                var kill = new Kill(int.Parse(args[4], CultureInfo.InvariantCulture), Enum.Parse<Moment>(args[5], ignoreCase: true), power);
+                trials = [await KillTrial.RunAsync(commands.Single(), kill, expected, library, Path.Combine(directory, "t"), CancellationToken.None)];
+            }
+            else
+            {
+                trials = await KillSweep.RunAsync(commands, library, power, int.Parse(args[2], CultureInfo.InvariantCulture), null, CancellationToken.None);
+            }
+
+            foreach (var group in trials.GroupBy(t => t.Command)) Console.WriteLine($"{group.Key}: {KillSweep.Summary([.. group])}");
+            foreach (var t in trials.Where(t => t.Outcome is not (Outcome.CorrectResult or Outcome.NotReached))) Console.WriteLine($"{t.Outcome} {t.Command}: {t.Kill}: {t.Detail}");
+            return trials.All(t => t.Outcome is Outcome.CorrectResult or Outcome.NotReached) ? 0 : 1;
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+}
