@@ -18,6 +18,8 @@ public sealed class ChildProcess : IAsyncDisposable
     private const int LineLimitCharacters = 1 << 18;
     // What is left in a pipe when a child ends is read in milliseconds; who still holds it open then does not end by itself.
     private static readonly TimeSpan OrphanGrace = TimeSpan.FromSeconds(10);
+    // A killed process that frees much memory takes seconds. One that is still there after this hangs in the kernel.
+    private static readonly TimeSpan DeathGrace = TimeSpan.FromSeconds(30);
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
     private readonly ChildCommand command;
@@ -27,6 +29,7 @@ public sealed class ChildProcess : IAsyncDisposable
     private readonly long startedAt = Stopwatch.GetTimestamp();
     private readonly CancellationTokenSource stop = new();
     private readonly CancellationTokenSource giveUp = new();
+    private readonly TaskCompletionSource killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly StringBuilder errorTail = new();
     private readonly Channel<string> outputLines = Channel.CreateBounded<string>(new BoundedChannelOptions(1024) { SingleReader = true, SingleWriter = true });
     private readonly Task errorPump;
@@ -87,7 +90,7 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Runs a program to its end.</summary>
     /// <exception cref="ChildException">
     /// Not found or not executable (SL1101), wrong exit code (SL1102), signal (SL1103), deadline (SL1104), too much output (SL1105),
-    /// input that it did not read (SL1106), unreadable output (SL1107), a text that no program can be given (SL1108).
+    /// input that it did not read (SL1106), unreadable output (SL1107), a text that no program can be given (SL1108), killed and not ended (SL1109).
     /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled; the child and its group are dead by then.</exception>
     public static async Task<ChildResult> RunAsync(ChildCommand command, CancellationToken cancel)
@@ -187,7 +190,7 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <returns>
     /// Its exit code; 128 + n where signal n killed it, which is ambiguous: <see cref="ThrowUnlessAccepted"/> judges by how it really ended.
     /// </returns>
-    /// <exception cref="ChildException">What it said cannot be read (SL1107).</exception>
+    /// <exception cref="ChildException">What it said cannot be read (SL1107); it was killed and does not end (SL1109).</exception>
     /// <exception cref="Exception">What a callback of the command threw.</exception>
     public async Task<int> WaitAsync(CancellationToken cancel)
     {
@@ -326,7 +329,14 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Waits for its end and for the last of its output, and for no longer than that, whatever it left running.</summary>
     private async Task<ChildEnd> EndAsync()
     {
-        await ((Task)life.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // looked at below, once nothing of it is left
+        // How it ended is looked at below, once nothing of it is left.
+        if (await Task.WhenAny(life.Ended, OverdueAsync()) != life.Ended)
+        {
+            await giveUp.CancelAsync();
+            await Task.WhenAll(errorPump, outputPump);
+            throw new ChildException("SL1109", command, $"it was killed and is still there {DeathGrace.TotalSeconds:0} seconds later", $"It hangs in the kernel, mostly on storage that does not answer (kernel log, /proc/{Id}/stack); what it has open stays in use", ErrorTail);
+        }
+
         var pumps = Task.WhenAll(errorPump, outputPump);
         var tick = OrphanGrace / 10;
         // The time in which we ourselves do not listen, because a callback is slow, is not held against anybody.
@@ -343,10 +353,18 @@ public sealed class ChildProcess : IAsyncDisposable
         return await life.Ended;
     }
 
+    /// <summary>Completes where it has been killed and does not end.</summary>
+    private async Task OverdueAsync()
+    {
+        await killed.Task;
+        await Task.Delay(DeathGrace);
+    }
+
     /// <summary>Kills it, and whatever it said and however it ended is void.</summary>
     private void Spoil(string reason)
     {
         Interlocked.CompareExchange(ref killedBecause, reason, null);
+        killed.TrySetResult();
         life.KillGroup();
     }
 
@@ -354,6 +372,7 @@ public sealed class ChildProcess : IAsyncDisposable
     private void Fail(Exception error)
     {
         Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(error), null);
+        killed.TrySetResult();
         life.KillGroup();
     }
 

@@ -128,6 +128,25 @@ public sealed class ChildEndTests
         Assert.Equal("SL1106", error.Code);
     }
 
+    /// <summary>As one that hangs in the kernel: a traced process does not end for its parent before its tracer has looked, and this one sleeps.</summary>
+    [Fact]
+    public async Task A_child_that_does_not_end_though_it_was_killed_is_not_waited_for()
+    {
+        var child = ChildProcess.Start(new ChildCommand("sleep", "300") { Deadline = Long });
+        await using var itsTracer = ChildProcess.Start(new ChildCommand("strace", "-q", "-o", "/dev/null", "-p", $"{child.Id}"));
+        await Processes.UntilAsync(() => File.ReadAllText($"/proc/{child.Id}/status").Contains($"TracerPid:\t{itsTracer.Id}\n", StringComparison.Ordinal), "it is not traced");
+        await ChildProcess.RunAsync(new ChildCommand("kill", "-STOP", $"{itsTracer.Id}"), Cancel);
+        await Processes.UntilAsync(() => File.ReadAllText($"/proc/{itsTracer.Id}/stat").Contains(") T ", StringComparison.Ordinal), "its tracer does not sleep");
+
+        var waiting = child.WaitAsync(Cancel);
+        var error = await Assert.ThrowsAsync<ChildException>(() => child.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(2), Cancel));
+        Assert.Equal("SL1109", error.Code);
+        Assert.Same(error, await Assert.ThrowsAsync<ChildException>(() => waiting));
+
+        await ChildProcess.RunAsync(new ChildCommand("kill", "-CONT", $"{itsTracer.Id}"), Cancel);
+        await Processes.UntilAsync(() => !Directory.Exists($"/proc/{child.Id}"), "it is not reaped once it does end");
+    }
+
     /// <summary>Only time in which we listen counts: a slow callback of ours is not held against the child.</summary>
     [Theory]
     [InlineData(3_000, 12)] // it has ended by then, and more lines wait than we keep: longer than any grace
