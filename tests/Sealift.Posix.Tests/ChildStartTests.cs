@@ -143,18 +143,18 @@ public sealed class ChildStartTests
 
     /// <summary>Where our own streams are closed, new descriptors are 0, 1 and 2; where SIGCHLD is ignored, the kernel forgets how children end.</summary>
     [Theory]
-    [InlineData("exec \"$@\" <&-")]
-    [InlineData("exec \"$@\" <&- >&- 2>&-")]
-    [InlineData("exec env --ignore-signal=CHLD \"$@\"")]
-    [InlineData("exec env --ignore-signal \"$@\"")]
-    [InlineData("exec env --block-signal \"$@\"")]
-    public async Task A_parent_that_was_started_badly_runs_children_all_the_same(string script)
+    [InlineData("exec \"$@\" <&- >&- 2>&-", "open")]
+    [InlineData("exec \"$@\"", "closed")]
+    [InlineData("exec env --ignore-signal=CHLD \"$@\"", "open")]
+    [InlineData("exec env --ignore-signal \"$@\"", "open")]
+    [InlineData("exec env --block-signal \"$@\"", "open")]
+    public async Task A_parent_that_was_started_badly_runs_children_all_the_same(string script, string streams)
     {
         using var directory = new TemporaryDirectory();
         var file = directory.File("told");
-        var parent = new ChildCommand("sh", ["-c", script, "sh", .. OtherParent.Command("tells", file, "sh", "-c", "cat; exit 3")]) { Deadline = TimeSpan.FromMinutes(1), AcceptedExitCodes = [0, 1] };
+        var parent = new ChildCommand("sh", ["-c", script, "sh", .. OtherParent.Command("tells", file, streams, "sh", "-c", "cat; cat <&8; exit 3")]) { Deadline = TimeSpan.FromMinutes(1), AcceptedExitCodes = [0, 1] };
         await ChildProcess.RunAsync(parent, Cancel);
-        Assert.Equal("3 told\n", await File.ReadAllTextAsync(file, Cancel));
+        Assert.Equal("3 told\nsecret\n", await File.ReadAllTextAsync(file, Cancel));
     }
 
     [Fact]

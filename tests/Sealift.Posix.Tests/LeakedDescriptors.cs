@@ -20,6 +20,12 @@ internal sealed partial class LeakedDescriptors : IDisposable
         foreach (var fd in taken) Assert.Equal(0, Close(fd));
     }
 
+    /// <summary>Closes standard input, output and error of this process: the next descriptors have their numbers.</summary>
+    public static void CloseStreams()
+    {
+        for (var fd = 0; fd < 3; fd++) Assert.Equal(0, Close(fd));
+    }
+
     [LibraryImport("libc", EntryPoint = "fcntl")]
     private static partial int Fcntl(int fd, int command, int argument);
 

@@ -29,18 +29,22 @@ internal static class OtherParent
                 await Task.Delay(TimeSpan.FromMinutes(2));
                 return 1;
 
-            // Says how it went in a file, since its own streams may be closed.
-            case ["tells", var file, .. var child]:
-                try
+            // Says how it went in a file, since its own streams may be closed. Here they are for sure: the runtime opens what it does not find.
+            case ["tells", var file, var streams, .. var child]:
+                if (streams == "closed") LeakedDescriptors.CloseStreams();
+                using (var secret = new ChildSecret("secret", 8, "secret\n"))
                 {
-                    var result = await ChildProcess.RunAsync(Of(child) with { StandardInput = "told\n", AcceptedExitCodes = [0, 3] }, CancellationToken.None);
-                    await File.WriteAllTextAsync(file, $"{result.ExitCode} {result.Output}");
-                    return 0;
-                }
-                catch (SealiftException e)
-                {
-                    await File.WriteAllTextAsync(file, e.Message);
-                    return 1;
+                    try
+                    {
+                        var result = await ChildProcess.RunAsync(Of(child) with { Secrets = [secret], StandardInput = "told\n", AcceptedExitCodes = [0, 3] }, CancellationToken.None);
+                        await File.WriteAllTextAsync(file, $"{result.ExitCode} {result.Output}");
+                        return 0;
+                    }
+                    catch (SealiftException e)
+                    {
+                        await File.WriteAllTextAsync(file, e.Message);
+                        return 1;
+                    }
                 }
 
             default:
