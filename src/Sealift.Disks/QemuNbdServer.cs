@@ -90,7 +90,9 @@ public sealed class QemuNbdServer : IAsyncDisposable
     {
         // The connection is lost a moment before the process is gone.
         var ended = child.WaitAsync(CancellationToken.None);
-        if (await Task.WhenAny(ended, Task.Delay(grace)) == ended) throw DiskErrors.ServerEndedBadly(image, $"qemu-nbd ended with exit code {await ended} while it was in use", LastWords, cause);
+        if (await Task.WhenAny(ended, Task.Delay(grace)) != ended) return;
+        await ended;
+        throw DiskErrors.ServerEndedBadly(image, $"qemu-nbd went away while it was in use: {child.End}", LastWords, cause);
     }
 
     private async ValueTask EndAsync(bool judge)
@@ -101,7 +103,7 @@ public sealed class QemuNbdServer : IAsyncDisposable
             child.Terminate();
             using var deadline = new CancellationTokenSource(judge ? StopDeadline : AbandonDeadline);
             var exitCode = await child.WaitAsync(deadline.Token);
-            if (judge && exitCode != 0) throw DiskErrors.ServerEndedBadly(image, $"qemu-nbd ended with exit code {exitCode}", LastWords);
+            if (judge && exitCode != 0) throw DiskErrors.ServerEndedBadly(image, $"qemu-nbd did not end well: {child.End}", LastWords);
         }
         catch (OperationCanceledException e)
         {

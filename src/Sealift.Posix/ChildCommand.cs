@@ -1,8 +1,11 @@
 namespace Sealift.Posix;
 
-/// <summary>A program to run: no shell, nothing inherited but what is named here.</summary>
+/// <summary>
+/// A program to run: no shell parses it, and of ours it inherits the environment and nothing else. It has a session of its own, every
+/// signal at its default, and no descriptors but its three streams and its secrets.
+/// </summary>
 /// <param name="Program">A name searched in PATH, or a path.</param>
-/// <param name="Arguments">The arguments, each passed as it is. Never a secret: every user of the host can read them.</param>
+/// <param name="Arguments">The arguments, each passed as it is. Never a secret, which is for <see cref="Secrets"/>: every user of the host can read them.</param>
 public sealed record ChildCommand(string Program, params IReadOnlyList<string> Arguments)
 {
     /// <summary>
@@ -20,22 +23,25 @@ public sealed record ChildCommand(string Program, params IReadOnlyList<string> A
     /// <summary>Exit codes that are answers rather than failures. Anything else is a <see cref="ChildException"/>.</summary>
     public IReadOnlyCollection<int> AcceptedExitCodes { get; init; } = [0];
 
-    /// <summary>Variables set on top of the inherited environment; a null value removes one. The locale is always C.</summary>
+    /// <summary>Variables set on top of the inherited environment; a null value removes one. Never a secret. The locale (LC_ALL) is always C.</summary>
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
 
     /// <summary>The directory that it starts in; null for the present one.</summary>
     public string? WorkingDirectory { get; init; }
 
-    /// <summary>What it reads from standard input; empty means end of file at once.</summary>
+    /// <summary>What it reads from descriptors of its own and nobody else can see. They stay the caller's to dispose.</summary>
+    public IReadOnlyList<ChildSecret> Secrets { get; init; } = [];
+
+    /// <summary>What <see cref="ChildProcess.RunAsync"/> gives it to read from standard input; empty means end of file at once.</summary>
     public string StandardInput { get; init; } = string.Empty;
 
     /// <summary>The most characters of standard output that are kept; more is an error, never a silent cut.</summary>
     public int OutputLimitCharacters { get; init; } = 16 << 20;
 
-    /// <summary>Called for every line of standard error as it arrives, on another thread.</summary>
+    /// <summary>Called for every line of standard error as it arrives, on another thread. What it throws kills the child and is thrown to its owner.</summary>
     public Action<string>? OnErrorLine { get; init; }
 
-    /// <summary>Called for every line of standard output as it arrives, on another thread.</summary>
+    /// <summary>Called by <see cref="ChildProcess.RunAsync"/> for every line of standard output as it arrives, on another thread. What it throws kills the child and is thrown to the caller.</summary>
     public Action<string>? OnOutputLine { get; init; }
 
     /// <inheritdoc/>
@@ -44,7 +50,7 @@ public sealed record ChildCommand(string Program, params IReadOnlyList<string> A
 
 /// <summary>What a child left behind when it ended with an accepted exit code.</summary>
 /// <param name="ExitCode">One of <see cref="ChildCommand.AcceptedExitCodes"/>.</param>
-/// <param name="Output">All of its standard output.</param>
+/// <param name="Output">All of its standard output. It is read as UTF-8: U+FFFD stands for each byte that is none.</param>
 /// <param name="ErrorTail">The last 64 Ki characters of its standard error.</param>
 /// <param name="Elapsed">How long it ran.</param>
 public sealed record ChildResult(int ExitCode, string Output, string ErrorTail, TimeSpan Elapsed);

@@ -15,7 +15,7 @@ internal sealed class ChildLines(StreamReader reader, int limitCharacters)
     public bool WasCut { get; private set; }
 
     /// <summary>The next line without its end, or null at the end of the stream.</summary>
-    public async ValueTask<string?> NextAsync()
+    public async ValueTask<string?> NextAsync(CancellationToken cancel)
     {
         var seen = start;
         while (true)
@@ -41,7 +41,7 @@ internal sealed class ChildLines(StreamReader reader, int limitCharacters)
             }
 
             seen = end;
-            var n = await reader.ReadAsync(buffer.AsMemory(end));
+            var n = await reader.ReadAsync(buffer.AsMemory(end), cancel);
             if (n == 0) return end > start ? Take(end, end, cut: false) : null;
             end += n;
         }

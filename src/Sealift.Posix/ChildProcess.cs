@@ -1,4 +1,6 @@
+using System.Collections;
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using System.Text;
 using System.Threading.Channels;
 using Sealift.Posix.Native;
@@ -6,54 +8,59 @@ using Sealift.Posix.Native;
 namespace Sealift.Posix;
 
 /// <summary>
-/// The one way to run another program. Exit code and signal are both checked, its last words are quoted, it has a deadline,
-/// and it dies with us: each child leads a process group of its own that is killed as a whole, and the kernel kills the child
-/// when this process dies, even by SIGKILL (PR_SET_PDEATHSIG, prctl(2)).
+/// The one way to run another program. Exit code and signal are both checked and told apart, its last words are quoted, it has a
+/// deadline, and it dies with us: each child leads a process group of its own that is killed as a whole, and the kernel kills the child
+/// when this process dies, even by SIGKILL and even while it is being started (<see cref="ChildGuard"/>).
 /// </summary>
 public sealed class ChildProcess : IAsyncDisposable
 {
-    private const int SigKill = 9;
     private const int ErrorTailCharacters = 64 << 10;
     private const int LineLimitCharacters = 1 << 18;
     // What is left in a pipe when a child ends is read in milliseconds; who still holds it open then does not end by itself.
     private static readonly TimeSpan OrphanGrace = TimeSpan.FromSeconds(10);
+    // A killed process that frees much memory takes seconds. One that is still there after this hangs in the kernel.
+    private static readonly TimeSpan DeathGrace = TimeSpan.FromSeconds(30);
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
-    // The only shell in Sealift: fixed text, and the program with its arguments as "$@", which no shell parses. A job in the background
-    // would get /dev/null for its input, so ours is handed on as descriptor 3. The signal comes from the kernel when we die.
-    private const string Guard = "trap 'kill -KILL 0' USR1; exec 3<&0; \"$@\" <&3 3<&- & exec 3<&- </dev/null; wait $!";
-
-    private static readonly Spawner TheSpawner = new();
-
-    private readonly Process process;
     private readonly ChildCommand command;
+    private readonly ChildGuard guard;
+    private readonly ChildPipes pipes;
+    private readonly ChildLife life;
     private readonly long startedAt = Stopwatch.GetTimestamp();
     private readonly CancellationTokenSource stop = new();
+    private readonly CancellationTokenSource giveUp = new();
+    private readonly TaskCompletionSource killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly StringBuilder errorTail = new();
     private readonly Channel<string> outputLines = Channel.CreateBounded<string>(new BoundedChannelOptions(1024) { SingleReader = true, SingleWriter = true });
     private readonly Task errorPump;
     private readonly Task outputPump;
     private readonly Task watch;
-    private readonly Task ended;
+    private readonly Task<ChildEnd> ended;
     private long lastWordAt = Stopwatch.GetTimestamp();
+    private volatile bool awaitsReader;
+    private volatile bool isAlwaysRead;
     private string? killedBecause;
-    private int groupKilled;
+    private ExceptionDispatchInfo? failure;
+    private int failureTold;
     private int disposed;
 
-    private ChildProcess(Process process, ChildCommand command)
+    private ChildProcess(ChildCommand command, ChildGuard guard, ChildPipes pipes, ChildLife life)
     {
-        this.process = process;
-        this.command = command;
+        (this.command, this.guard, this.pipes, this.life) = (command, guard, pipes, life);
         errorPump = Task.Run(PumpErrorsAsync);
         outputPump = Task.Run(PumpOutputAsync);
         watch = Task.Run(WatchDeadlinesAsync);
         ended = Task.Run(EndAsync);
     }
 
-    /// <summary>The process id, which is also its group's.</summary>
-    public int Id => process.Id;
+    /// <summary>The process id, which is also its group's and its session's.</summary>
+    public int Id => life.Id;
 
     /// <summary>Whether it still runs.</summary>
-    public bool IsRunning => !process.HasExited;
+    public bool IsRunning => !life.Ended.IsCompleted;
+
+    /// <summary>How it ended; null while it runs.</summary>
+    public ChildEnd? End => life.Ended.IsCompletedSuccessfully ? life.Ended.Result : null;
 
     /// <summary>The end of what it wrote to standard error so far.</summary>
     public string ErrorTail
@@ -64,82 +71,97 @@ public sealed class ChildProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Finds a program in PATH.</summary>
+    /// <summary>Finds a program in PATH: a file that this user may execute.</summary>
     /// <returns>Its full path, or null.</returns>
     public static string? Find(string program)
     {
-        if (program.Contains('/')) return File.Exists(program) ? program : null;
-        var folders = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':', StringSplitOptions.RemoveEmptyEntries);
-        // A plain user's PATH often lacks the places where file system tools live.
-        return folders.Concat(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]).Select(f => Path.Combine(f, program)).FirstOrDefault(File.Exists);
+        const int Execute = 1; // X_OK
+        IEnumerable<string> candidates = [program];
+        if (!program.Contains('/'))
+        {
+            var folders = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':', StringSplitOptions.RemoveEmptyEntries);
+            // A plain user's PATH often lacks the places where file system tools live.
+            candidates = folders.Concat(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]).Select(f => Path.Combine(f, program));
+        }
+
+        return candidates.Where(c => File.Exists(c) && Libc.Access(c, Execute) == 0).Select(Path.GetFullPath).FirstOrDefault();
     }
 
     /// <summary>Runs a program to its end.</summary>
-    /// <exception cref="ChildException">Not found (SL1101), wrong exit code (SL1102), signal (SL1103), deadline (SL1104), too much output (SL1105), unreadable output (SL1107).</exception>
+    /// <exception cref="ChildException">
+    /// Not found or not executable (SL1101), wrong exit code (SL1102), signal (SL1103), deadline (SL1104), too much output (SL1105),
+    /// input that it did not read (SL1106), unreadable output (SL1107), a text that no program can be given (SL1108), killed and not ended (SL1109).
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled; the child and its group are dead by then.</exception>
     public static async Task<ChildResult> RunAsync(ChildCommand command, CancellationToken cancel)
     {
         await using var child = Start(command);
-        using var killOnCancel = cancel.Register(() => child.KillGroup("cancelled"));
+        child.isAlwaysRead = true;
+        using var killOnCancel = cancel.Register(() => child.Kill("cancelled"));
+        using var telling = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // Beside the reading: a child that answers while it is still being told would otherwise wait for us, and we for it.
-        var telling = child.TellAsync(command.StandardInput, cancel);
-        var output = new StringBuilder();
-        var overflow = false;
-        await foreach (var line in child.outputLines.Reader.ReadAllAsync(CancellationToken.None))
+        var told = child.TellAsync(command.StandardInput, telling.Token);
+        try
         {
-            command.OnOutputLine?.Invoke(line);
-            if (overflow) continue;
-            if (output.Length + line.Length + 1 > command.OutputLimitCharacters)
-            {
-                overflow = true;
-                child.KillGroup($"more than {command.OutputLimitCharacters} characters of output");
-                continue;
-            }
-
-            output.Append(line).Append('\n');
+            return await child.HearToTheEndAsync(told, cancel);
         }
-
-        var exitCode = await child.WaitAsync(CancellationToken.None);
-        cancel.ThrowIfCancellationRequested();
-        if (overflow) throw new ChildException("SL1105", command, $"it wrote more than {command.OutputLimitCharacters} characters and was killed", "If its input is sound, report this as a bug", child.ErrorTail);
-        child.ThrowUnlessAccepted(exitCode);
-        await telling;
-        return new ChildResult(exitCode, output.ToString(), child.ErrorTail, Stopwatch.GetElapsedTime(child.startedAt));
+        catch
+        {
+            // This is the error that counts; another of the same child is its consequence.
+            Volatile.Write(ref child.failureTold, 1);
+            throw;
+        }
+        finally
+        {
+            await telling.CancelAsync();
+            await ((Task)told).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // judged above, where it matters
+        }
     }
 
     /// <summary>Starts a program that is talked to while it runs, or that serves until it is disposed.</summary>
-    /// <exception cref="ChildException">It is not installed, or could not be started (SL1101).</exception>
+    /// <exception cref="ChildException">It is not installed, or could not be started (SL1101); a text that no program can be given (SL1108).</exception>
     public static ChildProcess Start(ChildCommand command)
     {
-        var program = Find(command.Program)
-            ?? throw new ChildException("SL1101", command, $"{command.Program} is not installed", "Run 'sealift doctor': it names the package", string.Empty);
-        var start = new ProcessStartInfo(Find("setsid") ?? "setsid")
+        const string Doctor = "Run 'sealift doctor': it says what is missing";
+        ChildException Failed(string said, string nextStep, Exception? inner = null) => new("SL1101", command, said, nextStep, string.Empty, inner);
+
+        var environment = EnvironmentOf(command);
+        ThrowIfNotPassable(command);
+        var program = Find(command.Program) ?? throw (File.Exists(command.Program) && command.Program.Contains('/', StringComparison.Ordinal)
+            ? Failed($"{command.Program} may not be executed", "Change its permissions, or look whether its file system is mounted noexec")
+            : Failed($"{command.Program} is not installed", "Run 'sealift doctor': it names the package"));
+        var setpriv = Find("setpriv") ?? throw Failed("setpriv, which every program is started by, is not installed", Doctor);
+        var guard = ChildGuard.Of(command, program);
+        ChildPipes pipes;
+        try
         {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardOutputEncoding = Encoding.UTF8,
-            StandardErrorEncoding = Encoding.UTF8,
-            StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
-            WorkingDirectory = command.WorkingDirectory ?? string.Empty,
-        };
-        string[] guard = command.StartsOthers ? ["setpriv", "--pdeathsig", "USR1", "--", "sh", "-c", Guard, "guard"] : ["setpriv", "--pdeathsig", "KILL", "--"];
-        foreach (var argument in (IEnumerable<string>)[.. guard, program, .. command.Arguments]) start.ArgumentList.Add(argument);
-        start.Environment["LC_ALL"] = "C";
-        foreach (var (name, value) in command.Environment)
+            pipes = new ChildPipes(command);
+        }
+        catch (PosixException e)
         {
-            if (value is null) start.Environment.Remove(name);
-            else start.Environment[name] = value;
+            throw Failed(e.Said, e.NextStep, e);
         }
 
         try
         {
-            return new ChildProcess(TheSpawner.Spawn(start), command);
+            using var arguments = new NativeStrings(guard.Arguments);
+            using var variables = new NativeStrings(environment);
+            var (id, error) = ChildSpawn.Start(setpriv, arguments, variables, command.WorkingDirectory, pipes.Descriptors);
+            if (error != 0)
+            {
+                var cause = new PosixException("posix_spawn", setpriv, error);
+                throw command.WorkingDirectory is { } folder && !Directory.Exists(folder)
+                    ? Failed($"the directory that it is to start in does not exist: {folder}", "Check the path", cause)
+                    : Failed($"it could not be started: {cause.Said}", error == Errno.ENOENT ? Doctor : cause.NextStep, cause);
+            }
+
+            pipes.CloseChildsEnds();
+            return new ChildProcess(command, guard, pipes, new ChildLife(id));
         }
-        catch (System.ComponentModel.Win32Exception e)
+        catch
         {
-            throw new ChildException("SL1101", command, e.Message, "Run 'sealift doctor': it says what is missing", string.Empty, e);
+            pipes.Dispose();
+            throw;
         }
     }
 
@@ -149,48 +171,45 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         try
         {
-            await process.StandardInput.WriteAsync(text.AsMemory(), cancel);
-            await process.StandardInput.FlushAsync(cancel);
+            await pipes.Input.WriteAsync(Utf8.GetBytes(text), cancel);
         }
         catch (IOException e)
         {
-            throw new ChildException("SL1106", command, $"it stopped reading its input ({e.Message})", killedBecause is null ? "Its last words say why" : $"It was killed: {killedBecause}", ErrorTail, e);
+            throw NoLongerReads(e.Message, e);
         }
     }
 
     /// <summary>Closes its standard input. That it no longer reads is told by its exit code.</summary>
-    public void EndInput()
-    {
-        try
-        {
-            process.StandardInput.Close();
-        }
-        catch (IOException)
-        {
-            // EPIPE: the child went away before it read everything; its exit code, which is always checked, says how.
-        }
-    }
+    public void EndInput() => pipes.Input.Dispose(); // nothing is buffered here that this could lose
 
     /// <summary>The next line of its standard output, or null at the end.</summary>
     public async Task<string?> ReadLineAsync(CancellationToken cancel) =>
         await outputLines.Reader.WaitToReadAsync(cancel) && outputLines.Reader.TryRead(out var line) ? line : null;
 
     /// <summary>Waits until it has ended.</summary>
-    /// <returns>Its exit code; 128 + n where signal n killed it. <see cref="ThrowUnlessAccepted"/> judges it.</returns>
+    /// <returns>
+    /// Its exit code; 128 + n where signal n killed it, which is ambiguous: <see cref="ThrowUnlessAccepted"/> judges by how it really ended.
+    /// </returns>
+    /// <exception cref="ChildException">What it said cannot be read (SL1107); it was killed and does not end (SL1109).</exception>
+    /// <exception cref="Exception">What a callback of the command threw.</exception>
     public async Task<int> WaitAsync(CancellationToken cancel)
     {
-        await ended.WaitAsync(cancel);
-        return process.ExitCode;
+        var end = await ended.WaitAsync(cancel);
+        if (failure is not null && Interlocked.Exchange(ref failureTold, 1) == 0) failure.Throw();
+        return end.ShellCode;
     }
 
-    /// <summary>Throws unless the exit code is accepted by the command.</summary>
-    /// <exception cref="ChildException">SL1102, SL1103 or SL1104.</exception>
+    /// <summary>Throws unless it ended by itself and with an exit code that the command accepts.</summary>
+    /// <param name="exitCode">What <see cref="WaitAsync"/> returned.</param>
+    /// <exception cref="ChildException">SL1101, SL1102, SL1103 or SL1104.</exception>
     public void ThrowUnlessAccepted(int exitCode)
     {
+        var end = End ?? throw new InvalidOperationException("It is judged after WaitAsync only");
+        if (exitCode != end.ShellCode) throw new ArgumentException($"It did not end with {exitCode}: {end}", nameof(exitCode));
         if (killedBecause is { } reason) throw new ChildException("SL1104", command, $"it was killed: {reason}", "If the machine was merely busy, try again; otherwise its last words say where it hung", ErrorTail);
-        if (command.AcceptedExitCodes.Contains(exitCode)) return;
-        if (exitCode > 128) throw new ChildException("SL1103", command, $"signal {exitCode - 128} killed it", "Look for the out-of-memory killer or a crash in the kernel log of this host", ErrorTail);
-        throw new ChildException("SL1102", command, $"it ended with exit code {exitCode}", "Its last words say why", ErrorTail);
+        if (end.BySignal) throw new ChildException("SL1103", command, end.ToString(), "Look for the out-of-memory killer or a crash in the kernel log of this host", ErrorTail);
+        if (guard.NotExecuted(end, ErrorTail) is { } said) throw new ChildException("SL1101", command, $"it could not be executed: {said}", "Look whether the file is whole, and whether its interpreter is installed", string.Empty);
+        if (!command.AcceptedExitCodes.Contains(end.Number)) throw new ChildException("SL1102", command, end.ToString(), "Its last words say why", ErrorTail);
     }
 
     /// <summary>
@@ -200,26 +219,106 @@ public sealed class ChildProcess : IAsyncDisposable
     public void Terminate()
     {
         const int SigTerm = 15;
-        const Errno NoSuchProcess = (Errno)3;
-        if (process.HasExited) return;
-        if (Libc.Kill(process.Id, SigTerm) != 0 && PosixFile.LastErrno() != NoSuchProcess) throw PosixFile.Failed("kill", $"process {process.Id}");
+        _ = life.Signal(SigTerm); // nobody there: it has ended already
     }
 
-    /// <summary>Kills it and its whole group at once.</summary>
+    /// <summary>Kills it and its whole group at once. Does nothing where it has ended already.</summary>
     /// <param name="reason">Why, for the error that follows.</param>
-    public void Kill(string reason) => KillGroup(reason);
+    public void Kill(string reason)
+    {
+        if (IsRunning) Spoil(reason);
+    }
 
     /// <summary>Kills it where it still runs, and waits until it is gone. Calls after the first do nothing.</summary>
+    /// <exception cref="Exception">What <see cref="WaitAsync"/> would have thrown, where nobody called it.</exception>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref disposed, 1) == 1) return;
-        if (IsRunning) KillGroup("no longer needed");
+        Kill("no longer needed");
         await stop.CancelAsync(); // frees an output pump that waits for a reader who will not come
-        await WaitAsync(CancellationToken.None);
-        await watch;
-        process.Dispose();
-        stop.Dispose();
+        try
+        {
+            await WaitAsync(CancellationToken.None);
+        }
+        finally
+        {
+            await watch;
+            pipes.Dispose();
+            stop.Dispose();
+            giveUp.Dispose();
+        }
     }
+
+    private static IReadOnlyList<string> EnvironmentOf(ChildCommand command)
+    {
+        var variables = new Dictionary<string, string>();
+        foreach (DictionaryEntry inherited in Environment.GetEnvironmentVariables()) variables[(string)inherited.Key] = (string?)inherited.Value ?? string.Empty;
+        foreach (var (name, value) in command.Environment)
+        {
+            if (value is null) variables.Remove(name);
+            else variables[name] = value;
+        }
+
+        variables["LC_ALL"] = "C";
+        return [.. variables.Select(v => $"{v.Key}={v.Value}")];
+    }
+
+    /// <summary>A program sees the end of a text at its first NUL. Names come from other people's files: it is an error, not a bug.</summary>
+    private static void ThrowIfNotPassable(ChildCommand command)
+    {
+        void Check(string what, string text)
+        {
+            if (NativeStrings.Problem(text) is { } problem) throw new ChildException("SL1108", command, $"{what} cannot be given to a program: {problem}", "Rename what it names", string.Empty);
+        }
+
+        Check("its path", command.Program);
+        for (var i = 0; i < command.Arguments.Count; i++) Check($"argument {i + 1}", command.Arguments[i]);
+        Check("its directory", command.WorkingDirectory ?? string.Empty);
+        foreach (var (name, value) in command.Environment)
+        {
+            if (name.Length == 0 || name.Contains('=', StringComparison.Ordinal)) throw new ChildException("SL1108", command, $"\"{name}\" is no name of a variable", "Report this as a bug", string.Empty);
+            Check("a variable's name", name);
+            Check($"variable {name}", value ?? string.Empty);
+        }
+    }
+
+    private async Task<ChildResult> HearToTheEndAsync(Task told, CancellationToken cancel)
+    {
+        var output = new StringBuilder();
+        var overflow = false;
+        await foreach (var line in outputLines.Reader.ReadAllAsync(CancellationToken.None))
+        {
+            command.OnOutputLine?.Invoke(line);
+            if (overflow) continue;
+            if (output.Length + line.Length + 1 > command.OutputLimitCharacters)
+            {
+                overflow = true;
+                Spoil($"more than {command.OutputLimitCharacters} characters of output");
+                continue;
+            }
+
+            output.Append(line).Append('\n');
+        }
+
+        var exitCode = await WaitAsync(CancellationToken.None);
+        cancel.ThrowIfCancellationRequested();
+        if (overflow) throw new ChildException("SL1105", command, $"it wrote more than {command.OutputLimitCharacters} characters and was killed", "If its input is sound, report this as a bug", ErrorTail);
+        ThrowUnlessAccepted(exitCode);
+        try
+        {
+            // Where nobody is left to read, it has failed already (EPIPE).
+            await told.WaitAsync(OrphanGrace, CancellationToken.None);
+        }
+        catch (TimeoutException e)
+        {
+            throw NoLongerReads("what it left running keeps it open", e);
+        }
+
+        return new ChildResult(exitCode, output.ToString(), ErrorTail, Stopwatch.GetElapsedTime(startedAt));
+    }
+
+    private ChildException NoLongerReads(string said, Exception inner) =>
+        new("SL1106", command, $"it stopped reading its input ({said})", killedBecause is null ? "Its last words say why" : $"It was killed: {killedBecause}", ErrorTail, inner);
 
     private async Task TellAsync(string text, CancellationToken cancel)
     {
@@ -228,51 +327,53 @@ public sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Waits for its end and for the last of its output, and for no longer than that, whatever it left running.</summary>
-    private async Task EndAsync()
+    private async Task<ChildEnd> EndAsync()
     {
-        await process.WaitForExitAsync(CancellationToken.None);
-        // What it left running in its group would keep the pipes open. Once, and at once: later its number may be another's.
-        KillGroup(null);
-        var endedAt = Stopwatch.GetTimestamp();
-        var pumps = Task.WhenAll(errorPump, outputPump);
-        while (!pumps.IsCompleted)
+        // How it ended is looked at below, once nothing of it is left.
+        if (await Task.WhenAny(life.Ended, OverdueAsync()) != life.Ended)
         {
-            await Task.WhenAny(pumps, Task.Delay(OrphanGrace / 10));
-            if (pumps.IsCompleted || Stopwatch.GetElapsedTime(endedAt) < OrphanGrace) continue;
+            await giveUp.CancelAsync();
+            await Task.WhenAll(errorPump, outputPump);
+            throw new ChildException("SL1109", command, $"it was killed and is still there {DeathGrace.TotalSeconds:0} seconds later", $"It hangs in the kernel, mostly on storage that does not answer (kernel log, /proc/{Id}/stack); what it has open stays in use", ErrorTail);
+        }
+
+        var pumps = Task.WhenAll(errorPump, outputPump);
+        var tick = OrphanGrace / 10;
+        // The time in which we ourselves do not listen, because a callback is slow, is not held against anybody.
+        for (var listened = TimeSpan.Zero; !pumps.IsCompleted && listened < OrphanGrace; listened += isAlwaysRead && awaitsReader ? TimeSpan.Zero : tick)
+            await Task.WhenAny(pumps, Task.Delay(tick));
+        if (!pumps.IsCompleted)
+        {
             // Somebody outside of its group holds them. What was not read is of no use: the end of it is not known.
             Interlocked.CompareExchange(ref killedBecause, "what it left running keeps its output open", null);
-            outputLines.Writer.TryComplete();
-            return;
+            await giveUp.CancelAsync();
         }
 
-        try
-        {
-            await pumps;
-        }
-        catch (IOException e)
-        {
-            throw new ChildException("SL1107", command, $"what it says cannot be read ({e.Message})", "Try again; if it repeats, look at the kernel log of this host", ErrorTail, e);
-        }
+        await pumps;
+        return await life.Ended;
     }
 
-    private void KillGroup(string? reason)
+    /// <summary>Completes where it has been killed and does not end.</summary>
+    private async Task OverdueAsync()
     {
-        if (reason is not null) Interlocked.CompareExchange(ref killedBecause, reason, null);
-        var already = reason is null ? Interlocked.Exchange(ref groupKilled, 1) : Volatile.Read(ref groupKilled);
-        if (already == 1) return;
-        if (Signalled(-process.Id, "process group") || reason is null || process.HasExited) return;
-        // It exists and its group does not: it has only just been forked and has yet to call setsid. It has started nothing either.
-        _ = Signalled(process.Id, "process"); // nobody there: it has ended meanwhile, which is what was wanted
+        await killed.Task;
+        await Task.Delay(DeathGrace);
     }
 
-    /// <summary>Sends SIGKILL; kill(2).</summary>
-    /// <returns>Whether there was anybody to receive it.</returns>
-    private static bool Signalled(int id, string what)
+    /// <summary>Kills it, and whatever it said and however it ended is void.</summary>
+    private void Spoil(string reason)
     {
-        const Errno NoSuchProcess = (Errno)3;
-        if (Libc.Kill(id, SigKill) == 0) return true;
-        if (PosixFile.LastErrno() == NoSuchProcess) return false;
-        throw PosixFile.Failed("kill", $"{what} {Math.Abs(id)}");
+        Interlocked.CompareExchange(ref killedBecause, reason, null);
+        killed.TrySetResult();
+        life.KillGroup();
+    }
+
+    /// <summary>We can no longer listen to it, so it would wait for us on a full pipe: it is killed at once.</summary>
+    private void Fail(Exception error)
+    {
+        Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(error), null);
+        killed.TrySetResult();
+        life.KillGroup();
     }
 
     private async Task WatchDeadlinesAsync()
@@ -280,99 +381,88 @@ public sealed class ChildProcess : IAsyncDisposable
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(250));
         try
         {
-            while (!process.HasExited && await tick.WaitForNextTickAsync(stop.Token))
+            while (IsRunning && await tick.WaitForNextTickAsync(stop.Token))
             {
-                if (Stopwatch.GetElapsedTime(startedAt) > command.Deadline) KillGroup($"deadline of {command.Deadline} passed");
-                else if (command.SilenceDeadline is { } quiet && Stopwatch.GetElapsedTime(Interlocked.Read(ref lastWordAt)) > quiet) KillGroup($"silent for {quiet}");
+                // While it waits for us it is not silent.
+                if (awaitsReader) Interlocked.Exchange(ref lastWordAt, Stopwatch.GetTimestamp());
+                if (Stopwatch.GetElapsedTime(startedAt) > command.Deadline) Kill($"deadline of {command.Deadline} passed");
+                else if (command.SilenceDeadline is { } quiet && Stopwatch.GetElapsedTime(Interlocked.Read(ref lastWordAt)) > quiet) Kill($"silent for {quiet}");
             }
         }
         catch (OperationCanceledException)
         {
             // The owner is done with the child: nothing is left to watch.
         }
-    }
-
-    private async Task PumpErrorsAsync()
-    {
-        var lines = new ChildLines(process.StandardError, LineLimitCharacters);
-        while (await lines.NextAsync() is { } line)
+        catch (PosixException e)
         {
-            Interlocked.Exchange(ref lastWordAt, Stopwatch.GetTimestamp());
-            lock (errorTail)
-            {
-                errorTail.Append(line).Append('\n');
-                if (errorTail.Length > 2 * ErrorTailCharacters) errorTail.Remove(0, errorTail.Length - ErrorTailCharacters);
-            }
-
-            command.OnErrorLine?.Invoke(line);
+            // It may not be killed, because it runs as another user by now: its owner hears of it when it ends.
+            Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
         }
     }
+
+    private Task PumpErrorsAsync() => PumpAsync(pipes.Error, (line, _) =>
+    {
+        lock (errorTail)
+        {
+            errorTail.Append(line).Append('\n');
+            if (errorTail.Length > 2 * ErrorTailCharacters) errorTail.Remove(0, errorTail.Length - ErrorTailCharacters);
+        }
+
+        command.OnErrorLine?.Invoke(line);
+        return ValueTask.CompletedTask;
+    });
 
     private async Task PumpOutputAsync()
     {
-        try
+        await PumpAsync(pipes.Output, async (line, wasCut) =>
         {
-            var lines = new ChildLines(process.StandardOutput, LineLimitCharacters);
-            while (await lines.NextAsync() is { } line)
-            {
-                Interlocked.Exchange(ref lastWordAt, Stopwatch.GetTimestamp());
-                // Two lines in place of one would be another answer. The rest is read all the same, so that it can end.
-                if (lines.WasCut) KillGroup($"it wrote a line of more than {LineLimitCharacters} characters");
-                await outputLines.Writer.WriteAsync(line, stop.Token);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // Disposed before everything was read: the reader has gone, and the rest is of no use to anybody.
-        }
-        catch (ChannelClosedException)
-        {
-            // Given up on, because something that the child left running still writes.
-        }
-        finally
-        {
-            outputLines.Writer.TryComplete();
-        }
+            // Two lines in place of one would be another answer. The rest is read all the same, so that it can end.
+            if (wasCut) Spoil($"it wrote a line of more than {LineLimitCharacters} characters");
+            if (outputLines.Writer.TryWrite(line)) return;
+            awaitsReader = true;
+            using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, giveUp.Token);
+            await outputLines.Writer.WriteAsync(line, enough.Token);
+            awaitsReader = false;
+        });
+        outputLines.Writer.Complete();
     }
 
-    /// <summary>
-    /// Starts every child from one thread that lives as long as the process: the kernel sends the parent-death signal when the
-    /// <em>thread</em> that forked ends, and a pool thread may end at any time.
-    /// </summary>
-    private sealed class Spawner
+    /// <summary>Takes a stream line by line to its end. It does not throw: what goes wrong is told by <see cref="WaitAsync"/>.</summary>
+    private async Task PumpAsync(Stream stream, Func<string, bool, ValueTask> take)
     {
-        private readonly Channel<(ProcessStartInfo Start, TaskCompletionSource<Process> Done)> requests =
-            Channel.CreateUnbounded<(ProcessStartInfo, TaskCompletionSource<Process>)>();
-
-        public Spawner() => new Thread(Serve) { IsBackground = true, Name = "child spawner" }.Start();
-
-        public Process Spawn(ProcessStartInfo start)
+        try
         {
-            var done = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (!requests.Writer.TryWrite((start, done))) throw new InvalidOperationException("The child spawner has ended");
-            return done.Task.GetAwaiter().GetResult();
-        }
-
-        private void Serve()
-        {
-            while (requests.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+            // No look at a byte order mark: what a child says must not choose how it is read.
+            using var reader = new StreamReader(stream, Utf8, detectEncodingFromByteOrderMarks: false, bufferSize: 4096);
+            var lines = new ChildLines(reader, LineLimitCharacters);
+            while (await NextAsync() is { } line)
             {
-                while (requests.Reader.TryRead(out var request))
+                Interlocked.Exchange(ref lastWordAt, Stopwatch.GetTimestamp());
+                await take(line, lines.WasCut);
+            }
+
+            async ValueTask<string?> NextAsync()
+            {
+                try
                 {
-                    try
-                    {
-                        var process = new Process { StartInfo = request.Start };
-                        if (!process.Start()) throw new InvalidOperationException("Process.Start returned false for a new process");
-                        request.Done.SetResult(process);
-                    }
-#pragma warning disable CA1031 // handed to the caller, whatever it is
-                    catch (Exception e)
-                    {
-                        request.Done.SetException(e);
-                    }
-#pragma warning restore CA1031
+                    return await lines.NextAsync(giveUp.Token);
+                }
+                catch (IOException e)
+                {
+                    throw new ChildException("SL1107", command, $"what it says cannot be read ({e.Message})", "Try again; if it repeats, look at the kernel log of this host", ErrorTail, e);
                 }
             }
         }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested || giveUp.IsCancellationRequested)
+        {
+            // Disposed before everything was read: the reader has gone, and the rest is of no use to anybody. Or given up on, because
+            // something that the child left running still holds it, which is an error of its own.
+        }
+#pragma warning disable CA1031 // kept for the owner, whatever it is
+        catch (Exception e)
+        {
+            Fail(e);
+        }
+#pragma warning restore CA1031
     }
 }

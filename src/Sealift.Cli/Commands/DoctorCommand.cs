@@ -18,7 +18,6 @@ internal static class DoctorCommand
         ("virt-v2v-in-place", "virt-v2v", "conversion of guests", "--version"),
         ("supermin", "supermin", "building the appliance", "--version"),
         ("setpriv", "util-linux", "ending child processes with us", "--version"),
-        ("setsid", "util-linux", "ending child processes as a group", "--version"),
     ];
 
     public static Command Build()

@@ -21,5 +21,13 @@ internal sealed class PosixHandle : SafeHandle
         return Libc.Close(fd);
     }
 
+    /// <summary>Gives the descriptor away: another handle owns it from now on.</summary>
+    public nint Release()
+    {
+        var fd = handle;
+        SetHandleAsInvalid();
+        return fd;
+    }
+
     protected override bool ReleaseHandle() => Libc.Close((int)handle) == 0;
 }

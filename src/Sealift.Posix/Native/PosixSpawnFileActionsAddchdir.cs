@@ -1,0 +1,10 @@
+using System.Runtime.InteropServices;
+
+namespace Sealift.Posix.Native;
+
+internal static partial class Libc
+{
+    /// <summary>posix_spawn_file_actions_addchdir_np(3): it returns the error number itself (glibc 2.29)</summary>
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addchdir_np")]
+    internal static unsafe partial int PosixSpawnFileActionsAddchdir(void* actions, byte* path);
+}

@@ -1,0 +1,10 @@
+using System.Runtime.InteropServices;
+
+namespace Sealift.Posix.Native;
+
+internal static partial class Libc
+{
+    /// <summary>posix_spawn_file_actions_destroy(3): it returns the error number itself</summary>
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_destroy")]
+    internal static unsafe partial int PosixSpawnFileActionsDestroy(void* actions);
+}

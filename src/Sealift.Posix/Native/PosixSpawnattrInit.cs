@@ -1,0 +1,10 @@
+using System.Runtime.InteropServices;
+
+namespace Sealift.Posix.Native;
+
+internal static partial class Libc
+{
+    /// <summary>posix_spawnattr_init(3): it returns the error number itself</summary>
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_init")]
+    internal static unsafe partial int PosixSpawnattrInit(void* attributes);
+}
