@@ -78,7 +78,7 @@ public static partial class SealiftTools
             }
             finally
             {
-                File.Delete(raw);
+                _ = PosixPath.RemoveFile(raw); // false: qemu-img made none
             }
         }
     }

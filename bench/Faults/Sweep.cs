@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Sealift.Posix;
 
 namespace Sealift.Bench.Faults;
 
@@ -34,7 +35,7 @@ public static class Sweep
         }
         finally
         {
-            Directory.Delete(directory, recursive: true);
+            PosixTree.Remove(directory);
         }
     }
 

@@ -111,7 +111,7 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
         }
         finally
         {
-            File.Delete(log);
+            _ = PosixPath.RemoveFile(log); // false: strace did not come so far as to make it
         }
     }
 }

@@ -14,7 +14,7 @@ public sealed class Workspace : IDisposable
     /// <param name="path">Must not exist.</param>
     public Workspace(string path)
     {
-        Directory.CreateDirectory(path);
+        PosixPath.CreateDirectory(path);
         Path = path;
         using var file = PosixFile.Open(Source, OpenMode.ReadWrite | OpenMode.CreateNew);
         file.SetLength(SourceBytes);
@@ -63,7 +63,7 @@ public sealed class Workspace : IDisposable
         WhatDiffersFromSource(Source) ?? (FileFacts.OfPath(Source).ModifiedNanoseconds == ModifiedNanoseconds ? null : "the source was written to");
 
     /// <inheritdoc/>
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose() => PosixTree.Remove(Path);
 
     private static byte[] Bytes()
     {

@@ -419,7 +419,7 @@ public sealed class BlockMap : IDisposable
         catch
         {
             // Half a new map is of no use to anybody, and would be in the way of the next attempt.
-            PosixPath.RemoveFile(path);
+            _ = PosixPath.RemoveFile(path); // false: somebody removed it already, which is what is wanted
             file.Dispose();
             throw;
         }

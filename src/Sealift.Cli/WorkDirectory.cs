@@ -1,3 +1,5 @@
+using Sealift.Posix;
+
 namespace Sealift.Cli;
 
 /// <summary>A private directory for sockets and the like, gone when the command ends.</summary>
@@ -7,5 +9,5 @@ internal sealed class WorkDirectory : IDisposable
     public string Path { get; } = Directory.CreateTempSubdirectory("sealift-").FullName;
 
     /// <inheritdoc/>
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose() => PosixTree.Remove(Path);
 }

@@ -73,7 +73,7 @@ public static class DiskImage
             }
             catch
             {
-                PosixPath.RemoveFile(path);
+                _ = PosixPath.RemoveFile(path); // false: somebody removed it already, which is what is wanted
                 throw;
             }
         }

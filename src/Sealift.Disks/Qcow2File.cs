@@ -22,13 +22,14 @@ internal static class Qcow2File
                 "create", "-q", "-f", "qcow2", "-o", $"compat=1.1,lazy_refcounts=off,cluster_size={Overlay.ClusterBytes}",
                 .. backing, "--", full, lengthBytes.ToString(CultureInfo.InvariantCulture),
             ];
-            await ChildProcess.RunAsync(new ChildCommand("qemu-img", arguments) { Deadline = TimeSpan.FromMinutes(1) }, cancel);
+            // Anything but exit code 0 is thrown, and -q leaves it nothing else to say.
+            _ = await ChildProcess.RunAsync(new ChildCommand("qemu-img", arguments) { Deadline = TimeSpan.FromMinutes(1) }, cancel);
             using var file = PosixFile.Open(full, OpenMode.Read);
             file.Sync();
         }
         catch (Exception e)
         {
-            PosixPath.RemoveFile(full);
+            _ = PosixPath.RemoveFile(full); // false: somebody removed it already, which is what is wanted
             if (e is ChildException child) throw DiskErrors.ToolFailed($"create a qcow2 disk of {lengthBytes} bytes", path, child.Said, child);
             throw;
         }

@@ -142,8 +142,8 @@ public sealed class QemuNbdServer : IAsyncDisposable
             {
                 if (!child.IsRunning)
                 {
-                    await child.WaitAsync(cancel); // its last words are complete then
-                    throw DiskErrors.ServerDidNotStart(image, "qemu-nbd ended at once", server.LastWords);
+                    var exitCode = await child.WaitAsync(cancel); // its last words are complete then
+                    throw DiskErrors.ServerDidNotStart(image, $"qemu-nbd ended at once with exit code {exitCode}", server.LastWords);
                 }
 
                 if (Stopwatch.GetElapsedTime(startedAt) > StartDeadline) throw DiskErrors.ServerDidNotStart(image, $"qemu-nbd did not listen within {StartDeadline}", server.LastWords);
@@ -165,9 +165,9 @@ public sealed class QemuNbdServer : IAsyncDisposable
 
     private static void RemoveSocketDirectory(string directory)
     {
-        PosixPath.RemoveFile(Path.Combine(directory, "nbd"));
-        PosixPath.RemoveFile(Path.Combine(directory, "pid"));
-        PosixPath.RemoveDirectory(directory);
+        _ = PosixPath.RemoveFile(Path.Combine(directory, "nbd")); // false: qemu-nbd removed it itself, or never came so far
+        _ = PosixPath.RemoveFile(Path.Combine(directory, "pid")); // false: qemu-nbd removed it itself, or never came so far
+        _ = PosixPath.RemoveDirectory(directory); // false: gone already, which is what is wanted
     }
 
     private static string MakeSocketDirectory(string workDirectory)

@@ -63,7 +63,7 @@ public static class Hypervisor
         }
         finally
         {
-            PosixPath.RemoveFile(path);
+            _ = PosixPath.RemoveFile(path); // false: it could not be made, and the error for that is on its way
         }
     }
 }

@@ -29,7 +29,7 @@ internal sealed class ScratchDirectory : IDisposable
 
     public void Dispose()
     {
-        foreach (var stray in strays.Where(Directory.Exists)) Directory.Delete(stray, recursive: true);
-        Directory.Delete(Path, recursive: true);
+        foreach (var stray in strays.Where(Directory.Exists)) PosixTree.Remove(stray);
+        PosixTree.Remove(Path);
     }
 }

@@ -19,7 +19,7 @@ internal sealed class ToolLog : IDisposable
     public ToolLog(string path)
     {
         Path = path;
-        PosixPath.RemoveFile(path);
+        _ = PosixPath.RemoveFile(path); // false: no earlier run left one
         file = PosixFile.Open(path, OpenMode.ReadWrite | OpenMode.CreateNew | OpenMode.NoFollow, 0x180 /* 0600: it may quote what is in the guest */);
     }
 

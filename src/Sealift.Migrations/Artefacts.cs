@@ -65,7 +65,7 @@ internal sealed class Artefacts(Journal journal, string id, string workDirectory
             if (!ours) return false;
             if (facts.Kind == FileKind.Directory)
             {
-                if (record.Kind == ScratchDirectory) RemoveContent(path);
+                if (record.Kind == ScratchDirectory) PosixTree.RemoveContent(path);
                 else if (Directory.EnumerateFileSystemEntries(path).Any()) return false;
                 if (!PosixPath.RemoveDirectory(path)) return false;
             }
@@ -79,21 +79,4 @@ internal sealed class Artefacts(Journal journal, string id, string workDirectory
     public ArtefactRecord? Find(string path) => journal.Artefacts(id).FirstOrDefault(a => a.Path == path);
 
     private bool IsInWorkDirectory(string path) => path == workDirectory || path.StartsWith(workDirectory + "/", StringComparison.Ordinal);
-
-    /// <summary>Removes a directory of which everything below was made by us or by tools that were pointed at it. Links are removed, never followed.</summary>
-    public static void RemoveTree(string directory)
-    {
-        RemoveContent(directory);
-        _ = PosixPath.RemoveDirectory(directory); // false: gone already, which is what is wanted
-    }
-
-    private static void RemoveContent(string directory)
-    {
-        foreach (var entry in Directory.EnumerateFileSystemEntries(directory))
-        {
-            if (FileFacts.OfPathIfExists(entry) is not { } facts) continue; // gone meanwhile: what is wanted
-            if (facts.Kind == FileKind.Directory) RemoveTree(entry);
-            else _ = PosixPath.RemoveFile(entry); // false: gone meanwhile
-        }
-    }
 }

@@ -38,7 +38,7 @@ public static class MigrationRunner
         }
         finally
         {
-            Artefacts.RemoveTree(work);
+            PosixTree.Remove(work);
         }
     }
 
@@ -147,7 +147,7 @@ public static class MigrationRunner
 
         // Journal first: a directory without a journal entry is debris, a journal entry without its directory would be a riddle.
         store.Journal.Delete(row.Id);
-        Artefacts.RemoveTree(store.DirectoryOf(row.Id));
+        PosixTree.Remove(store.DirectoryOf(row.Id));
         removed.Add(store.DirectoryOf(row.Id));
         return new RemovalReport(removed, kept);
     }

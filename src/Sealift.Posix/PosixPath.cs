@@ -92,7 +92,7 @@ public static class PosixPath
     public static void WriteFileDurably(string path, ReadOnlySpan<byte> content, bool replace, int permissions = 0x1A4 /* 0644 */)
     {
         var temporary = $"{path}.{Environment.ProcessId}.new";
-        RemoveFile(temporary);
+        _ = RemoveFile(temporary); // false: no earlier process of this id died while it wrote one
         using (var file = PosixFile.Open(temporary, OpenMode.ReadWrite | OpenMode.CreateNew, permissions))
         {
             file.WriteAt(content, 0);

@@ -25,7 +25,7 @@ internal sealed class LiveView : IMigrationObserver
             while (!running.IsCompleted)
             {
                 live.UpdateTarget(view.Draw());
-                await Task.WhenAny(running, Task.Delay(RedrawInterval));
+                _ = await Task.WhenAny(running, Task.Delay(RedrawInterval)); // whether it was the work, the loop asks
             }
 
             live.UpdateTarget(view.Draw());

@@ -67,19 +67,19 @@ internal sealed class CopyWork : IDisposable
     /// <summary>Removes what copies make in here, and nothing else; the record last, because it says what the rest is.</summary>
     public void Clear()
     {
-        PosixPath.RemoveFile(DiskPath);
-        PosixPath.RemoveFile(MapPath);
+        _ = PosixPath.RemoveFile(DiskPath); // false: not made yet
+        _ = PosixPath.RemoveFile(MapPath); // false: not made yet
         // What a crash leaves of a record that was being replaced.
-        foreach (var half in System.IO.Directory.EnumerateFiles(Directory, "copy.json.*.new")) PosixPath.RemoveFile(half);
-        PosixPath.RemoveFile(RecordPath);
+        foreach (var half in System.IO.Directory.EnumerateFiles(Directory, "copy.json.*.new")) _ = PosixPath.RemoveFile(half); // false: gone since it was listed
+        _ = PosixPath.RemoveFile(RecordPath); // false: not made yet
     }
 
     /// <summary>Removes the directory with all that copies make in it.</summary>
     public void Remove()
     {
         Clear();
-        PosixPath.RemoveFile(LockPath);
-        PosixPath.RemoveDirectory(Directory);
+        _ = PosixPath.RemoveFile(LockPath); // false: gone already, which is what is wanted
+        _ = PosixPath.RemoveDirectory(Directory); // false: gone already, which is what is wanted
     }
 
     public void Dispose()

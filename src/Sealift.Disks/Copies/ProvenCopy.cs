@@ -224,7 +224,7 @@ public static class ProvenCopy
 
             var half = mapPath + CopyWork.Suffix;
             using var map = BlockMap.Open(work.MapPath);
-            PosixPath.RemoveFile(half);
+            _ = PosixPath.RemoveFile(half); // false: no earlier run was killed right here
             using (var copy = BlockMap.CreateCopy(half, map)) copy.Close();
             PosixPath.Rename(half, mapPath, replace: false);
         }

@@ -75,7 +75,7 @@ public sealed class SealKey : IDisposable
         using var fresh = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var pem = Encoding.ASCII.GetBytes(fresh.ExportPkcs8PrivateKeyPem() + "\n");
         var temporary = $"{path}.{Environment.ProcessId}.new";
-        PosixPath.RemoveFile(temporary);
+        _ = PosixPath.RemoveFile(temporary); // false: no earlier process of this id died while it wrote one
         using (var file = PosixFile.Open(temporary, OpenMode.ReadWrite | OpenMode.CreateNew, OwnerOnlyFile))
         {
             file.WriteAt(pem, 0);
@@ -89,7 +89,8 @@ public sealed class SealKey : IDisposable
         }
         catch (PosixException e) when (e.Errno == Errno.EEXIST)
         {
-            PosixPath.RemoveFile(temporary); // another process was first: its key is the key
+            // Another process was first: its key is the key. And nobody but us knows ours.
+            _ = PosixPath.RemoveFile(temporary); // false: somebody removed it already, which is what is wanted
         }
     }
 

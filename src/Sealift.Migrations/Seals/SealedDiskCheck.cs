@@ -28,7 +28,7 @@ internal static class SealedDiskCheck
         }
         finally
         {
-            Directory.Delete(work, recursive: true);
+            PosixTree.Remove(work);
         }
     }
 

@@ -109,7 +109,7 @@ internal sealed class Unpacking(SourceOptions options)
     /// <summary>Removes what was created: the source could not be used.</summary>
     public void RemoveCreated()
     {
-        foreach (var path in created) PosixPath.RemoveFile(path);
+        foreach (var path in created) _ = PosixPath.RemoveFile(path); // false: the name was reserved and the file not made yet
         created.Clear();
     }
 
@@ -120,7 +120,7 @@ internal sealed class Unpacking(SourceOptions options)
         // Counted, so that two names that reduce to the same safe one do not meet; replaced, because only an interrupted run of
         // this same migration can have left it.
         var path = Path.Combine(options.WorkDirectory, $"unpacked-{created.Count + 1}-{SafeName.Of(name)}");
-        PosixPath.RemoveFile(path);
+        _ = PosixPath.RemoveFile(path); // false: no such run was interrupted
         created.Add(path);
         return path;
     }
