@@ -41,9 +41,10 @@ public sealed class CatchDecisionAnalyzer : DiagnosticAnalyzer
     private static bool AlwaysThrows(BlockSyntax block, SemanticModel model) =>
         model.AnalyzeControlFlow(block) is { Succeeded: true, EndPointIsReachable: false, ExitPoints.IsEmpty: true, ReturnStatements.IsEmpty: true };
 
-    /// <summary>Whether a block has nothing but jumps: it goes on as if nothing had happened.</summary>
+    /// <summary>Whether a block has nothing but jumps: it goes on as if nothing had happened. To return what there is to say is an answer.</summary>
     private static bool OnlyLeaves(BlockSyntax block) => block.Statements.All(s => s switch
     {
+        ReturnStatementSyntax { Expression: { } answer } when StatedReason.IsSaidBy(answer) => false,
         EmptyStatementSyntax or ContinueStatementSyntax or BreakStatementSyntax or ReturnStatementSyntax or GotoStatementSyntax or YieldStatementSyntax => true,
         BlockSyntax inner => OnlyLeaves(inner),
         _ => false,

@@ -42,6 +42,10 @@ internal static class StatedReason
         return IsReason(Words(BlockAbove(token.SyntaxTree.GetRoot(), text, text.Lines.GetLineFromPosition(token.SpanStart).LineNumber)));
     }
 
+    /// <summary>Whether the texts in an expression are a message to somebody: as long as a reason must be.</summary>
+    public static bool IsSaidBy(ExpressionSyntax expression) => IsReason(expression.DescendantTokens()
+        .Where(t => t.IsKind(SyntaxKind.StringLiteralToken) || t.IsKind(SyntaxKind.InterpolatedStringTextToken)).SelectMany(t => Words(t.ValueText)).ToList());
+
     /// <summary>The comment lines directly above a line, the nearest last.</summary>
     private static List<SyntaxTrivia> BlockAbove(SyntaxNode root, SourceText text, int line)
     {
@@ -66,7 +70,9 @@ internal static class StatedReason
     private static bool IsComment(SyntaxTrivia trivia) => trivia.IsKind(SyntaxKind.SingleLineCommentTrivia) || trivia.IsKind(SyntaxKind.MultiLineCommentTrivia);
 
     private static List<string> Words(List<SyntaxTrivia> comments) =>
-        comments.SelectMany(c => c.ToString().Split(' ', '\t', '\n', '\r', '/', '*')).Where(w => w.Any(char.IsLetter)).ToList();
+        comments.SelectMany(c => Words(c.ToString())).ToList();
+
+    private static IEnumerable<string> Words(string text) => text.Split(' ', '\t', '\n', '\r', '/', '*').Where(w => w.Any(char.IsLetter));
 
     private static bool IsReason(List<string> words) =>
         words.Count >= LeastWords && !Promises.Contains(words[0].TrimEnd(':').ToUpperInvariant());

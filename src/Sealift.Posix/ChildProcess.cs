@@ -238,7 +238,7 @@ public sealed class ChildProcess : IAsyncDisposable
         await stop.CancelAsync(); // frees an output pump that waits for a reader who will not come
         try
         {
-            await WaitAsync(CancellationToken.None);
+            _ = await WaitAsync(CancellationToken.None); // whoever disposes has judged how it ended, or does not want to know
         }
         finally
         {
@@ -341,7 +341,7 @@ public sealed class ChildProcess : IAsyncDisposable
         var tick = OrphanGrace / 10;
         // The time in which we ourselves do not listen, because a callback is slow, is not held against anybody.
         for (var listened = TimeSpan.Zero; !pumps.IsCompleted && listened < OrphanGrace; listened += isAlwaysRead && awaitsReader ? TimeSpan.Zero : tick)
-            await Task.WhenAny(pumps, Task.Delay(tick));
+            _ = await Task.WhenAny(pumps, Task.Delay(tick)); // the condition of the loop says which
         if (!pumps.IsCompleted)
         {
             // Somebody outside of its group holds them. What was not read is of no use: the end of it is not known.

@@ -97,9 +97,15 @@ public sealed class WorkDirectory : IDisposable
             // In a directory that everybody may write to: another user's is not ours to open, however it is called.
             if (path == Path || FileFacts.OfPathIfExists(path) is not { Kind: FileKind.Directory } facts || facts.Owner != mine.Owner) continue;
             if (TryHold(path) is not { } left) continue;
-            PosixTree.Remove(path);
-            left.Unlock();
-            left.Close();
+            try
+            {
+                PosixTree.Remove(path);
+            }
+            finally
+            {
+                left.Unlock();
+                left.Close();
+            }
         }
     }
 }

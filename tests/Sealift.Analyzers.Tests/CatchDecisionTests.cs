@@ -55,6 +55,25 @@ public sealed class CatchDecisionTests
         """);
 
     [Fact]
+    public Task To_return_a_message_is_an_answer_and_to_return_a_value_is_none() => Snippet.CheckAsync("""
+        class C
+        {
+            static string Look(PosixFile file)
+            {
+                try { file.Sync(); }
+                catch (PosixException) { return $"{file.Path} cannot be synced"; }
+                try { file.Sync(); }
+                /*SLA003*/ catch (PosixException) { return "no"; }
+                try { file.Sync(); }
+                /*SLA003*/ catch (PosixException) { return string.Empty; }
+                try { file.Sync(); }
+                /*SLA003*/ catch { return "whatever it was, it is lost"; }
+                return "";
+            }
+        }
+        """);
+
+    [Fact]
     public Task Every_clause_is_judged_by_itself() => Snippet.CheckStatementsAsync("""
         try { file.Sync(); }
         catch (PosixException e) when (e.Errno == Errno.EIO) { throw; }
