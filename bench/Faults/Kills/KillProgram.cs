@@ -1,9 +1,10 @@
 using System.Globalization;
+using Sealift.Bench.Faults.Transfers;
 using Sealift.Posix;
 
 namespace Sealift.Bench.Faults.Kills;
 
-/// <summary>The sweep by hand: <c>kill SEALIFT STRIDE [COMMAND [CALL MOMENT]]</c>, or <c>power …</c> with the power failing too; from the repository's root.</summary>
+/// <summary>The sweep by hand: <c>kill SEALIFT STRIDE [COMMAND [CALL MOMENT]]</c>, or <c>power …</c> with the power failing too, or <c>short SEALIFT [COMMAND]</c>; from the repository's root.</summary>
 internal static class KillProgram
 {
     public static async Task<int> RunAsync(string[] args)
@@ -12,6 +13,15 @@ internal static class KillProgram
         try
         {
             var library = await Rig.CompileAsync(Path.GetFullPath("tests/rigs/kill-at.c"), directory, CancellationToken.None);
+            if (args[0] == "short")
+            {
+                var shortened = await Rig.CompileAsync(Path.GetFullPath("tests/rigs/short-transfers.c"), directory, CancellationToken.None);
+                var runs = await TransferSweep.RunAsync([.. TransferSweep.All(Path.GetFullPath(args[1]), library).Where(c => args.Length < 3 || c.Name == args[2])], shortened, CancellationToken.None);
+                foreach (var group in runs.GroupBy(t => t.Command)) Console.WriteLine($"{group.Key}: {TransferSweep.Summary([.. group])}");
+                foreach (var t in runs.Where(t => t.Outcome > Outcome.CleanError)) Console.WriteLine($"{t.Outcome} {t.Command}: {t.Shortage}: {t.Detail}");
+                return runs.All(t => t.Outcome <= Outcome.CleanError) ? 0 : 1;
+            }
+
             var power = args[0] == "power";
             var commands = KillSweep.All(Path.GetFullPath(args[1]), library).Where(c => args.Length < 4 || c.Name == args[3]).ToList();
             IReadOnlyList<KillTrial> trials;
