@@ -72,8 +72,8 @@ public static class MachineSource
         if (facts.Kind is not (FileKind.Regular or FileKind.BlockDevice)) throw ProviderErrors.NotASource(path, $"it is neither a file, nor a block device, nor a directory", "Name a disk image, an OVA, an OVF, or a directory that holds an OVF");
         if (facts.Kind == FileKind.BlockDevice) return SourceKind.Image;
 
-        var start = new byte[StartBytes];
-        using (var file = PosixFile.Open(path, OpenMode.Read)) start = start[..file.ReadAt(start, 0)];
+        var start = new byte[Math.Min(StartBytes, facts.LengthBytes)];
+        using (var file = PosixFile.Open(path, OpenMode.Read)) file.ReadExactlyAt(start, 0);
         var extension = Path.GetExtension(path).ToUpperInvariant();
         if (Unpacking.IsGzip(start)) return SourceKind.Gzip;
         if (TarArchive.LooksLike(start)) return SourceKind.Tar;

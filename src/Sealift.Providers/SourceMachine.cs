@@ -40,7 +40,7 @@ public sealed record SourceFileFact(string Path, FileFacts Facts)
     public void VerifyUnchanged()
     {
         var now = Of(Path).Facts;
-        // Permissions and allocation may change without the content: only what would mean other bytes counts.
-        if (now with { AllocatedBytes = 0, Permissions = 0 } != Facts with { AllocatedBytes = 0, Permissions = 0 }) throw ProviderErrors.SourceChanged(Path, Facts, now);
+        // Permissions, owner and allocation may change without the content: only what would mean other bytes counts.
+        if (now with { AllocatedBytes = 0, Permissions = 0, Owner = 0 } != Facts with { AllocatedBytes = 0, Permissions = 0, Owner = 0 }) throw ProviderErrors.SourceChanged(Path, Facts, now);
     }
 }

@@ -11,6 +11,7 @@
 //
 //   gcc -shared -fPIC -O1 -pthread -o kill-at.so kill-at.c
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -195,6 +196,15 @@ static void keep(const char *path, char *kept)
     if (linkat(AT_FDCWD, path, AT_FDCWD, to, 0) == 0) strcpy(kept, to);
 }
 
+static int is_empty(const char *path)
+{
+    DIR *directory = opendir(path);
+    int entries = 0;
+    while (directory && readdir(directory)) entries++;
+    if (directory) closedir(directory);
+    return directory && entries == 2;
+}
+
 static void lose_power(void)
 {
     uint64_t mood = roll() % 3; // everything that can be lost is; nothing but what chance takes; names stay and content does not
@@ -223,8 +233,7 @@ static void lose_power(void)
                 syscall(SYS_renameat2, AT_FDCWD, n->from, AT_FDCWD, command, 0);
             }
         } else if (n->kind == REMOVED) {
-            if (n->is_directory) syscall(SYS_mkdirat, AT_FDCWD, n->from, 0700);
-            else if (n->kept[0]) syscall(SYS_renameat2, AT_FDCWD, n->kept, AT_FDCWD, n->from, 0);
+            if (n->kept[0]) syscall(SYS_renameat2, AT_FDCWD, n->kept, AT_FDCWD, n->from, 0);
         } else {
             syscall(SYS_renameat2, AT_FDCWD, n->to, AT_FDCWD, n->from, 0);
             if (n->kept[0]) syscall(SYS_renameat2, AT_FDCWD, n->kept, AT_FDCWD, n->to, 0);
@@ -461,9 +470,15 @@ int rmdir(const char *path)
     REAL(rmdir, int, const char *);
     if (!is_ours()) return real(path);
     int last = enter("rmdir", -1, path);
-    int result = real(path);
+    // Moved aside rather than removed: should it come back, then as what it was.
+    char kept[1024] = "";
+    if (forgets && is_empty(path)) {
+        snprintf(kept, sizeof kept, "%s/%ld", stash, ++stashed);
+        if (syscall(SYS_renameat2, AT_FDCWD, path, AT_FDCWD, kept, 0) != 0) kept[0] = 0;
+    }
+    int result = kept[0] ? 0 : real(path);
     int error = errno;
-    if (forgets && result == 0) remember_name(REMOVED, path, NULL, NULL, 1);
+    if (forgets && result == 0) remember_name(REMOVED, path, NULL, kept, 1);
     leave(last);
     errno = error;
     return result;

@@ -25,6 +25,12 @@ public abstract record KilledCommand(string Name, string Sealift)
     /// <summary>Whether the library sees every write to the target, so that a power cut can take some back; not where a server writes.</summary>
     public virtual bool WritesItself => true;
 
+    /// <summary>Ends of the paths of files that it reads and whose length it knows beforehand.</summary>
+    public virtual IReadOnlyList<string> Reads => [];
+
+    /// <summary>Ends of the paths of files that it writes.</summary>
+    public virtual IReadOnlyList<string> Writes => [];
+
     /// <summary>The first of the observed calls at which it may be killed, so that a long command is not swept where a shorter one was.</summary>
     /// <param name="calls">Name and path of each call of the undisturbed run.</param>
     public virtual int FirstCall(IReadOnlyList<string> calls) => 1;
@@ -47,6 +53,12 @@ public abstract record KilledCommand(string Name, string Sealift)
 
     /// <summary>What is wrong in the end with the bytes of the target, by a comparison that is not sealift's.</summary>
     public abstract string? WhatIsWrong(Workspace place);
+
+    /// <summary>Whether what it printed when it claimed success is true.</summary>
+    public virtual bool IsRight(string output) => true;
+
+    /// <summary>What is wrong with what it left as proof, undisturbed; asked where it claims success.</summary>
+    public virtual Task<string?> WhatDoesNotHoldAsync(Workspace place, CancellationToken cancel) => Task.FromResult<string?>(null);
 
     /// <summary>Runs sealift with the trial's state and temporary directory.</summary>
     /// <exception cref="ChildException">SL1103: it was killed; SL1104: it hangs.</exception>

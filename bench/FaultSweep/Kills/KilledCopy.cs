@@ -10,17 +10,29 @@ public record KilledCopy(string Sealift, string Name = "sealift copy") : KilledC
     /// <summary>The format.</summary>
     protected virtual string Format => "raw";
 
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Reads => ["source.raw", "/disk", "/blockmap", "/copy.json"];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Writes => ["/disk", "/blockmap", ".new"];
+
     private static string Map(Workspace place) => place.In("kept.blockmap");
 
     private static string Work(Workspace place) => place.Target + ".sealift-copy";
 
+    /// <summary>What is copied.</summary>
+    protected virtual string Source(Workspace place) => place.Source;
+
     /// <inheritdoc/>
     public override IReadOnlyList<string> Arguments(Workspace place) =>
-        ["copy", place.Source, place.Target, "--format", Format, "--map", Map(place), "--checkpoint", "1M"];
+        ["copy", Source(place), place.Target, "--format", Format, "--map", Map(place), "--checkpoint", "1M"];
 
     /// <inheritdoc/>
     public override async Task PrepareAsync(Workspace place, CancellationToken cancel) =>
         root ??= (await RunAsync(place, ["hash", place.Source], cancel)).Output.Split(' ')[0];
+
+    /// <inheritdoc/>
+    public override bool IsRight(string output) => output.StartsWith(root!, StringComparison.Ordinal) && root!.Length == 64;
 
     /// <inheritdoc/>
     public override string? WhatIsWrongAfterDeath(Workspace place)
@@ -75,6 +87,26 @@ public sealed record KilledQcow2Copy(string Sealift) : KilledCopy(Sealift, "seal
             File.Delete(raw);
         }
     }
+}
+
+/// <summary>The same from a fixed VHD, whose name does not say so: a raw disk but for its last sector, by which alone it is known.</summary>
+public sealed record KilledVhdCopy(string Sealift) : KilledCopy(Sealift, "sealift copy of a fixed VHD")
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Reads => ["source.disk"];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Writes => [];
+
+    /// <inheritdoc/>
+    public override async Task PrepareAsync(Workspace place, CancellationToken cancel)
+    {
+        await base.PrepareAsync(place, cancel);
+        _ = await ChildProcess.RunAsync(new ChildCommand("qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=fixed,force_size=on", place.Source, Source(place)), cancel); // its exit code is checked
+    }
+
+    /// <inheritdoc/>
+    protected override string Source(Workspace place) => place.In("source.disk");
 }
 
 /// <summary><c>sealift copy --resume</c>, killed as the copy before it was.</summary>

@@ -11,6 +11,12 @@ public partial record KilledMigration(string Sealift, string Name = "sealift mig
     // Degraded: what was left out on purpose is in the seal.
     private const int Degraded = 3;
 
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Reads => ["source.raw", "/disk1.raw", "source-disk1.raw", ".blockmap", "source.xml"];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Writes => ["/disk1.raw", ".blockmap", ".new", "sealift.db-wal"];
+
     /// <summary>The disks, as they must be in the end.</summary>
     protected virtual IReadOnlyList<(string Name, Func<string, string?> WhatDiffers)> Disks(Workspace place) => [("source-disk1.raw", place.WhatDiffers)];
 
@@ -45,7 +51,7 @@ public partial record KilledMigration(string Sealift, string Name = "sealift mig
             var again = await RunAsync(place, Arguments(place), cancel);
             if (again.ExitCode != Degraded) return (how, Said("migrate again", again));
         }
-        else if (known[0].GetProperty("verdict").ValueKind == JsonValueKind.Null)
+        else if (known[0].GetProperty("canResume").GetBoolean())
         {
             how = Recovery.Resumed;
             var id = known[0].GetProperty("id").GetString()!;
@@ -63,8 +69,14 @@ public partial record KilledMigration(string Sealift, string Name = "sealift mig
             return (how, "a verdict that the undisturbed run has not: " + known[0]);
         }
 
+        return (how, await WhatDoesNotHoldAsync(place, cancel));
+    }
+
+    /// <inheritdoc/>
+    public override async Task<string?> WhatDoesNotHoldAsync(Workspace place, CancellationToken cancel)
+    {
         var verified = await RunAsync(place, ["verify", Path.Combine(Machines(place), "source.seal.json")], cancel);
-        return (how, verified.ExitCode == 0 ? null : Said("verify", verified));
+        return verified.ExitCode == 0 ? null : Said("verify", verified);
     }
 
     /// <inheritdoc/>

@@ -55,7 +55,11 @@ internal sealed class ImageBytes : IDisposable
     public int Read(Span<byte> buffer, long offset)
     {
         if (offset < 0 || offset >= LengthBytes) return 0;
-        return file.ReadAt(buffer[..(int)Math.Min(buffer.Length, LengthBytes - offset)], start + offset);
+        // Up to the length that is known, less than asked for is no end: taken for one, a format would be missed, and a fixed VHD
+        // be copied as a raw disk with its footer.
+        var within = buffer[..(int)Math.Min(buffer.Length, LengthBytes - offset)];
+        file.ReadExactlyAt(within, start + offset);
+        return within.Length;
     }
 
     /// <summary>Reads all of the buffer, or throws SL4002 with the field's name.</summary>

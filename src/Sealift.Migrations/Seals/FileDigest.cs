@@ -35,14 +35,17 @@ public static class FileDigest
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[ChunkBytes];
-        long at = 0;
-        while (true)
+        // To the length that it has, and not to a read that brings less: that would seal the digest of a part.
+        var length = file.Facts().LengthBytes;
+        for (long at = 0; at < length;)
         {
             cancel.ThrowIfCancellationRequested();
-            var n = file.ReadAt(buffer, at);
-            hash.AppendData(buffer, 0, n);
-            at += n;
-            if (n < buffer.Length) return (at, Convert.ToHexStringLower(hash.GetHashAndReset()));
+            var chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - at));
+            file.ReadExactlyAt(chunk, at);
+            hash.AppendData(chunk);
+            at += chunk.Length;
         }
+
+        return (length, Convert.ToHexStringLower(hash.GetHashAndReset()));
     }
 }

@@ -8,11 +8,11 @@ public sealed class KillSweepTests(OtherSide side)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>Every eighth point; `Faults.Sweep kill out/sealift 1` runs all of them.</summary>
+    /// <summary>Every eighth point; `bench/faults kill` runs all of them.</summary>
     [Fact]
     public async Task Killed_at_hundreds_of_calls_each_command_is_gone_on_from_to_the_undisturbed_end() => await SweepAsync(power: false, stride: 8, atLeast: 300);
 
-    /// <summary>Every twelfth point, and what was not synced is lost; `Faults.Sweep power out/sealift 1` runs all of them.</summary>
+    /// <summary>Every twelfth point, and what was not synced is lost; `bench/faults power` runs all of them.</summary>
     [Fact]
     public async Task What_a_power_cut_leaves_is_gone_on_from_to_the_undisturbed_end() => await SweepAsync(power: true, stride: 12, atLeast: 150);
 
