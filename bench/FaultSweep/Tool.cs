@@ -30,8 +30,3 @@ public abstract record Tool(string Name)
     /// <returns>Null, or a complaint.</returns>
     public virtual Task<string?> ComplaintAsync(Workspace place, Injection injection, FinishedRun run, CancellationToken cancel) => Task.FromResult<string?>(null);
 }
-
-/// <summary>How a run ended.</summary>
-/// <param name="ExitCode">Its exit code; 128 + n where signal n ended it.</param>
-/// <param name="Said">Both its streams.</param>
-public sealed record FinishedRun(int ExitCode, string Said);

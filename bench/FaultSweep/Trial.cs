@@ -96,27 +96,15 @@ public sealed record Trial(string Tool, Injection Injection, Outcome Outcome, st
         var log = place.Path + ".strace";
         try
         {
-            FinishedRun? run;
-            try
-            {
-                string[] inject = injection is null ? [] : ["-e", injection.Argument];
-                var result = await ChildProcess.RunAsync(
-                    new ChildCommand("strace", ["-f", "-qq", "-y", "--seccomp-bpf", "-o", log, "-e", $"trace={Traced}", "-e", "signal=none", .. inject, "--", .. tool.Command(place)])
-                    {
-                        StartsOthers = true,
-                        Deadline = deadline,
-                        AcceptedExitCodes = [.. Enumerable.Range(0, 256)],
-                        WorkingDirectory = place.Path,
-                        Environment = new Dictionary<string, string?> { ["TMPDIR"] = Path.GetTempPath() },
-                    },
-                    cancel);
-                run = new FinishedRun(result.ExitCode, (result.Output + result.ErrorTail).Trim());
-            }
-            catch (ChildException e) when (e.Code == "SL1104")
-            {
-                run = null; // past the deadline: that is an answer too
-            }
-
+            string[] inject = injection is null ? [] : ["-e", injection.Argument];
+            var run = await FinishedRun.OfAsync(
+                new ChildCommand("strace", ["-f", "-qq", "-y", "--seccomp-bpf", "-o", log, "-e", $"trace={Traced}", "-e", "signal=none", .. inject, "--", .. tool.Command(place)])
+                {
+                    Deadline = deadline,
+                    WorkingDirectory = place.Path,
+                    Environment = new Dictionary<string, string?> { ["TMPDIR"] = Path.GetTempPath() },
+                },
+                cancel);
             return (run, new SystemCallTrace(log, place.Path));
         }
         finally

@@ -71,6 +71,9 @@ public sealed class ChildException : SealiftException
     /// <summary>The end of its standard error.</summary>
     public string LastWords { get; }
 
+    /// <summary>How it ended; null where it was never started, or was not waited for.</summary>
+    public ChildEnd? End { get; init; }
+
     private static string LastLines(string text)
     {
         var trimmed = text.TrimEnd();

@@ -206,10 +206,10 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         var end = End ?? throw new InvalidOperationException("It is judged after WaitAsync only");
         if (exitCode != end.ShellCode) throw new ArgumentException($"It did not end with {exitCode}: {end}", nameof(exitCode));
-        if (killedBecause is { } reason) throw new ChildException("SL1104", command, $"it was killed: {reason}", "If the machine was merely busy, try again; otherwise its last words say where it hung", ErrorTail);
-        if (end.BySignal) throw new ChildException("SL1103", command, end.ToString(), "Look for the out-of-memory killer or a crash in the kernel log of this host", ErrorTail);
+        if (killedBecause is { } reason) throw new ChildException("SL1104", command, $"it was killed: {reason}", "If the machine was merely busy, try again; otherwise its last words say where it hung", ErrorTail) { End = end };
+        if (end.BySignal) throw new ChildException("SL1103", command, end.ToString(), "Look for the out-of-memory killer or a crash in the kernel log of this host", ErrorTail) { End = end };
         if (guard.NotExecuted(end, ErrorTail) is { } said) throw new ChildException("SL1101", command, $"it could not be executed: {said}", "Look whether the file is whole, and whether its interpreter is installed", string.Empty);
-        if (!command.AcceptedExitCodes.Contains(end.Number)) throw new ChildException("SL1102", command, end.ToString(), "Its last words say why", ErrorTail);
+        if (!command.AcceptedExitCodes.Contains(end.Number)) throw new ChildException("SL1102", command, end.ToString(), "Its last words say why", ErrorTail) { End = end };
     }
 
     /// <summary>

@@ -22,27 +22,12 @@ public abstract record StorageFault(string Name, TargetKinds Targets, IReadOnlyL
 
     /// <summary>Runs the program, nothing but a deadline over it.</summary>
     /// <returns>Null where it did not end.</returns>
-    protected static async Task<FinishedRun?> CopyAsync(CopyTool tool, Workspace place, string source, string target, CancellationToken cancel, IReadOnlyDictionary<string, string?>? environment = null, IReadOnlyList<string>? inside = null)
+    protected static Task<FinishedRun?> CopyAsync(CopyTool tool, Workspace place, string source, string target, CancellationToken cancel, IReadOnlyDictionary<string, string?>? environment = null, IReadOnlyList<string>? inside = null)
     {
         string[] words = [.. inside ?? [], .. tool.Command(source, target, place.State)];
-        try
-        {
-            var result = await ChildProcess.RunAsync(
-                new ChildCommand(words[0], [.. words.Skip(1)])
-                {
-                    StartsOthers = true,
-                    Deadline = Trial.Deadline,
-                    AcceptedExitCodes = [.. Enumerable.Range(0, 256)],
-                    WorkingDirectory = place.Path,
-                    Environment = environment ?? new Dictionary<string, string?>(),
-                },
-                cancel);
-            return new FinishedRun(result.ExitCode, (result.Output + result.ErrorTail).Trim());
-        }
-        catch (ChildException e) when (e.Code == "SL1104")
-        {
-            return null; // past the deadline: that is an answer too
-        }
+        return FinishedRun.OfAsync(
+            new ChildCommand(words[0], [.. words.Skip(1)]) { Deadline = Trial.Deadline, WorkingDirectory = place.Path, Environment = environment ?? new Dictionary<string, string?>() },
+            cancel);
     }
 
     /// <summary>What a run was worth.</summary>
