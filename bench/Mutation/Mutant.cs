@@ -67,7 +67,10 @@ internal sealed class Mutant
     public string Key => $"{File}|{LineText}|{Change}";
 
     /// <summary>What is changed, and into what.</summary>
-    public string Change => Form == Form.Replace ? $"{Before} => {OneLine(Replacement)}" : $"{Operator}: {Before}";
+    public string Change => (Form == Form.Replace ? $"{Before} => {OneLine(Replacement)}" : $"{Operator}: {Before}") + (Occurrence == 1 ? string.Empty : $" (#{Occurrence})");
+
+    /// <summary>From 2 on where a line of this text has the same change more than once in its file.</summary>
+    public int Occurrence { get; set; } = 1;
 
     private static string OneLine(string text)
     {

@@ -23,6 +23,12 @@ internal sealed record MutatedAssembly(string Name, IReadOnlyList<Mutant> Mutant
             mutants.AddRange(MutantFinder.Find(model, Path.GetRelativePath(repository, tree.FilePath), () => id++));
         }
 
+        foreach (var alike in mutants.GroupBy(m => m.Key).ToList())
+        {
+            var occurrence = 0;
+            foreach (var mutant in alike) mutant.Occurrence = ++occurrence;
+        }
+
         var source = CSharpSyntaxTree.ParseText(MutantSwitch.Source, (CSharpParseOptions)compilation.SyntaxTrees[0].Options, "MutantSwitch.cs");
         var builder = new Attempt(compilation.AddSyntaxTrees(source), files);
         var rejected = SortOut(builder, mutants);

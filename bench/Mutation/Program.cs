@@ -57,7 +57,7 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
 
     var kept = Path.Combine(repository, "out", "mutation", $"{scope.Name}.json");
     var earlier = survivorsOnly
-        ? Report.ReadResults(kept).Where(r => r.Verdict is Verdict.Killed or Verdict.TimedOut).GroupBy(r => r.Key).Where(g => g.Count() == 1).ToDictionary(g => g.Key, g => g.Single())
+        ? Report.ReadResults(kept).Where(r => r.Verdict is Verdict.Killed or Verdict.TimedOut).ToDictionary(r => r.Key)
         : [];
     var results = new List<Result>();
     var todo = new List<Mutant>();
@@ -89,6 +89,7 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
             done++;
             if (verdict is Verdict.Survived or Verdict.NotCovered) Say($"{scope.Name}: {done}/{todo.Count} {verdict}: {mutant.File}:{mutant.Line}: {mutant.Change}");
             else if (done % 50 == 0) Say($"{scope.Name}: {done}/{todo.Count}");
+            if (done % 20 == 0 && file.Length == 0) Report.WriteResults(kept, results); // --survivors goes on from there
         }, stop.Token);
     }
     finally
