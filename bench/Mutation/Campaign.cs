@@ -16,11 +16,24 @@ internal sealed class Campaign(string program, MutatedAssembly mutated, Action<s
     private readonly Dictionary<string, (TestName Test, long Milliseconds)> tests = [];
     private readonly Dictionary<int, List<string>> reaching = [];
 
+    /// <summary>Copies a test program, and puts the mutated assembly in the place of the one that it was built with.</summary>
+    public static void Copy(string from, string to, MutatedAssembly mutated)
+    {
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var place = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(place)!);
+            File.Copy(file, place);
+        }
+
+        File.WriteAllBytes(Path.Combine(to, $"{mutated.Name}.dll"), mutated.Image);
+    }
+
     /// <summary>Runs each test by itself, without a mutant: all must pass, and each tells what it reaches.</summary>
-    public async Task ObserveAsync(CancellationToken cancel)
+    public async Task ObserveAsync(Func<TestName, bool> wanted, CancellationToken cancel)
     {
         await using var process = await StartAsync(-1, cancel);
-        foreach (var test in process.Tests)
+        foreach (var test in process.Tests.Where(wanted))
         {
             var answer = await process.RunAsync(new TestRequest(-1, [test.Id], Record: true), TimeSpan.FromMinutes(5), cancel);
             if (answer.Failed is not null) throw new InvalidOperationException($"{test.Name} fails without any mutant: {answer.Said}");

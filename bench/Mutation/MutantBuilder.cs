@@ -28,8 +28,10 @@ internal sealed class MutantBuilder(ILookup<SyntaxNode, Mutant> chosen, Semantic
 
     private SyntaxNode Wrap(Mutant mutant, SyntaxNode original, SyntaxNode built) => mutant.Form switch
     {
-        Form.True => Expression($"({Is(mutant)} || ({built.WithoutTrivia()}))", original),
-        Form.False => Expression($"(!{Is(mutant)} && ({built.WithoutTrivia()}))", original),
+        // The condition is worked out all the same, a call in it is made, and its answer is ignored. And the switch is only asked, so the
+        // mutant only counts as reached, where that makes a difference.
+        Form.True => Expression($"(({built.WithoutTrivia()}) || {Is(mutant)})", original),
+        Form.False => Expression($"(({built.WithoutTrivia()}) && !{Is(mutant)})", original),
         Form.Replace when original.Parent is ForStatementSyntax loop && loop.Incrementors.Contains((ExpressionSyntax)original) => Expression($"_ = {Is(mutant)} ? {mutant.Replacement} : {built.WithoutTrivia()}", original),
         Form.Replace => Expression($"({Cast(original)}({Is(mutant)} ? ({mutant.Replacement}) : ({built.WithoutTrivia()})))", original),
         Form.Drop => SyntaxFactory.ParseStatement($"{{ if (!{Is(mutant)}) {built.WithoutTrivia()} }}").WithTriviaFrom(original),

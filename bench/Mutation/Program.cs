@@ -3,21 +3,23 @@ using System.Globalization;
 using Sealift.Bench.Mutation;
 
 const string Usage = """
-    usage: bench/mutation [PART…] [--survivors] [--file NAME] [--workers N] [--no-build] [--list]
+    usage: bench/mutation [PART…] [--survivors] [--checks] [--file NAME] [--workers N] [--no-build] [--list]
       PART         posix, blkhash or copy; all of them where none is named
       --survivors  only what survived the last run, or is new since; the rest is taken from it
-      --file NAME  only the files whose path contains NAME; nothing is judged then
+      --checks     only mutants that remove a check; no score then
+      --file NAME  only the files whose path contains NAME; no score then
       --workers N  mutants at a time (2)
       --no-build   the tests are built as they should be
       --list       only prints the mutants
     """;
-var (survivorsOnly, list, build, file, workers) = (false, false, true, string.Empty, 2);
+var (survivorsOnly, checksOnly, list, build, file, workers) = (false, false, false, true, string.Empty, 2);
 var names = new List<string>();
 for (var i = 0; i < args.Length; i++)
 {
     switch (args[i])
     {
         case "--survivors": survivorsOnly = true; break;
+        case "--checks": checksOnly = true; break;
         case "--list": list = true; break;
         case "--no-build": build = false; break;
         case "--file" when i + 1 < args.Length: file = args[++i]; break;
@@ -61,7 +63,8 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
         : [];
     var results = new List<Result>();
     var todo = new List<Mutant>();
-    foreach (var mutant in mutated.Mutants.Where(m => m.File.Contains(file, StringComparison.Ordinal)))
+    var isPart = checksOnly || file.Length > 0;
+    foreach (var mutant in mutated.Mutants.Where(m => m.File.Contains(file, StringComparison.Ordinal) && (m.RemovesCheck || !checksOnly)))
     {
         if (equivalents.Reason(mutant) is { } why) results.Add(ResultOf(mutant, Verdict.Equivalent, why));
         else if (earlier.TryGetValue(mutant.Key, out var known)) results.Add(known with { Line = mutant.Line });
@@ -72,16 +75,9 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
     try
     {
         var test = Path.GetFileNameWithoutExtension(scope.Tests);
-        foreach (var built in Directory.EnumerateFiles(Path.Combine(repository, Path.GetDirectoryName(scope.Tests)!, "bin", "Release", "net10.0"), "*", SearchOption.AllDirectories))
-        {
-            var to = Path.Combine(copy, Path.GetRelativePath(Path.Combine(repository, Path.GetDirectoryName(scope.Tests)!, "bin", "Release", "net10.0"), built));
-            Directory.CreateDirectory(Path.GetDirectoryName(to)!);
-            File.Copy(built, to);
-        }
-
-        File.WriteAllBytes(Path.Combine(copy, $"{mutated.Name}.dll"), mutated.Image);
+        Campaign.Copy(Path.Combine(repository, Path.GetDirectoryName(scope.Tests)!, "bin", "Release", "net10.0"), copy, mutated);
         var campaign = new Campaign(Path.Combine(copy, $"{test}.dll"), mutated, line => Say($"{scope.Name}: {line}"));
-        await campaign.ObserveAsync(stop.Token);
+        await campaign.ObserveAsync(_ => true, stop.Token);
         var done = 0;
         await campaign.RunAsync(todo, workers, (mutant, verdict, by) =>
         {
@@ -89,7 +85,7 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
             done++;
             if (verdict is Verdict.Survived or Verdict.NotCovered) Say($"{scope.Name}: {done}/{todo.Count} {verdict}: {mutant.File}:{mutant.Line}: {mutant.Change}");
             else if (done % 50 == 0) Say($"{scope.Name}: {done}/{todo.Count}");
-            if (done % 20 == 0 && file.Length == 0) Report.WriteResults(kept, results); // --survivors goes on from there
+            if (done % 20 == 0 && !isPart) Report.WriteResults(kept, results); // --survivors goes on from there
         }, stop.Token);
     }
     finally
@@ -100,8 +96,8 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
     var report = new Report(scope.Name, scope.DeclaredPercent, mutated.Rejected, [.. results.OrderBy(r => r.File, StringComparer.Ordinal).ThenBy(r => r.Line)]);
     reports.Add(report);
     foreach (var result in report.Unnoticed) Console.WriteLine($"{result.File}:{result.Line}: {result.Verdict}{(result.RemovesCheck ? ", a check" : "")}\n  {result.LineText}\n  {result.Change}");
-    if (file.Length > 0) continue;
-    Report.WriteResults(kept, report.Results);
+    Report.WriteResults(kept, isPart ? [.. report.Results, .. Report.ReadResults(kept).Where(old => results.All(r => r.Key != old.Key))] : report.Results);
+    if (isPart) continue;
     foreach (var stale in equivalents.Stale(name => mutated.Mutants.Any(m => m.File == name)))
     {
         Console.WriteLine($"bench/mutation-equivalents.txt: no mutant is like this any more: {stale}");

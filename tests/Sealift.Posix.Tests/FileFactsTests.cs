@@ -51,6 +51,13 @@ public sealed class FileFactsTests : IDisposable
     }
 
     [Fact]
+    public void A_time_of_birth_that_the_kernel_does_not_vouch_for_is_none()
+    {
+        Assert.NotEqual(0, FileFacts.OfPath(directory.Path).BornNanoseconds);
+        using (FaultyLibc.Arm("statx", most: 1)) Assert.Equal(0, FileFacts.OfPath(directory.Path).BornNanoseconds);
+    }
+
+    [Fact]
     public void Allocated_space_is_counted_in_bytes()
     {
         using var file = PosixFile.Open(directory.File("f"), OpenMode.ReadWrite | OpenMode.CreateNew);
