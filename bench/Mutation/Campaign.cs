@@ -9,6 +9,9 @@ internal sealed class Campaign(string program, MutatedAssembly mutated, Action<s
     // without the mutant, so this decides nothing by itself; a mutant that hangs costs it twice.
     private static readonly TimeSpan ShortestLimit = TimeSpan.FromSeconds(6);
     private const int LimitFactor = 10;
+    private const int SlowMilliseconds = 500;
+    // In a fresh process the quickest tests alone are run again, for so long without a mutant.
+    private const int FreshMilliseconds = 10_000;
     // Whatever a killed mutant left behind in a process does not stay for long.
     private const int MutantsPerProcess = 100;
 
@@ -77,12 +80,22 @@ internal sealed class Campaign(string program, MutatedAssembly mutated, Action<s
 
     private Task<TestProcess> StartAsync(int mutant, CancellationToken cancel) => TestProcess.StartAsync(program, mutated.Name, count, mutant, cancel);
 
-    /// <summary>The tests that reach a mutant, class by class, the quickest first.</summary>
-    private List<List<string>> Reaching(Mutant mutant) => !reaching.TryGetValue(mutant.Id, out var ids) ? [] : ids
-        .GroupBy(id => tests[id].Test.Class)
-        .OrderBy(group => group.Sum(id => tests[id].Milliseconds))
+    /// <summary>The tests that reach a mutant, class by class, the quick ones of all classes first.</summary>
+    private List<List<string>> Reaching(Mutant mutant) => TestsOf(mutant)
+        .GroupBy(id => (tests[id].Test.Class, IsSlow: tests[id].Milliseconds > SlowMilliseconds))
+        .OrderBy(group => group.Key.IsSlow)
+        .ThenBy(group => group.Sum(id => tests[id].Milliseconds))
         .Select(group => group.OrderBy(id => tests[id].Milliseconds).ToList())
         .ToList();
+
+    // What happens while a type is initialised happened before the first test was observed, or during any one: all of them have a say.
+    private IEnumerable<string> TestsOf(Mutant mutant) => mutant.IsStatic ? tests.Keys : reaching.TryGetValue(mutant.Id, out var ids) ? ids : [];
+
+    private List<List<string>> Quickest(List<List<string>> groups)
+    {
+        long used = 0;
+        return [.. groups.TakeWhile((group, index) => (used += group.Sum(id => tests[id].Milliseconds)) <= FreshMilliseconds || index == 0)];
+    }
 
     private string NameOf(TestAnswer answer) => tests.TryGetValue(answer.Failed!, out var known) ? known.Test.Name : $"after a test: {answer.Said}";
 
@@ -103,8 +116,8 @@ internal sealed class Campaign(string program, MutatedAssembly mutated, Action<s
             if (groups.Count == 0) return (Verdict.NotCovered, string.Empty);
             // What happens while a type is initialised is over in a process that is warm.
             if (!mutant.IsStatic && await InWarmProcessAsync(mutant, groups, cancel) is { } noticed) return noticed;
-            // And what was kept in a cache by an earlier test may hide a mutant there: nothing survives by that.
-            return await InFreshProcessAsync(mutant, groups, cancel);
+            // And what was kept in a cache by an earlier test may hide a mutant there.
+            return await InFreshProcessAsync(mutant, mutant.IsStatic ? groups : campaign.Quickest(groups), cancel);
         }
 
         public async Task RestartAsync()
@@ -146,7 +159,7 @@ internal sealed class Campaign(string program, MutatedAssembly mutated, Action<s
 
                 // Nothing is sure of a process that ended, hangs, or is not as it was: a fresh one decides.
                 await RestartAsync();
-                return null;
+                return await InFreshProcessAsync(mutant, groups, cancel);
             }
 
             return null;

@@ -161,6 +161,7 @@ internal sealed class MutantFinder(SemanticModel model, string file, Func<int> n
     {
         (and, or) = (false, false);
         if (model.GetTypeInfo(expression).Type?.SpecialType != SpecialType.System_Boolean || model.GetConstantValue(expression).HasValue) return false;
+        if (expression is IsPatternExpressionSyntax { Pattern: VarPatternSyntax }) return false; // a name, no question
         SyntaxNode child = expression;
         while (child.Parent is ParenthesizedExpressionSyntax) child = child.Parent;
         switch (child.Parent)
@@ -168,7 +169,7 @@ internal sealed class MutantFinder(SemanticModel model, string file, Func<int> n
             case BinaryExpressionSyntax { RawKind: (int)SyntaxKind.LogicalAndExpression }: return and = true;
             case BinaryExpressionSyntax { RawKind: (int)SyntaxKind.LogicalOrExpression }: return or = true;
             case ArgumentSyntax argument: return argument.RefKindKeyword.IsKind(SyntaxKind.None);
-            case AssignmentExpressionSyntax assignment: return assignment.Right == child;
+            case AssignmentExpressionSyntax assignment: return assignment.Right == child && assignment.Left is not IdentifierNameSyntax { Identifier.Text: "_" };
             case ConditionalExpressionSyntax or IfStatementSyntax or WhileStatementSyntax or DoStatementSyntax or ForStatementSyntax or CatchFilterClauseSyntax or WhenClauseSyntax
                 or ReturnStatementSyntax or ArrowExpressionClauseSyntax or EqualsValueClauseSyntax or LambdaExpressionSyntax or SwitchExpressionArmSyntax: return true;
             default: return false;

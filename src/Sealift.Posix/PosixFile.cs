@@ -75,8 +75,8 @@ public sealed class PosixFile : IDisposable
             while (done < buffer.Length)
             {
                 var n = Libc.Pread(handle, p + done, (nuint)(buffer.Length - done), offset + done);
-                if (n == 0) break;
                 if (n > 0) (done, failures) = (done + (int)n, 0);
+                else if (n == 0) break;
                 else SystemCalls.Pread.RepeatOrThrow(failures++, Path, offset + done, buffer.Length - done);
             }
         }
@@ -119,9 +119,9 @@ public sealed class PosixFile : IDisposable
             while (done < buffer.Length)
             {
                 var n = Libc.Pwrite(handle, p + done, (nuint)(buffer.Length - done), offset + done);
-                if (n == 0)
-                    throw new SealiftException("SL1003", $"pwrite {buffer.Length - done} bytes at offset {offset + done}", Path, "the kernel accepted no byte and reported no error", "Check the storage below it; the file cannot be trusted");
                 if (n > 0) (done, failures) = (done + (int)n, 0);
+                else if (n == 0)
+                    throw new SealiftException("SL1003", $"pwrite {buffer.Length - done} bytes at offset {offset + done}", Path, "the kernel accepted no byte and reported no error", "Check the storage below it; the file cannot be trusted");
                 else SystemCalls.Pwrite.RepeatOrThrow(failures++, Path, offset + done, buffer.Length - done);
             }
         }

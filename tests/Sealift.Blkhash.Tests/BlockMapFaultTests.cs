@@ -209,7 +209,7 @@ public sealed class BlockMapFaultTests : IDisposable
         Refused(() => _ = map.Runs().Count());
         Refused(() => map.Root());
         Refused(map.Checkpoint);
-        Refused(() => map.Verify());
+        Refused(() => map.Verify(TestContext.Current.CancellationToken));
         Refused(map.Close);
     }
 }

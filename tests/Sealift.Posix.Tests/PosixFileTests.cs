@@ -119,6 +119,23 @@ public sealed class PosixFileTests : IDisposable
     }
 
     [Fact]
+    public void Holes_and_zeros_are_asked_for_without_changing_the_length_and_done_means_done()
+    {
+        using var file = PosixFile.Open(directory.File("z"), OpenMode.ReadWrite | OpenMode.CreateNew);
+        using (FaultyLibc.Arm("fallocate64", error: 0, times: 1))
+        {
+            Assert.True(file.TryPunchHole(4096, 8192));
+            Assert.Equal((1 | 2, 4096, 8192), (FaultyLibc.Argument(0), FaultyLibc.Argument(1), FaultyLibc.Argument(2))); // KEEP_SIZE, PUNCH_HOLE
+        }
+
+        using (FaultyLibc.Arm("fallocate64", error: 0, times: 1))
+        {
+            Assert.True(file.TryZeroRange(4096, 8192));
+            Assert.Equal((1 | 16, 4096, 8192), (FaultyLibc.Argument(0), FaultyLibc.Argument(1), FaultyLibc.Argument(2))); // KEEP_SIZE, ZERO_RANGE
+        }
+    }
+
+    [Fact]
     public void A_failing_close_is_thrown_once()
     {
         var file = PosixFile.Open(directory.File("c"), OpenMode.ReadWrite | OpenMode.CreateNew);

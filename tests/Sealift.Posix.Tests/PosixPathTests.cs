@@ -59,6 +59,10 @@ public sealed class PosixPathTests : IDisposable
             Assert.Equal(Errno.EEXIST, Assert.Throws<PosixException>(() => PosixPath.EnsureDirectory(directory.File("f"))).Errno);
         using (FaultyLibc.Arm("mkdir", Errno.ENOSPC, 1))
             Assert.Equal(Errno.ENOSPC, Assert.Throws<PosixException>(() => PosixPath.EnsureDirectory(directory.File("e"))).Errno);
+        // Any other error is one, even where a directory is there afterwards.
+        using (FaultyLibc.Arm("mkdir", Errno.EIO, 1, most: 1))
+            Assert.Equal(Errno.EIO, Assert.Throws<PosixException>(() => PosixPath.EnsureDirectory(directory.File("g"))).Errno);
+        Assert.True(Directory.Exists(directory.File("g")));
     }
 
     [Fact]
@@ -87,6 +91,22 @@ public sealed class PosixPathTests : IDisposable
         PosixPath.WriteFileDurably(directory.File("f"), "whole"u8, replace: false);
         Assert.Equal("whole", File.ReadAllText(directory.File("f")));
         Assert.Single(Directory.GetFileSystemEntries(directory.Path));
+    }
+
+    [Fact]
+    public void A_durable_write_replaces_what_is_there_where_it_may()
+    {
+        PosixPath.WriteFileDurably(directory.File("f"), "old and longer"u8, replace: false);
+        PosixPath.WriteFileDurably(directory.File("f"), "new"u8, replace: true);
+        Assert.Equal("new", File.ReadAllText(directory.File("f")));
+        Assert.Single(Directory.GetFileSystemEntries(directory.Path));
+    }
+
+    [Fact]
+    public void What_is_synced_as_a_directory_must_be_one()
+    {
+        File.WriteAllText(directory.File("f"), string.Empty);
+        Assert.Equal(Errno.ENOTDIR, Assert.Throws<PosixException>(() => PosixPath.SyncDirectory(directory.File("f"))).Errno);
     }
 
     [Fact]

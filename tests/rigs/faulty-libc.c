@@ -121,10 +121,32 @@ int close(int fd) { int failed = fails("close"), error = errno, r = fd == 0 ? 0 
 int closedir(DIR *d) { int failed = fails("closedir"), error = errno, r = ((int (*)(DIR *))real("closedir"))(d); if (failed) { errno = error; return -1; } return r; }
 CALL(int, ftruncate64, (int fd, off64_t n), -1, fd, n)
 CALL(off64_t, lseek64, (int fd, off64_t o, int w), -1, fd, o, w)
-CALL(int, fallocate64, (int fd, int m, off64_t o, off64_t n), -1, fd, m, o, n)
+
+/* With an error of 0 it says that it was done. */
+int fallocate64(int fd, int m, off64_t o, off64_t n)
+{
+    note("fallocate64", m, o, n);
+    if (fails("fallocate64")) return fault.error ? -1 : 0;
+    return ((int (*)(int, int, off64_t, off64_t))real("fallocate64"))(fd, m, o, n);
+}
+
 CALL(int, flock, (int fd, int o), -1, fd, o)
-CALL(int, mkdir, (const char *p, unsigned m), -1, p, m)
-CALL(int, renameat2, (int a, const char *p, int b, const char *q, unsigned f), -1, a, p, b, q, f)
+
+/* With a limit above 0 it is made before the call fails. */
+int mkdir(const char *p, mode_t m)
+{
+    int (*call)(const char *, mode_t) = (int (*)(const char *, mode_t))real("mkdir");
+    if (strcmp("mkdir", fault.call) == 0 && fault.most > 0) call(p, m);
+    return fails("mkdir") ? -1 : call(p, m);
+}
+
+int renameat2(int a, const char *p, int b, const char *q, unsigned f)
+{
+    note("renameat2", f, 0, 0);
+    if (fails("renameat2")) return -1;
+    return ((int (*)(int, const char *, int, const char *, unsigned))real("renameat2"))(a, p, b, q, f);
+}
+
 CALL(int, unlink, (const char *p), -1, p)
 CALL(int, rmdir, (const char *p), -1, p)
 CALL(int, chmod, (const char *p, unsigned m), -1, p, m)
