@@ -40,15 +40,7 @@ public sealed class PosixFile : IDisposable
     /// <exception cref="PosixException">The kernel refused.</exception>
     public static PosixFile Open(string path, OpenMode mode, int permissions = 0x1A4 /* 0644 */)
     {
-        var arm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
-        var flags = OCloexec;
-        if (mode.HasFlag(OpenMode.ReadWrite)) flags |= ORdwr;
-        if (mode.HasFlag(OpenMode.CreateNew)) flags |= OCreat | OExcl;
-        if (mode.HasFlag(OpenMode.Unused)) flags |= OExcl;
-        if (mode.HasFlag(OpenMode.Create)) flags |= OCreat;
-        if (mode.HasFlag(OpenMode.Direct)) flags |= arm ? ODirectArm64 : ODirect;
-        if (mode.HasFlag(OpenMode.NoFollow)) flags |= arm ? ONofollowArm64 : ONofollow;
-        if (mode.HasFlag(OpenMode.Directory)) flags |= arm ? ODirectoryArm64 : ODirectory;
+        var flags = Flags(mode, RuntimeInformation.ProcessArchitecture);
         for (var failures = 0; ; failures++)
         {
             var fd = Libc.Open(path, flags, (uint)permissions);
@@ -83,8 +75,8 @@ public sealed class PosixFile : IDisposable
             while (done < buffer.Length)
             {
                 var n = Libc.Pread(handle, p + done, (nuint)(buffer.Length - done), offset + done);
-                if (n == 0) break;
                 if (n > 0) (done, failures) = (done + (int)n, 0);
+                else if (n == 0) break;
                 else SystemCalls.Pread.RepeatOrThrow(failures++, Path, offset + done, buffer.Length - done);
             }
         }
@@ -127,9 +119,9 @@ public sealed class PosixFile : IDisposable
             while (done < buffer.Length)
             {
                 var n = Libc.Pwrite(handle, p + done, (nuint)(buffer.Length - done), offset + done);
-                if (n == 0)
-                    throw new SealiftException("SL1003", $"pwrite {buffer.Length - done} bytes at offset {offset + done}", Path, "the kernel accepted no byte and reported no error", "Check the storage below it; the file cannot be trusted");
                 if (n > 0) (done, failures) = (done + (int)n, 0);
+                else if (n == 0)
+                    throw new SealiftException("SL1003", $"pwrite {buffer.Length - done} bytes at offset {offset + done}", Path, "the kernel accepted no byte and reported no error", "Check the storage below it; the file cannot be trusted");
                 else SystemCalls.Pwrite.RepeatOrThrow(failures++, Path, offset + done, buffer.Length - done);
             }
         }
@@ -218,6 +210,21 @@ public sealed class PosixFile : IDisposable
 
     /// <summary>Same as <see cref="Close"/>: a failing close is thrown here too.</summary>
     public void Dispose() => Close();
+
+    /// <summary>The flags of open(2); three of them have other numbers on ARM (asm/fcntl.h).</summary>
+    internal static int Flags(OpenMode mode, Architecture processor)
+    {
+        var arm = processor == Architecture.Arm64;
+        var flags = OCloexec;
+        if (mode.HasFlag(OpenMode.ReadWrite)) flags |= ORdwr;
+        if (mode.HasFlag(OpenMode.CreateNew)) flags |= OCreat | OExcl;
+        if (mode.HasFlag(OpenMode.Unused)) flags |= OExcl;
+        if (mode.HasFlag(OpenMode.Create)) flags |= OCreat;
+        if (mode.HasFlag(OpenMode.Direct)) flags |= arm ? ODirectArm64 : ODirect;
+        if (mode.HasFlag(OpenMode.NoFollow)) flags |= arm ? ONofollowArm64 : ONofollow;
+        if (mode.HasFlag(OpenMode.Directory)) flags |= arm ? ODirectoryArm64 : ODirectory;
+        return flags;
+    }
 
     internal static Errno LastErrno() => (Errno)Marshal.GetLastPInvokeError();
 

@@ -192,8 +192,18 @@ public sealed class BlkhashTests
         var (parsed, name) = BlkhashLine.Parse(EmptyRoot + "  a  b.raw");
         Assert.Equal(root, parsed);
         Assert.Equal("a  b.raw", name);
-        foreach (var bad in new[] { "", EmptyRoot, EmptyRoot + " x", "xyz  name", "abc  name", EmptyRoot + "  ", "  name", new string('a', 130) + "  name" })
-            Assert.Equal("SL2003", Assert.Throws<SealiftException>(() => BlkhashLine.Parse(bad)).Code);
+        foreach (var (bad, said) in new[]
+        {
+            ("", "no two spaces"), (EmptyRoot, "no two spaces"), (EmptyRoot + " x", "no two spaces"), ("xyz  name", "hexadecimal"), ("abc  name", "hexadecimal"), ("gg  name", "hexadecimal"),
+            (EmptyRoot + "  ", "no name"), ("  name", "hexadecimal"), (new string('a', 130) + "  name", "hexadecimal"),
+        })
+        {
+            var error = Assert.Throws<SealiftException>(() => BlkhashLine.Parse(bad));
+            Assert.Equal("SL2003", error.Code);
+            Assert.Contains(said, error.Said, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(64, BlkhashLine.Parse(new string('a', 128) + "  sha512").Root.Length);
     }
 
     [Fact]

@@ -33,7 +33,29 @@ internal sealed partial class FaultyLibc : IDisposable
         return new FaultyLibc();
     }
 
-    public void Dispose() => ArmFault(string.Empty, 0, 0, 0, 0);
+    /// <summary>A number that the armed call was last made with; tests/rigs/faulty-libc.c says which.</summary>
+    public static long Argument(int index) => LastArgument(index);
+
+    /// <summary>Makes every file a block device of so many bytes until disposed.</summary>
+    public static FaultyLibc Device(ulong lengthBytes)
+    {
+        BeDevice(lengthBytes);
+        return new FaultyLibc();
+    }
+
+    /// <summary>Makes every file system have so many free units of so many bytes until disposed.</summary>
+    public static FaultyLibc Free(ulong units)
+    {
+        HaveFree(units);
+        return new FaultyLibc();
+    }
+
+    public void Dispose()
+    {
+        ArmFault(string.Empty, 0, 0, 0, 0);
+        BeDevice(0);
+        HaveFree(0);
+    }
 
     [ModuleInitializer]
     internal static void Load()
@@ -66,4 +88,13 @@ internal sealed partial class FaultyLibc : IDisposable
 
     [LibraryImport(Library, EntryPoint = "fault_count")]
     private static partial int CountCalls();
+
+    [LibraryImport(Library, EntryPoint = "fault_argument")]
+    private static partial long LastArgument(int index);
+
+    [LibraryImport(Library, EntryPoint = "fault_device")]
+    private static partial void BeDevice(ulong lengthBytes);
+
+    [LibraryImport(Library, EntryPoint = "fault_free")]
+    private static partial void HaveFree(ulong units);
 }

@@ -82,6 +82,29 @@ public sealed class PosixFileTests : IDisposable
     }
 
     [Fact]
+    public void Data_and_holes_at_the_very_start_are_found_there()
+    {
+        using var file = PosixFile.Open(directory.File("sparse"), OpenMode.ReadWrite | OpenMode.CreateNew);
+        file.SetLength(16 << 20);
+        Assert.Equal(0, file.SeekHole(0));
+        file.WriteAt(new byte[65536], 0);
+        Assert.Equal(0, file.SeekData(0));
+        Assert.Equal(65536, file.SeekHole(0));
+    }
+
+    [Fact]
+    public void A_read_that_is_gone_on_with_stays_within_its_buffer()
+    {
+        using var file = PosixFile.Open(directory.File("long"), OpenMode.ReadWrite | OpenMode.CreateNew);
+        var data = new byte[4000];
+        Array.Fill(data, (byte)7);
+        file.WriteAt(data, 0);
+        var room = new byte[2000];
+        using (FaultyLibc.Arm("pread64", most: 600)) Assert.Equal(1000, file.ReadAt(room.AsSpan(0, 1000), 0));
+        Assert.Equal(1000, room.AsSpan().IndexOf((byte)0));
+    }
+
+    [Fact]
     public void Zeroing_a_range_zeroes_just_that_range()
     {
         using var file = PosixFile.Open(directory.File("z"), OpenMode.ReadWrite | OpenMode.CreateNew);
@@ -93,6 +116,23 @@ public sealed class PosixFileTests : IDisposable
         var back = new byte[data.Length];
         file.ReadExactlyAt(back, 0);
         Assert.Equal(data, back);
+    }
+
+    [Fact]
+    public void Holes_and_zeros_are_asked_for_without_changing_the_length_and_done_means_done()
+    {
+        using var file = PosixFile.Open(directory.File("z"), OpenMode.ReadWrite | OpenMode.CreateNew);
+        using (FaultyLibc.Arm("fallocate64", error: 0, times: 1))
+        {
+            Assert.True(file.TryPunchHole(4096, 8192));
+            Assert.Equal((1 | 2, 4096, 8192), (FaultyLibc.Argument(0), FaultyLibc.Argument(1), FaultyLibc.Argument(2))); // KEEP_SIZE, PUNCH_HOLE
+        }
+
+        using (FaultyLibc.Arm("fallocate64", error: 0, times: 1))
+        {
+            Assert.True(file.TryZeroRange(4096, 8192));
+            Assert.Equal((1 | 16, 4096, 8192), (FaultyLibc.Argument(0), FaultyLibc.Argument(1), FaultyLibc.Argument(2))); // KEEP_SIZE, ZERO_RANGE
+        }
     }
 
     [Fact]

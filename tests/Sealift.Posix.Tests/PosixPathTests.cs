@@ -49,6 +49,91 @@ public sealed class PosixPathTests : IDisposable
     }
 
     [Fact]
+    public void A_directory_that_somebody_makes_at_the_same_moment_is_fine_and_a_file_is_not()
+    {
+        // The look says that nothing is there, and then something is.
+        PosixPath.CreateDirectory(directory.File("d"));
+        File.WriteAllText(directory.File("f"), string.Empty);
+        using (FaultyLibc.Arm("statx", Errno.ENOENT, 1)) PosixPath.EnsureDirectory(directory.File("d"));
+        using (FaultyLibc.Arm("statx", Errno.ENOENT, 1))
+            Assert.Equal(Errno.EEXIST, Assert.Throws<PosixException>(() => PosixPath.EnsureDirectory(directory.File("f"))).Errno);
+        using (FaultyLibc.Arm("mkdir", Errno.ENOSPC, 1))
+            Assert.Equal(Errno.ENOSPC, Assert.Throws<PosixException>(() => PosixPath.EnsureDirectory(directory.File("e"))).Errno);
+        // Any other error is one, even where a directory is there afterwards.
+        using (FaultyLibc.Arm("mkdir", Errno.EIO, 1, most: 1))
+            Assert.Equal(Errno.EIO, Assert.Throws<PosixException>(() => PosixPath.EnsureDirectory(directory.File("g"))).Errno);
+        Assert.True(Directory.Exists(directory.File("g")));
+    }
+
+    [Fact]
+    public void A_link_to_a_directory_is_a_directory_for_whoever_wants_one()
+    {
+        PosixPath.CreateDirectory(directory.File("d"));
+        File.CreateSymbolicLink(directory.File("link"), directory.File("d"));
+        PosixPath.EnsureDirectory(directory.File("link"));
+    }
+
+    [Fact]
+    public void Permissions_are_those_that_were_asked_for()
+    {
+        PosixPath.CreateDirectory(directory.File("d"), 0x1C0 /* 0700 */);
+        Assert.Equal(0x1C0, FileFacts.OfPath(directory.File("d")).Permissions);
+        PosixPath.EnsureDirectory(directory.File("a/b"), 0x1C0);
+        Assert.Equal(0x1C0, FileFacts.OfPath(directory.File("a")).Permissions);
+        PosixPath.SetPermissions(directory.File("d"), 0x140 /* 0500 */);
+        Assert.Equal(0x140, FileFacts.OfPath(directory.File("d")).Permissions);
+    }
+
+    [Fact]
+    public void What_a_killed_process_left_of_a_durable_write_is_in_nobodys_way()
+    {
+        File.WriteAllText($"{directory.File("f")}.{Environment.ProcessId}.new", "half");
+        PosixPath.WriteFileDurably(directory.File("f"), "whole"u8, replace: false);
+        Assert.Equal("whole", File.ReadAllText(directory.File("f")));
+        Assert.Single(Directory.GetFileSystemEntries(directory.Path));
+    }
+
+    [Fact]
+    public void A_durable_write_replaces_what_is_there_where_it_may()
+    {
+        PosixPath.WriteFileDurably(directory.File("f"), "old and longer"u8, replace: false);
+        PosixPath.WriteFileDurably(directory.File("f"), "new"u8, replace: true);
+        Assert.Equal("new", File.ReadAllText(directory.File("f")));
+        Assert.Single(Directory.GetFileSystemEntries(directory.Path));
+    }
+
+    [Fact]
+    public void What_is_synced_as_a_directory_must_be_one()
+    {
+        File.WriteAllText(directory.File("f"), string.Empty);
+        Assert.Equal(Errno.ENOTDIR, Assert.Throws<PosixException>(() => PosixPath.SyncDirectory(directory.File("f"))).Errno);
+    }
+
+    [Fact]
+    public void A_list_that_fails_leaves_no_directory_open()
+    {
+        for (var i = 0; i < 5; i++)
+            using (FaultyLibc.Arm("readdir64", Errno.EIO, 1, after: 1)) Assert.Throws<PosixException>(() => PosixPath.List(directory.Path));
+        Assert.DoesNotContain(directory.Path, OpenTests.DescriptorsOfThisProcess());
+        PosixPath.List(directory.Path);
+        Assert.DoesNotContain(directory.Path, OpenTests.DescriptorsOfThisProcess());
+    }
+
+    [Fact]
+    public void Directories_that_are_synced_are_closed_again()
+    {
+        PosixPath.SyncDirectory(directory.Path);
+        Assert.DoesNotContain(directory.Path, OpenTests.DescriptorsOfThisProcess());
+    }
+
+    [Fact]
+    public void More_free_space_than_can_be_counted_is_more_than_enough()
+    {
+        using (FaultyLibc.Free(1UL << 40)) Assert.Equal(long.MaxValue, PosixPath.FreeBytes(directory.Path));
+        using (FaultyLibc.Free(1UL << 20)) Assert.Equal(1L << 40, PosixPath.FreeBytes(directory.Path));
+    }
+
+    [Fact]
     public void A_durable_write_has_its_permissions_and_leaves_nothing_beside_it()
     {
         PosixPath.WriteFileDurably(directory.File("key"), "secret"u8, replace: false, permissions: 0x180 /* 0600 */);

@@ -7,9 +7,11 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 
-static __thread struct { char call[32]; int error; int times; int after; long most; int count; } fault;
+static __thread struct { char call[32]; int error; int times; int after; long most; int count; long arguments[3]; } fault;
+static __thread unsigned long device_bytes, free_units;
 
 /* The next `after` calls of this name go through, the `times` ones after them fail with `error`; if `most` is above 0, each transfers no more than so many bytes. */
 void fault_arm(const char *call, int error, int times, int after, long most)
@@ -20,6 +22,21 @@ void fault_arm(const char *call, int error, int times, int after, long most)
 
 /* How often the armed call was made since. */
 int fault_count(void) { return fault.count; }
+
+/* Numbers that the armed call was last made with; which ones, its definition below says. */
+long fault_argument(int index) { return fault.arguments[index]; }
+
+/* While above 0, every file is a block device of so many bytes. */
+void fault_device(unsigned long bytes) { device_bytes = bytes; }
+
+/* While above 0, every file system has so many free units of so many bytes. */
+void fault_free(unsigned long units) { free_units = units; }
+
+static void note(const char *call, long a, long b, long c)
+{
+    if (strcmp(call, fault.call) != 0) return;
+    fault.arguments[0] = a; fault.arguments[1] = b; fault.arguments[2] = c;
+}
 
 static int fails(const char *call)
 {
@@ -44,7 +61,8 @@ int open(const char *path, int flags, ...)
     va_start(rest, flags);
     unsigned mode = va_arg(rest, unsigned);
     va_end(rest);
-    if (fails("open")) return -1;
+    note("open", flags, mode, 0);
+    if (fails("open")) return fault.error ? -1 : 0; /* descriptor 0 is what a process without a standard input is given */
     return ((int (*)(const char *, int, ...))real("open"))(path, flags, mode);
 }
 
@@ -54,35 +72,83 @@ int ioctl(int fd, unsigned long request, ...)
     va_start(rest, request);
     void *argument = va_arg(rest, void *);
     va_end(rest);
+    note("ioctl", (long)request, 0, 0);
     if (fails("ioctl")) return -1;
+    if (device_bytes > 0 && request == 0x80081272 /* BLKGETSIZE64 */) { *(unsigned long *)argument = device_bytes; return 0; }
     return ((int (*)(int, unsigned long, ...))real("ioctl"))(fd, request, argument);
 }
 
 /* It returns the error. */
 int posix_fadvise64(int fd, off64_t offset, off64_t length, int advice)
 {
+    note("posix_fadvise64", offset, length, advice);
     if (fails("posix_fadvise64")) return fault.error;
     return ((int (*)(int, off64_t, off64_t, int))real("posix_fadvise64"))(fd, offset, length, advice);
 }
 
 CALL(ssize_t, pread64, (int fd, void *b, size_t n, off64_t o), fault.error ? -1 : 0, fd, b, most("pread64", n), o)
 CALL(ssize_t, pwrite64, (int fd, const void *b, size_t n, off64_t o), fault.error ? -1 : 0, fd, b, most("pwrite64", n), o)
-CALL(ssize_t, read, (int fd, void *b, size_t n), -1, fd, b, most("read", n))
-CALL(int, statx, (int d, const char *p, int f, unsigned m, struct statx *s), -1, d, p, f, m, s)
+
+ssize_t read(int fd, void *b, size_t n)
+{
+    note("read", fd, (long)n, 0);
+    if (fails("read")) return -1;
+    return ((ssize_t (*)(int, void *, size_t))real("read"))(fd, b, most("read", n));
+}
+
+int statx(int d, const char *p, int f, unsigned m, struct statx *s)
+{
+    note("statx", f, m, 0);
+    if (fails("statx")) return -1;
+    int r = ((int (*)(int, const char *, int, unsigned, struct statx *))real("statx"))(d, p, f, m, s);
+    if (r == 0 && strcmp("statx", fault.call) == 0 && fault.most > 0) s->stx_mask &= ~STATX_BTIME; /* the time stays, and means nothing */
+    if (r == 0 && device_bytes > 0) s->stx_mode = (s->stx_mode & ~S_IFMT) | S_IFBLK;
+    return r;
+}
+
+int statvfs64(const char *p, struct statvfs64 *s)
+{
+    if (fails("statvfs64")) return -1;
+    int r = ((int (*)(const char *, struct statvfs64 *))real("statvfs64"))(p, s);
+    if (r == 0 && free_units > 0) s->f_frsize = s->f_bavail = free_units;
+    return r;
+}
+
 CALL(int, fsync, (int fd), -1, fd)
 CALL(int, fdatasync, (int fd), -1, fd)
-/* The real one is made as well: a close that fails has closed. */
-int close(int fd) { int failed = fails("close"), error = errno, r = ((int (*)(int))real("close"))(fd); if (failed) { errno = error; return -1; } return r; }
+/* The real one is made as well: a close that fails has closed. But the standard input of the tests stays. */
+int close(int fd) { int failed = fails("close"), error = errno, r = fd == 0 ? 0 : ((int (*)(int))real("close"))(fd); if (failed) { errno = error; return -1; } return r; }
 int closedir(DIR *d) { int failed = fails("closedir"), error = errno, r = ((int (*)(DIR *))real("closedir"))(d); if (failed) { errno = error; return -1; } return r; }
 CALL(int, ftruncate64, (int fd, off64_t n), -1, fd, n)
 CALL(off64_t, lseek64, (int fd, off64_t o, int w), -1, fd, o, w)
-CALL(int, fallocate64, (int fd, int m, off64_t o, off64_t n), -1, fd, m, o, n)
+
+/* With an error of 0 it says that it was done. */
+int fallocate64(int fd, int m, off64_t o, off64_t n)
+{
+    note("fallocate64", m, o, n);
+    if (fails("fallocate64")) return fault.error ? -1 : 0;
+    return ((int (*)(int, int, off64_t, off64_t))real("fallocate64"))(fd, m, o, n);
+}
+
 CALL(int, flock, (int fd, int o), -1, fd, o)
-CALL(int, mkdir, (const char *p, unsigned m), -1, p, m)
-CALL(int, renameat2, (int a, const char *p, int b, const char *q, unsigned f), -1, a, p, b, q, f)
+
+/* With a limit above 0 it is made before the call fails. */
+int mkdir(const char *p, mode_t m)
+{
+    int (*call)(const char *, mode_t) = (int (*)(const char *, mode_t))real("mkdir");
+    if (strcmp("mkdir", fault.call) == 0 && fault.most > 0) call(p, m);
+    return fails("mkdir") ? -1 : call(p, m);
+}
+
+int renameat2(int a, const char *p, int b, const char *q, unsigned f)
+{
+    note("renameat2", f, 0, 0);
+    if (fails("renameat2")) return -1;
+    return ((int (*)(int, const char *, int, const char *, unsigned))real("renameat2"))(a, p, b, q, f);
+}
+
 CALL(int, unlink, (const char *p), -1, p)
 CALL(int, rmdir, (const char *p), -1, p)
 CALL(int, chmod, (const char *p, unsigned m), -1, p, m)
-CALL(int, statvfs64, (const char *p, void *s), -1, p, s)
 CALL(DIR *, opendir, (const char *p), 0, p)
 CALL(struct dirent64 *, readdir64, (DIR *d), 0, d)

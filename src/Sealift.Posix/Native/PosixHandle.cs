@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Sealift.Posix.Native;
 
@@ -6,12 +6,10 @@ namespace Sealift.Posix.Native;
 /// A file descriptor. <see cref="PosixFile.Close"/> closes it and checks the result; the finalizer path exists only so that a
 /// forgotten handle does not leak, and no data may depend on it.
 /// </summary>
-internal sealed class PosixHandle : SafeHandle
+internal sealed class PosixHandle : SafeHandleMinusOneIsInvalid
 {
     public PosixHandle(int fd)
-        : base(-1, ownsHandle: true) => SetHandle(fd);
-
-    public override bool IsInvalid => handle == -1;
+        : base(ownsHandle: true) => SetHandle(fd);
 
     /// <summary>Closes the descriptor and returns close(2)'s own result; the handle is invalid afterwards whatever it was.</summary>
     public int CloseNow()
