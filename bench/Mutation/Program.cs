@@ -3,16 +3,17 @@ using System.Globalization;
 using Sealift.Bench.Mutation;
 
 const string Usage = """
-    usage: bench/mutation [PART…] [--survivors] [--checks] [--file NAME] [--workers N] [--no-build] [--list]
+    usage: bench/mutation [PART…] [--survivors] [--checks] [--file NAME] [--workers N] [--budget SECONDS] [--no-build] [--list]
       PART         posix, blkhash or copy; all of them where none is named
       --survivors  only what survived the last run, or is new since; the rest is taken from it
       --checks     only mutants that remove a check; no score then
       --file NAME  only the files whose path contains NAME; no score then
       --workers N  mutants at a time (2)
+      --budget S   each mutant gets the quickest of its tests, for S seconds; what is left is for --survivors
       --no-build   the tests are built as they should be
       --list       only prints the mutants
     """;
-var (survivorsOnly, checksOnly, list, build, file, workers) = (false, false, false, true, string.Empty, 2);
+var (survivorsOnly, checksOnly, list, build, file, workers, budget) = (false, false, false, true, string.Empty, 2, long.MaxValue);
 var names = new List<string>();
 for (var i = 0; i < args.Length; i++)
 {
@@ -23,6 +24,10 @@ for (var i = 0; i < args.Length; i++)
         case "--list": list = true; break;
         case "--no-build": build = false; break;
         case "--file" when i + 1 < args.Length: file = args[++i]; break;
+        case "--budget" when i + 1 < args.Length && long.TryParse(args[i + 1], CultureInfo.InvariantCulture, out budget) && budget > 0:
+            budget *= 1000;
+            i++;
+            break;
         case "--workers" when i + 1 < args.Length && int.TryParse(args[i + 1], CultureInfo.InvariantCulture, out workers) && workers > 0: i++; break;
         case var name when Scope.All.Any(scope => scope.Name == name): names.Add(name); break;
         default:
@@ -57,13 +62,15 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
         continue;
     }
 
+    var isPart = checksOnly || file.Length > 0;
     var kept = Path.Combine(repository, "out", "mutation", $"{scope.Name}.json");
     var earlier = survivorsOnly
         ? Report.ReadResults(kept).Where(r => r.Verdict is Verdict.Killed or Verdict.TimedOut).ToDictionary(r => r.Key)
         : [];
     var results = new List<Result>();
+    var before = isPart ? Report.ReadResults(kept) : [];
+    void Keep() => Report.WriteResults(kept, results.Concat(before.ExceptBy(results.Select(r => r.Key), r => r.Key)));
     var todo = new List<Mutant>();
-    var isPart = checksOnly || file.Length > 0;
     foreach (var mutant in mutated.Mutants.Where(m => m.File.Contains(file, StringComparison.Ordinal) && (m.RemovesCheck || !checksOnly)))
     {
         if (equivalents.Reason(mutant) is { } why) results.Add(ResultOf(mutant, Verdict.Equivalent, why));
@@ -76,7 +83,7 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
     {
         var test = Path.GetFileNameWithoutExtension(scope.Tests);
         Campaign.Copy(Path.Combine(repository, Path.GetDirectoryName(scope.Tests)!, "bin", "Release", "net10.0"), copy, mutated);
-        var campaign = new Campaign(Path.Combine(copy, $"{test}.dll"), mutated, line => Say($"{scope.Name}: {line}"));
+        var campaign = new Campaign(Path.Combine(copy, $"{test}.dll"), mutated, line => Say($"{scope.Name}: {line}"), budget);
         await campaign.ObserveAsync(_ => true, stop.Token);
         var done = 0;
         await campaign.RunAsync(todo, workers, (mutant, verdict, by) =>
@@ -85,7 +92,7 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
             done++;
             if (verdict is Verdict.Survived or Verdict.NotCovered) Say($"{scope.Name}: {done}/{todo.Count} {verdict}: {mutant.File}:{mutant.Line}: {mutant.Change}");
             else if (done % 50 == 0) Say($"{scope.Name}: {done}/{todo.Count}");
-            if (done % 20 == 0 && !isPart) Report.WriteResults(kept, results); // --survivors goes on from there
+            if (done % 20 == 0) Keep(); // --survivors goes on from there
         }, stop.Token);
     }
     finally
@@ -96,7 +103,7 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
     var report = new Report(scope.Name, scope.DeclaredPercent, mutated.Rejected, [.. results.OrderBy(r => r.File, StringComparer.Ordinal).ThenBy(r => r.Line)]);
     reports.Add(report);
     foreach (var result in report.Unnoticed) Console.WriteLine($"{result.File}:{result.Line}: {result.Verdict}{(result.RemovesCheck ? ", a check" : "")}\n  {result.LineText}\n  {result.Change}");
-    Report.WriteResults(kept, isPart ? [.. report.Results, .. Report.ReadResults(kept).Where(old => results.All(r => r.Key != old.Key))] : report.Results);
+    Keep();
     if (isPart) continue;
     foreach (var stale in equivalents.Stale(name => mutated.Mutants.Any(m => m.File == name)))
     {

@@ -220,7 +220,7 @@ public sealed class BlockMapDamageTests
         { 16, 4, 0, "SL2103" }, { 16, 4, 65535, "SL2103" }, { 16, 4, 1 << 25, "SL2103" }, { 16, 4, int.MinValue, "SL2103" }, // block
         { 20, 4, 1, "SL2103" }, // page
         { 24, 8, -1, "SL2103" }, { 24, 8, long.MaxValue, "SL2103" }, { 24, 8, (4L << 32) + 1, "SL2103" }, { 24, 8, 4L << 32, "SL2105" }, { 24, 8, 0, "SL2103" }, // disk length
-        { 32, 8, -1, "SL2103" }, { 32, 8, -2, "SL2103" }, { 32, 8, 1, "SL2103" }, { 32, 8, 3, "SL2103" }, // generation: the last, or one of the other slot
+        { 32, 8, -1, "SL2103" }, { 32, 8, -2, "SL2103" }, { 32, 8, 1000, "SL2103" }, // generation: the last that there is, or one of the other slot
         { 40, 8, 0, "SL2103" }, { 40, 8, 4096, "SL2103" }, { 40, 8, 8193, "SL2103" }, { 40, 8, -4096, "SL2103" }, { 40, 8, long.MaxValue - 4095, "SL2103" }, // index offset
         { 48, 8, -32, "SL2103" }, { 48, 8, 33, "SL2103" }, { 48, 8, 1L << 40, "SL2103" }, { 48, 8, long.MaxValue - 31, "SL2103" }, { 48, 8, 0, "SL2105" }, // index length
         { 56, 8, 0, "SL2105" }, // index checksum

@@ -50,8 +50,16 @@ internal sealed partial class FaultyLibc : IDisposable
         return new FaultyLibc();
     }
 
+    /// <summary>Makes a call fail on every thread until disposed. Only where no other test runs beside this one.</summary>
+    public static FaultyLibc Everywhere(string call, Errno error)
+    {
+        ArmEverywhere(call, (int)error);
+        return new FaultyLibc();
+    }
+
     public void Dispose()
     {
+        ArmEverywhere(string.Empty, 0);
         ArmFault(string.Empty, 0, 0, 0, 0);
         BeDevice(0);
         HaveFree(0);
@@ -88,6 +96,9 @@ internal sealed partial class FaultyLibc : IDisposable
 
     [LibraryImport(Library, EntryPoint = "fault_count")]
     private static partial int CountCalls();
+
+    [LibraryImport(Library, EntryPoint = "fault_everywhere", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial void ArmEverywhere(string call, int error);
 
     [LibraryImport(Library, EntryPoint = "fault_argument")]
     private static partial long LastArgument(int index);

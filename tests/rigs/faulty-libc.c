@@ -38,8 +38,18 @@ static void note(const char *call, long a, long b, long c)
     fault.arguments[0] = a; fault.arguments[1] = b; fault.arguments[2] = c;
 }
 
+/* For whoever does its work on other threads: while the call is named, it fails everywhere in the process. */
+static struct { char call[32]; int error; } everywhere;
+
+void fault_everywhere(const char *call, int error)
+{
+    everywhere.error = error;
+    strncpy(everywhere.call, call, sizeof everywhere.call - 1);
+}
+
 static int fails(const char *call)
 {
+    if (strcmp(call, everywhere.call) == 0) { errno = everywhere.error; return 1; }
     if (strcmp(call, fault.call) != 0) return 0;
     fault.count++;
     if (fault.after > 0) { fault.after--; return 0; }
@@ -120,7 +130,14 @@ CALL(int, fdatasync, (int fd), -1, fd)
 int close(int fd) { int failed = fails("close"), error = errno, r = fd == 0 ? 0 : ((int (*)(int))real("close"))(fd); if (failed) { errno = error; return -1; } return r; }
 int closedir(DIR *d) { int failed = fails("closedir"), error = errno, r = ((int (*)(DIR *))real("closedir"))(d); if (failed) { errno = error; return -1; } return r; }
 CALL(int, ftruncate64, (int fd, off64_t n), -1, fd, n)
-CALL(off64_t, lseek64, (int fd, off64_t o, int w), -1, fd, o, w)
+
+/* With an error of 0 the limit is its answer. */
+off64_t lseek64(int fd, off64_t o, int w)
+{
+    if (fails("lseek64")) return fault.error ? -1 : fault.most;
+    return ((off64_t (*)(int, off64_t, int))real("lseek64"))(fd, o, w);
+}
+
 
 /* With an error of 0 it says that it was done. */
 int fallocate64(int fd, int m, off64_t o, off64_t n)

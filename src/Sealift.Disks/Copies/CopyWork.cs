@@ -85,14 +85,24 @@ internal sealed class CopyWork : IDisposable
 
     public void Dispose()
     {
+        // Nothing can be written through this descriptor, and the kernel drops the lock with the process: no data and no verdict depend on
+        // either call. But a lock that could not be dropped is dropped by closing, so that is tried whatever came before.
         try
         {
             heldLock.Unlock(); // a child that is just being started has a copy of the descriptor, which would hold the lock for a moment more
+        }
+        catch (PosixException)
+        {
+            // as said above
+        }
+
+        try
+        {
             heldLock.Close();
         }
         catch (PosixException)
         {
-            // Nothing can be written through this descriptor, and the kernel drops the lock with the process: no data and no verdict depend on it.
+            // as said above
         }
     }
 }

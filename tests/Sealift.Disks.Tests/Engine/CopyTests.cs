@@ -204,6 +204,44 @@ public sealed class CopyTests
     }
 
     [Fact]
+    public async Task A_target_or_a_map_of_another_length_is_refused_before_anything_is_written()
+    {
+        using var scratch = new Scratch();
+        await using var source = Scratch.OpenRaw(scratch.Raw("source", 2 << 20, 1, (0, 2 << 20)));
+        var before = await File.ReadAllBytesAsync(scratch.Raw("target", (2 << 20) + 512, 2, (0, 1 << 20)), Cancel);
+        await using var longer = await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel);
+        using var map = scratch.Map("map", 2 << 20);
+        Assert.Equal("SL4206", (await Assert.ThrowsAsync<SealiftException>(() => DiskCopy.RunAsync(source, longer, map, CopyOptions.Default, null, Cancel))).Code);
+        Assert.Equal(before, await File.ReadAllBytesAsync(scratch["target"], Cancel));
+        scratch.Raw("fitting", 2 << 20, 2);
+        await using var target = await DiskImage.OpenWriteAsync(scratch["fitting"], ImageFormat.Raw, scratch.Folder, Cancel);
+        using var other = scratch.Map("other", (2 << 20) + 1);
+        Assert.Equal("SL4207", (await Assert.ThrowsAsync<SealiftException>(() => DiskCopy.RunAsync(source, target, other, CopyOptions.Default, null, Cancel))).Code);
+        Assert.Equal(new byte[2 << 20], await File.ReadAllBytesAsync(scratch["fitting"], Cancel));
+    }
+
+    [Fact]
+    public async Task A_new_copy_believes_nothing_of_an_old_map_and_tells_its_progress_to_the_end()
+    {
+        using var scratch = new Scratch();
+        var path = scratch.Raw("source", 3 << 20, 1, (0, 1 << 20), (2 << 20, 1 << 20));
+        await using var source = Scratch.OpenRaw(path);
+        scratch.Raw("target", 3 << 20, 2, (0, 3 << 20));
+        await using var target = await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel);
+        using var map = scratch.Map("map", 3 << 20);
+        map.SetZeroes(0, map.BlockCount, BlockState.Hole);
+        var last = default(DiskProgress);
+        var result = await DiskCopy.RunAsync(source, target, map, CopyOptions.Default, new Immediate(p => last = p), Cancel);
+        Assert.Equal(await File.ReadAllBytesAsync(path, Cancel), await File.ReadAllBytesAsync(scratch["target"], Cancel));
+        Assert.Equal(Scratch.NaiveRoot(await File.ReadAllBytesAsync(path, Cancel)), result.Root);
+        Assert.Equal(new DiskProgress(3 << 20, 3 << 20, 2 << 20), last);
+        Assert.Equal(0, result.ResumedBytes);
+        map.Dispose();
+        using var reopened = BlockMap.Open(scratch["map"]);
+        Assert.True(reopened.IsComplete);
+    }
+
+    [Fact]
     public async Task Cancelling_ends_the_copy_at_once()
     {
         using var scratch = new Scratch();

@@ -1,0 +1,172 @@
+namespace Sealift.Blkhash.Tests;
+
+/// <summary>Small maps, looked at block by block: counts, runs, leaves and roots, before and after they are opened again.</summary>
+public sealed class BlockMapBookkeepingTests : IDisposable
+{
+    private const int Page = 4096;
+    private static readonly BlkhashParameters Small = new(BlkhashAlgorithm.Md5, 4);
+    private readonly TemporaryDirectory directory = new();
+
+    public void Dispose() => directory.Dispose();
+
+    private string Path => directory.File("map");
+
+    private static byte[] Leaf(byte value) => Enumerable.Repeat(value, 16).ToArray();
+
+    [Fact]
+    public void Unknown_blocks_are_counted_exactly_and_counted_again_when_the_map_is_opened()
+    {
+        using (var map = BlockMap.Create(Path, (4 * ((4 * Page) + 10)) - 1, Small))
+        {
+            Assert.Equal((4 * Page) + 10, map.UnknownBlocks);
+            map.SetData(5, Leaf(1));
+            map.SetData(5, Leaf(2));
+            Assert.Equal((4 * Page) + 9, map.UnknownBlocks);
+            map.SetZeroes(Page, Page, BlockState.Hole); // a page as a whole
+            map.SetZeroes(Page, Page, BlockState.Zero);
+            Assert.Equal((3 * Page) + 9, map.UnknownBlocks);
+            map.SetZeroes(2 * Page, 100, BlockState.Zero); // a part of one
+            map.SetZeroes(2 * Page, 100, BlockState.Hole);
+            Assert.Equal((3 * Page) - 91, map.UnknownBlocks);
+            map.SetUnknown((2 * Page) + 10, 5);
+            map.SetUnknown((2 * Page) + 10, 5);
+            Assert.Equal((3 * Page) - 86, map.UnknownBlocks);
+            map.SetUnknown(Page, Page);
+            Assert.Equal((4 * Page) - 86, map.UnknownBlocks);
+            map.SetZeroes(Page, Page, BlockState.Zero);
+            map.SetZeroes(4 * Page, 10, BlockState.Hole); // the short page at the end
+            Assert.Equal((3 * Page) - 96, map.UnknownBlocks);
+            Assert.False(map.IsComplete);
+            map.Close();
+        }
+
+        using (var again = BlockMap.Open(Path)) Assert.Equal((3 * Page) - 96, again.UnknownBlocks);
+        using (var again = BlockMap.OpenForUpdate(Path))
+        {
+            Assert.Equal((3 * Page) - 96, again.UnknownBlocks);
+            again.SetZeroes(0, again.BlockCount, BlockState.Hole);
+            Assert.True(again.IsComplete);
+            again.SetUnknown(0, Page);
+            Assert.Equal(Page, again.UnknownBlocks);
+        }
+    }
+
+    [Fact]
+    public void Runs_begin_and_end_where_states_do()
+    {
+        using (var empty = BlockMap.Create(directory.File("empty"), 0, Small)) Assert.Empty(empty.Runs());
+        using (var map = BlockMap.Create(Path, 4L * 5 * Page, Small))
+        {
+            Assert.Equal([new BlockRun(0, 5 * Page, BlockState.Unknown)], map.Runs());
+            map.SetZeroes(0, 2 * Page, BlockState.Hole);
+            map.SetZeroes(3 * Page, Page, BlockState.Zero);
+            BlockRun[] whole = [new(0, 2 * Page, BlockState.Hole), new(2 * Page, Page, BlockState.Unknown), new(3 * Page, Page, BlockState.Zero), new(4 * Page, Page, BlockState.Unknown)];
+            Assert.Equal(whole, map.Runs());
+            map.SetData(0, Leaf(1));
+            map.SetData(Page, Leaf(1));
+            map.SetData(Page + 1, Leaf(1));
+            map.SetZeroes((2 * Page) - 1, 2, BlockState.Zero);
+            BlockRun[] expected =
+            [
+                new(0, 1, BlockState.Data), new(1, Page - 1, BlockState.Hole), new(Page, 2, BlockState.Data), new(Page + 2, Page - 3, BlockState.Hole),
+                new((2 * Page) - 1, 2, BlockState.Zero), new((2 * Page) + 1, Page - 1, BlockState.Unknown), new(3 * Page, Page, BlockState.Zero), new(4 * Page, Page, BlockState.Unknown),
+            ];
+            Assert.Equal(expected, map.Runs());
+            map.Close();
+            using var again = BlockMap.Open(Path);
+            Assert.Equal(expected, again.Runs());
+        }
+    }
+
+    [Fact]
+    public void Each_state_is_read_with_its_leaf()
+    {
+        var leaves = new LeafHasher(Small);
+        using (var map = BlockMap.Create(Path, (4 * 3 * Page) - 2, Small))
+        {
+            map.SetData(1, Leaf(7));
+            map.SetZeroes(2, 1, BlockState.Zero);
+            map.SetZeroes(3, 1, BlockState.Hole);
+            map.SetZeroes(Page, Page, BlockState.Hole);
+            map.SetZeroes((3 * Page) - 1, 1, BlockState.Zero); // two bytes
+            Look(map);
+            map.Close();
+        }
+
+        using (var again = BlockMap.Open(Path)) Look(again);
+        using (var copy = BlockMap.CreateCopy(directory.File("copy"), BlockMap.Open(Path))) Look(copy);
+
+        void Look(BlockMap map)
+        {
+            var leaf = Leaf(99);
+            Assert.Equal(BlockState.Unknown, map.Read(0, leaf));
+            Assert.Equal(new byte[16], leaf);
+            Assert.Equal(BlockState.Data, map.Read(1, leaf));
+            Assert.Equal(Leaf(7), leaf);
+            foreach (var (block, state, bytes) in new[] { (2L, BlockState.Zero, 4), (3, BlockState.Hole, 4), (Page, BlockState.Hole, 4), ((2 * Page) - 1, BlockState.Hole, 4), ((3 * Page) - 1, BlockState.Zero, 2) })
+            {
+                leaf = Leaf(99);
+                Assert.Equal(state, map.Read(block, leaf));
+                Assert.Equal(leaves.ZeroLeafOf(bytes), leaf);
+            }
+
+            Assert.Equal((3 * Page) - 4 - Page, map.UnknownBlocks);
+        }
+    }
+
+    [Theory]
+    [InlineData(4 * Page)]
+    [InlineData((4 * Page) - 1)]
+    [InlineData((4 * Page) + 1)]
+    [InlineData((8 * Page) + 8)]
+    [InlineData(3)]
+    [InlineData(0)]
+    public void The_root_of_zeros_is_the_same_however_they_are_known(int lengthBytes)
+    {
+        var expected = NaiveBlkhash.Root(Small, new byte[lengthBytes]);
+        using var map = BlockMap.Create(Path, lengthBytes, Small);
+        map.SetZeroes(0, map.BlockCount, BlockState.Hole);
+        Assert.Equal(expected, map.Root());
+        if (map.BlockCount == 0) return;
+        map.SetZeroes(map.BlockCount - 1, 1, BlockState.Zero);
+        map.SetZeroes(0, 1, BlockState.Zero);
+        Assert.Equal(expected, map.Root());
+        map.SetUnknown(map.BlockCount - 1, 1);
+        Assert.Contains($"block {map.BlockCount - 1}", Assert.Throws<Posix.SealiftException>(map.Root).Message, StringComparison.Ordinal);
+        map.SetData(map.BlockCount - 1, new LeafHasher(Small).ZeroLeafOf(lengthBytes % 4 == 0 ? 4 : lengthBytes % 4));
+        Assert.Equal(expected, map.Root());
+    }
+
+    [Fact]
+    public void The_file_of_a_closed_map_ends_with_what_is_in_it()
+    {
+        using (var map = BlockMap.Create(Path, 4L * 4 * Page, Small))
+        {
+            for (var page = 0; page < 4; page++) map.SetData(page * Page, Leaf(1));
+            map.Checkpoint();
+            map.SetZeroes(0, 4 * Page, BlockState.Hole);
+            map.Close();
+        }
+
+        Assert.InRange(new FileInfo(Path).Length, 8192, 8192 + (7 * 4096)); // four pages that the checkpoint before needed, and an index of each
+        using (var map = BlockMap.OpenForUpdate(Path))
+        {
+            map.SetData(0, Leaf(2));
+            map.Close();
+        }
+
+        var length = new FileInfo(Path).Length;
+        for (var i = 0; i < 20; i++)
+        {
+            using var map = BlockMap.OpenForUpdate(Path);
+            map.SetData(0, Leaf((byte)i));
+            map.Checkpoint();
+            map.SetData(0, Leaf((byte)(i + 100)));
+            map.Close();
+            map.Dispose();
+            using var again = BlockMap.Open(Path);
+            again.Verify(TestContext.Current.CancellationToken);
+            Assert.InRange(new FileInfo(Path).Length, length, length + (8 * 4096)); // space is used again
+        }
+    }
+}

@@ -1,0 +1,199 @@
+using Sealift.Posix;
+using Sealift.Posix.Tests;
+
+namespace Sealift.Disks.Tests;
+
+/// <summary>A raw disk under a kernel that refuses, cannot, or answers nonsense. Alone, because some calls are made on other threads.</summary>
+[Collection("Alone")]
+public sealed class RawDiskFaultTests : IDisposable
+{
+    private readonly Scratch scratch = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => scratch.Dispose();
+
+    [Fact]
+    public async Task Closing_flushes_first_and_a_flush_that_fails_is_a_close_that_fails()
+    {
+        scratch.Raw("disk", 8192, 1, (0, 8192));
+        await using (var disk = RawDisk.OpenWrite(scratch["disk"]))
+            using (FaultyLibc.Everywhere("fsync", Errno.EIO))
+                Assert.Equal("fsync", (await Assert.ThrowsAsync<PosixException>(async () => await disk.CloseAsync(Cancel))).Call);
+        await using (var disk = RawDisk.OpenWrite(scratch["disk"]))
+        {
+            using (FaultyLibc.Everywhere("fsync", Errno.EIO))
+                Assert.Equal("fsync", (await Assert.ThrowsAsync<PosixException>(async () => await disk.FlushAsync(Cancel))).Call);
+            using (FaultyLibc.Everywhere("close", Errno.EIO))
+                Assert.Equal("close", (await Assert.ThrowsAsync<PosixException>(async () => await disk.CloseAsync(Cancel))).Call);
+        }
+    }
+
+    [Theory]
+    [InlineData(0, 3 << 20)]
+    [InlineData(4096, (2 << 20) + 12288)]
+    [InlineData(1, 1)]
+    [InlineData((1 << 20) - 1, 1 << 20)]
+    [InlineData(5, (1 << 20) + 1)]
+    public async Task Where_the_file_system_can_neither_punch_nor_zero_the_range_and_nothing_else_is_written_with_zeros(int offset, int length)
+    {
+        var content = await File.ReadAllBytesAsync(scratch.Raw("disk", 4 << 20, 1, (0, 4 << 20)), Cancel);
+        await using var disk = RawDisk.OpenWrite(scratch["disk"]);
+        using (FaultyLibc.Arm("fallocate64", Errno.EOPNOTSUPP, int.MaxValue))
+        {
+            Now(disk.WriteZeroesAsync(offset, length, Cancel));
+            Assert.Equal(2, FaultyLibc.Count);
+        }
+
+        content.AsSpan(offset, length).Clear();
+        Assert.Equal(content, await File.ReadAllBytesAsync(scratch["disk"], Cancel));
+    }
+
+    [Fact]
+    public async Task Zeros_take_the_first_way_that_works_and_none_for_nothing()
+    {
+        scratch.Raw("disk", 1 << 20, 1, (0, 1 << 20));
+        await using var disk = RawDisk.OpenWrite(scratch["disk"]);
+        foreach (var (length, failing, calls) in new[] { (4096, 0, 1), (4096, 1, 2), (0, 0, 0) })
+        {
+            using (FaultyLibc.Arm("fallocate64", Errno.EOPNOTSUPP, failing))
+            {
+                Now(disk.WriteZeroesAsync(0, length, Cancel));
+                Assert.Equal(calls, FaultyLibc.Count);
+            }
+        }
+
+        using (FaultyLibc.Arm("fallocate64", Errno.EIO, 1))
+            Assert.Throws<PosixException>(() => Now(disk.WriteZeroesAsync(0, 4096, Cancel)));
+    }
+
+    [Fact]
+    public async Task What_lies_outside_of_the_disk_is_not_touched()
+    {
+        var content = await File.ReadAllBytesAsync(scratch.Raw("disk", 8192, 1, (0, 8192)), Cancel);
+        await using var disk = RawDisk.OpenWrite(scratch["disk"]);
+        foreach (var (offset, length) in new[] { (-1L, 1), (8192, 1), (8191, 2), (0, 8193), (long.MaxValue, 1), (-4096, 4096) })
+        {
+            await RefusedAsync(() => disk.ReadAsync(offset, new byte[length], Cancel));
+            await RefusedAsync(() => disk.WriteAsync(offset, new byte[length], Cancel));
+            await RefusedAsync(() => disk.WriteZeroesAsync(offset, length, Cancel));
+            await RefusedAsync(async () => await disk.ExtentsAsync(offset, length, Cancel).ToListAsync(Cancel));
+        }
+
+        await RefusedAsync(() => disk.WriteZeroesAsync(4096, -1, Cancel));
+        await disk.WriteAsync(8192, default, Cancel); // nothing, at the very end
+        await disk.ReadAsync(0, new byte[8192], Cancel);
+        Assert.Equal(content, await File.ReadAllBytesAsync(scratch["disk"], Cancel));
+
+        static async Task RefusedAsync(Func<ValueTask> use) => Assert.Equal("SL4202", (await Assert.ThrowsAsync<SealiftException>(async () => await use())).Code);
+    }
+
+    [Fact]
+    public async Task Nothing_is_begun_that_was_cancelled_before()
+    {
+        var content = await File.ReadAllBytesAsync(scratch.Raw("disk", 8192, 1, (0, 8192)), Cancel);
+        await using var disk = RawDisk.OpenWrite(scratch["disk"]);
+        using var stopped = new CancellationTokenSource();
+        await stopped.CancelAsync();
+        foreach (var use in new Func<ValueTask>[]
+        {
+            () => disk.ReadAsync(0, new byte[10], stopped.Token),
+            () => disk.WriteAsync(0, new byte[10], stopped.Token),
+            () => disk.WriteZeroesAsync(0, 4096, stopped.Token),
+            () => disk.FlushAsync(stopped.Token),
+            () => disk.VerifyUnchangedAsync(stopped.Token),
+            async () => await disk.ExtentsAsync(0, 8192, stopped.Token).ToListAsync(Cancel),
+        })
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await use());
+        Assert.Equal(content, await File.ReadAllBytesAsync(scratch["disk"], Cancel));
+    }
+
+    [Fact]
+    public async Task Only_a_file_or_a_block_device_is_a_disk_and_what_is_refused_is_not_left_open()
+    {
+        Assert.Equal("SL4205", Assert.Throws<SealiftException>(() => RawDisk.OpenWrite("/dev/null")).Code);
+        Assert.Equal("SL4205", Assert.Throws<SealiftException>(() => Scratch.OpenRaw("/dev/zero")).Code);
+        Assert.Equal("SL4205", Assert.Throws<SealiftException>(() => UncachedRawDisk.Open(scratch.Folder)).Code);
+        var shrunk = scratch.Raw("shrunk", 8192, 1, (0, 8192));
+        Assert.Equal("SL4201", Assert.Throws<SealiftException>(() => RawDisk.OpenRead(new ImageReference(new ImageLocation(shrunk, 0, 8193), ImageFormat.Raw, "", 8193, 8193, null, []))).Code);
+        await RawDisk.OpenRead(new ImageReference(new ImageLocation(shrunk, 0, 8192), ImageFormat.Raw, "", 8192, 8192, null, [])).DisposeAsync();
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries("/proc/self/fd"), link => new FileInfo(link).LinkTarget is { } open && (open.StartsWith(scratch.Folder, StringComparison.Ordinal) || open == "/dev/zero"));
+    }
+
+    [Fact]
+    public async Task A_block_device_is_opened_for_writing_only_where_nobody_uses_it()
+    {
+        scratch.Raw("disk", 8192, 1, (0, 8192));
+        using (FaultyLibc.Arm("open", Errno.EBUSY, 1))
+        using (FaultyLibc.Device(8192))
+        {
+            Assert.Equal(Errno.EBUSY, Assert.Throws<PosixException>(() => RawDisk.OpenWrite(scratch["disk"])).Errno);
+        }
+
+        using (FaultyLibc.Device(4096))
+        using (FaultyLibc.Arm("open"))
+        {
+            await using var disk = RawDisk.OpenWrite(scratch["disk"]);
+            Assert.Equal(PosixFileFlags(exclusive: true), FaultyLibc.Argument(0));
+        }
+
+        using (FaultyLibc.Arm("open"))
+        {
+            await using var disk = RawDisk.OpenWrite(scratch["disk"]);
+            Assert.Equal(PosixFileFlags(exclusive: false), FaultyLibc.Argument(0));
+        }
+
+        static long PosixFileFlags(bool exclusive) => 0x80000 | 2 | (exclusive ? 0x80 : 0); // O_CLOEXEC, O_RDWR, O_EXCL
+    }
+
+    [Fact]
+    public void The_cache_is_written_back_and_dropped_before_anything_is_read_back()
+    {
+        scratch.Raw("disk", 8192, 1, (0, 8192));
+        using (FaultyLibc.Arm("fsync", Errno.EIO, 1)) Assert.Equal("fsync", Assert.Throws<PosixException>(() => CacheBypass.Prepare(scratch["disk"])).Call);
+        using (FaultyLibc.Arm("posix_fadvise64", Errno.EIO, 1)) Assert.Equal("posix_fadvise(DONTNEED)", Assert.Throws<PosixException>(() => CacheBypass.Prepare(scratch["disk"])).Call);
+        using (FaultyLibc.Arm("open", Errno.EIO, 1, after: 1)) Assert.Equal(Errno.EIO, Assert.Throws<PosixException>(() => CacheBypass.Prepare(scratch["disk"])).Errno);
+        foreach (var refusal in new[] { Errno.EINVAL, Errno.EOPNOTSUPP })
+        {
+            using (FaultyLibc.Arm("open", refusal, 1, after: 1))
+            {
+                var bypass = CacheBypass.Prepare(scratch["disk"]);
+                Assert.False(bypass.IsDirect);
+                Assert.Contains($"{refusal}", bypass.Description, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_file_system_without_direct_reads_is_read_all_the_same()
+    {
+        var content = await File.ReadAllBytesAsync(scratch.Raw("disk", 10_000, 1, (0, 10_000)), Cancel);
+        UncachedRawDisk disk;
+        using (FaultyLibc.Arm("open", Errno.EINVAL, 1, after: 1)) disk = UncachedRawDisk.Open(scratch["disk"]);
+        await using (disk)
+        {
+            Assert.DoesNotContain("O_DIRECT, after", disk.CacheBypass, StringComparison.Ordinal);
+            var back = new byte[10_000];
+            await disk.ReadAsync(0, back, Cancel);
+            Assert.Equal(content, back);
+        }
+    }
+
+    [Fact]
+    public async Task The_end_of_the_file_may_be_refused_and_nothing_before_it()
+    {
+        var content = await File.ReadAllBytesAsync(scratch.Raw("disk", 10_000, 1, (0, 10_000)), Cancel);
+        await using var disk = UncachedRawDisk.Open(scratch["disk"]);
+        var back = new byte[10_000];
+        // The first read brings what there is, the next one is refused because it starts at an end that is not aligned.
+        using (FaultyLibc.Arm("pread64", Errno.EINVAL, 1, after: 1)) await disk.ReadAsync(0, back, Cancel);
+        Assert.Equal(content, back);
+        using (FaultyLibc.Arm("pread64", Errno.EINVAL, 1)) Assert.Equal(Errno.EINVAL, Assert.Throws<PosixException>(() => Now(disk.ReadAsync(0, back, Cancel))).Errno);
+        using (FaultyLibc.Arm("pread64", Errno.EIO, 1, after: 1)) Assert.Equal(Errno.EIO, Assert.Throws<PosixException>(() => Now(disk.ReadAsync(0, back, Cancel))).Errno);
+        using (var file = PosixFile.Open(scratch["disk"], OpenMode.ReadWrite)) file.SetLength(5000);
+        Assert.Equal("SL4201", Assert.Throws<SealiftException>(() => Now(disk.ReadAsync(0, back, Cancel))).Code);
+    }
+
+    // Faults are of one thread: the call must not be gone on with on another.
+    private static void Now(ValueTask call) => call.AsTask().GetAwaiter().GetResult();
+}
