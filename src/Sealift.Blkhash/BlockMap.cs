@@ -236,9 +236,8 @@ public sealed class BlockMap : IDisposable
             {
                 if (uniform == BlockState.Unknown) throw BlkhashErrors.Incomplete(Path, UnknownBlocks, first);
                 var end = first + BlocksIn(number);
-                var endsShort = end == BlockCount && LengthBytes % BlockBytes != 0;
-                root.AppendZeroBlocks(end - first - (endsShort ? 1 : 0));
-                if (endsShort) root.Append(ZeroLeafOf(end - 1));
+                root.AppendZeroBlocks(end - first - 1);
+                root.Append(ZeroLeafOf(end - 1)); // by itself, because the disk's last block may be short
                 continue;
             }
 

@@ -137,6 +137,21 @@ public sealed class BlockMapBookkeepingTests : IDisposable
         Assert.Equal(expected, map.Root());
     }
 
+    [Theory]
+    [InlineData(0, Page)]
+    [InlineData(Page, Page)]
+    [InlineData(Page, 1)]
+    [InlineData((3 * Page) - 1, 1)]
+    public void A_map_with_anything_unknown_in_it_has_no_root(int first, int count)
+    {
+        using var map = BlockMap.Create(Path, 4 * 3 * Page, Small);
+        map.SetZeroes(0, 3 * Page, BlockState.Hole);
+        map.SetUnknown(first, count);
+        var error = Assert.Throws<Posix.SealiftException>(map.Root);
+        Assert.Equal("SL2108", error.Code);
+        Assert.Contains($"{count} blocks were never hashed, the first is block {first}", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void The_file_of_a_closed_map_ends_with_what_is_in_it()
     {
