@@ -15,7 +15,7 @@ internal sealed record Scope(string Name, string Project, string Tests, IReadOnl
             "posix",
             "src/Sealift.Posix/Sealift.Posix.csproj",
             "tests/Sealift.Posix.Tests/Sealift.Posix.Tests.csproj",
-            ["PosixFile.cs", "PosixPath.cs", "FileFacts.cs", "SystemCall.cs", "SystemCalls.cs", "PosixException.cs", "PrivateDirectory.cs", "Native/PosixHandle.cs"],
+            ["PosixFile.cs", "PosixPath.cs", "FileFacts.cs", "SystemCall.cs", "SystemCalls.cs", "PosixException.cs", "PosixTree.cs", "WorkDirectory.cs", "Native/PosixHandle.cs", "Native/DirectoryHandle.cs"],
             95),
         new(
             "blkhash",
