@@ -7,13 +7,14 @@ const string Usage = """
       PART         posix, blkhash or copy; all of them where none is named
       --survivors  only what survived the last run, or is new since; the rest is taken from it
       --checks     only mutants that remove a check; no score then
+      --every N    only each N-th mutant, the same ones every time: a sample; its score is of the sample
       --file NAME  only the files whose path contains NAME; no score then
       --workers N  mutants at a time (2)
       --budget S   each mutant gets the quickest of its tests, for S seconds; what is left is for --survivors
       --no-build   the tests are built as they should be
       --list       only prints the mutants
     """;
-var (survivorsOnly, checksOnly, list, build, file, workers, budget) = (false, false, false, true, string.Empty, 2, long.MaxValue);
+var (survivorsOnly, checksOnly, list, build, file, workers, budget, every) = (false, false, false, true, string.Empty, 2, long.MaxValue, 1);
 var names = new List<string>();
 for (var i = 0; i < args.Length; i++)
 {
@@ -28,6 +29,7 @@ for (var i = 0; i < args.Length; i++)
             budget *= 1000;
             i++;
             break;
+        case "--every" when i + 1 < args.Length && int.TryParse(args[i + 1], CultureInfo.InvariantCulture, out every) && every > 0: i++; break;
         case "--workers" when i + 1 < args.Length && int.TryParse(args[i + 1], CultureInfo.InvariantCulture, out workers) && workers > 0: i++; break;
         case var name when Scope.All.Any(scope => scope.Name == name): names.Add(name); break;
         default:
@@ -62,7 +64,7 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
         continue;
     }
 
-    var isPart = checksOnly || file.Length > 0;
+    var isPart = checksOnly || file.Length > 0 || every > 1;
     var kept = Path.Combine(repository, "out", "mutation", $"{scope.Name}.json");
     var earlier = survivorsOnly
         ? Report.ReadResults(kept).Where(r => r.Verdict is Verdict.Killed or Verdict.TimedOut).ToDictionary(r => r.Key)
@@ -71,7 +73,7 @@ foreach (var scope in Scope.All.Where(scope => names.Count == 0 || names.Contain
     var before = isPart ? Report.ReadResults(kept) : [];
     void Keep() => Report.WriteResults(kept, results.Concat(before.ExceptBy(results.Select(r => r.Key), r => r.Key)));
     var todo = new List<Mutant>();
-    foreach (var mutant in mutated.Mutants.Where(m => m.File.Contains(file, StringComparison.Ordinal) && (m.RemovesCheck || !checksOnly)))
+    foreach (var mutant in mutated.Mutants.Where(m => m.File.Contains(file, StringComparison.Ordinal) && (m.RemovesCheck || !checksOnly)).Where((_, index) => index % every == 0))
     {
         if (equivalents.Reason(mutant) is { } why) results.Add(ResultOf(mutant, Verdict.Equivalent, why));
         else if (earlier.TryGetValue(mutant.Key, out var known)) results.Add(known with { Line = mutant.Line });
