@@ -83,6 +83,39 @@ public sealed class ForgedMapTests : IDisposable
         Assert.Equal("SL2102", Assert.Throws<SealiftException>(() => BlockMap.Open(Forge(file => Put(file, NewestHeader(file) + 8, 4, 2)))).Code);
 
     [Theory]
+    [InlineData(0, false, "SL2101")]
+    [InlineData(7, true, "SL2101")]
+    [InlineData(8, true, "SL2104")] // the beginning of a map, and no more of it
+    [InlineData(8, false, "SL2101")]
+    [InlineData(Body - 1, true, "SL2104")]
+    [InlineData(Body - 1, false, "SL2101")]
+    [InlineData(Body, false, "SL2101")]
+    [InlineData(Body, true, "SL2103")] // two headers, neither of which matches its checksum
+    public void What_ends_within_its_headers_is_a_cut_map_where_it_begins_as_one(int bytes, bool beginsAsAMap, string code)
+    {
+        var file = File.ReadAllBytes(Sound());
+        file.AsSpan(100, 8000).Fill(1); // both checksums are wrong
+        if (!beginsAsAMap) file[0] = file[Header] = (byte)'X';
+        var path = directory.File(Guid.NewGuid().ToString("N"));
+        File.WriteAllBytes(path, file[..bytes]);
+        Assert.Equal(code, Assert.Throws<SealiftException>(() => BlockMap.Open(path)).Code);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Header)]
+    public void One_header_that_begins_as_one_is_enough_to_call_it_a_damaged_map(int wiped)
+    {
+        var file = File.ReadAllBytes(Sound());
+        file.AsSpan(100, 8000).Fill(1);
+        foreach (var header in new[] { 0, Header }) "SEALMAP\0"u8.CopyTo(file.AsSpan(header));
+        file.AsSpan(wiped, 8).Clear();
+        var path = directory.File("half");
+        File.WriteAllBytes(path, file);
+        Assert.Equal("SL2103", Assert.Throws<SealiftException>(() => BlockMap.Open(path)).Code);
+    }
+
+    [Theory]
     [MemberData(nameof(IndexFields))]
     public void An_index_that_is_not_possible_is_refused_with_its_place(int entry, int field, int bytes, long value, string said)
     {
