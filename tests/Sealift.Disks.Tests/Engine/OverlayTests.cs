@@ -80,6 +80,36 @@ public sealed class OverlayTests : IDisposable
     }
 
     [Fact]
+    public async Task A_commit_is_flushed_after_its_last_write_and_a_flush_that_fails_fails_it()
+    {
+        await MakeBaseAsync(ImageFormat.Raw);
+        await using var disk = await DiskImage.OpenWriteAsync(scratch["base"], ImageFormat.Raw, scratch.Folder, Cancel);
+        using var map = scratch.Map("final", Length);
+        map.SetZeroes(0, map.BlockCount, BlockState.Zero);
+        var calls = new List<string>();
+        // Data at the start, zeros behind them.
+        DiskRange[] changed = [new(0, 65536), new(2 << 20, 65536)];
+        var target = new HookedDisk(disk)
+        {
+            OnWrite = (_, _) => Called("write"),
+            OnZeroes = (_, _) => Called("zeroes"),
+            OnFlush = () => _ = Called("flush"),
+        };
+        await OverlayCommit.RunAsync(disk, changed, target, map, CopyOptions.Default, null, Cancel);
+        Assert.Equal(["write", "zeroes"], calls[..^1].Order(StringComparer.Ordinal));
+        Assert.Equal("flush", calls[^1]);
+
+        var failing = new HookedDisk(disk) { OnFlush = () => throw new SealiftException("SL1001", "fsync", "target", "EIO", "Look") };
+        Assert.Equal("SL4213", (await Assert.ThrowsAsync<DiskAccessException>(() => OverlayCommit.RunAsync(disk, changed, failing, map, CopyOptions.Default, null, Cancel))).Code);
+
+        bool Called(string call)
+        {
+            lock (calls) calls.Add(call);
+            return true;
+        }
+    }
+
+    [Fact]
     public async Task An_overlay_never_replaces_a_file()
     {
         await MakeBaseAsync(ImageFormat.Raw);
