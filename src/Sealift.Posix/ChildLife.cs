@@ -51,8 +51,8 @@ internal sealed class ChildLife
         {
             if (reaped) return false;
             if (Libc.Kill(target, signal) == 0) return true;
-            if (PosixFile.LastErrno() == Errno.ESRCH) return false;
-            throw PosixFile.Failed("kill", $"{what} {Id}");
+            _ = SystemCalls.Kill.AnswerOrThrow($"{what} {Id}"); // its one answer: nobody is there
+            return false;
         }
     }
 
@@ -92,8 +92,7 @@ internal sealed class ChildLife
     {
         const int ByProcessId = 1, Exited = 4; // P_PID, WEXITED
         var info = default(ChildInfo);
-        while (Libc.Waitid(ByProcessId, Id, &info, Exited | options) != 0)
-            if (PosixFile.LastErrno() != Errno.EINTR) throw PosixFile.Failed("waitid", $"process {Id}");
+        for (var failures = 0; Libc.Waitid(ByProcessId, Id, &info, Exited | options) != 0; failures++) SystemCalls.Wait.RepeatOrThrow(failures, $"process {Id}");
         return info.Code switch
         {
             ChildInfo.Exited => new ChildEnd(BySignal: false, info.Status),

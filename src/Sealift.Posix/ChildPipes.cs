@@ -88,7 +88,7 @@ internal sealed class ChildPipes : IDisposable
     {
         const int Cloexec = 0x80000;
         var ends = stackalloc int[2];
-        if (Libc.Pipe2(ends, Cloexec) != 0) throw PosixFile.Failed("pipe2", "a pipe to a child");
+        if (Libc.Pipe2(ends, Cloexec) != 0) throw PosixFile.Failed(SystemCalls.Pipe.Name, "a pipe to a child");
         using var read = new PosixHandle(ends[0]);
         using var write = new PosixHandle(ends[1]);
         var moved = OutOfTheWay(read);
@@ -108,6 +108,6 @@ internal sealed class ChildPipes : IDisposable
     {
         const int DupfdCloexec = 1030;
         var fd = Libc.Fcntl(end, DupfdCloexec, ChildSpawn.LowestFreeDescriptor);
-        return fd >= 0 ? new PosixHandle(fd) : throw PosixFile.Failed("fcntl(F_DUPFD_CLOEXEC)", "a descriptor for a child");
+        return fd >= 0 ? new PosixHandle(fd) : throw PosixFile.Failed(SystemCalls.DuplicateDescriptor.Name, "a descriptor for a child");
     }
 }

@@ -75,7 +75,6 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <returns>Its full path, or null.</returns>
     public static string? Find(string program)
     {
-        const int Execute = 1; // X_OK
         IEnumerable<string> candidates = [program];
         if (!program.Contains('/'))
         {
@@ -84,7 +83,15 @@ public sealed class ChildProcess : IAsyncDisposable
             candidates = folders.Concat(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]).Select(f => Path.Combine(f, program));
         }
 
-        return candidates.Where(c => File.Exists(c) && Libc.Access(c, Execute) == 0).Select(Path.GetFullPath).FirstOrDefault();
+        return candidates.Where(c => File.Exists(c) && MayBeExecuted(c)).Select(Path.GetFullPath).FirstOrDefault();
+    }
+
+    private static bool MayBeExecuted(string path)
+    {
+        const int Execute = 1; // X_OK
+        if (Libc.Access(path, Execute) == 0) return true;
+        _ = SystemCalls.Access.AnswerOrThrow(path); // all its answers say no
+        return false;
     }
 
     /// <summary>Runs a program to its end.</summary>
@@ -149,7 +156,7 @@ public sealed class ChildProcess : IAsyncDisposable
             var (id, error) = ChildSpawn.Start(setpriv, arguments, variables, command.WorkingDirectory, pipes.Descriptors);
             if (error != 0)
             {
-                var cause = new PosixException("posix_spawn", setpriv, error);
+                var cause = new PosixException(SystemCalls.Spawn.Name, setpriv, error);
                 throw command.WorkingDirectory is { } folder && !Directory.Exists(folder)
                     ? Failed($"the directory that it is to start in does not exist: {folder}", "Check the path", cause)
                     : Failed($"it could not be started: {cause.Said}", error == Errno.ENOENT ? Doctor : cause.NextStep, cause);

@@ -78,24 +78,18 @@ public sealed class ChildSecret : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         // Its name shows in /proc/PID/fd. NoexecSeal is Linux 6.3's, and may be demanded there.
         var fd = Libc.MemfdCreate("secret", Cloexec | AllowSealing | NoexecSeal);
-        if (fd < 0 && PosixFile.LastErrno() == Errno.EINVAL) fd = Libc.MemfdCreate("secret", Cloexec | AllowSealing);
-        if (fd < 0) throw PosixFile.Failed("memfd_create", Subject);
+        if (fd < 0)
+        {
+            _ = SystemCalls.MemoryFile.AnswerOrThrow(Subject); // its one answer: a kernel that does not know it
+            fd = Libc.MemfdCreate("secret", Cloexec | AllowSealing);
+            if (fd < 0) throw PosixFile.Failed(SystemCalls.MemoryFile.Name, Subject);
+        }
+
         var file = new PosixHandle(fd);
         try
         {
-            var done = 0;
-            fixed (byte* from = content)
-            {
-                while (done < content.Length)
-                {
-                    // Not write(2): the position stays at the start, for the child.
-                    var n = Libc.Pwrite(file, from + done, (nuint)(content.Length - done), done);
-                    if (n > 0) done += (int)n;
-                    else if (n == 0 || PosixFile.LastErrno() != Errno.EINTR) throw PosixFile.Failed("pwrite", Subject, done, content.Length - done);
-                }
-            }
-
-            if (Libc.Fcntl(file, AddSeals, SealSeal | SealShrink | SealGrow | SealWrite) != 0) throw PosixFile.Failed("fcntl(F_ADD_SEALS)", Subject);
+            PosixFile.WriteAt(file, Subject, content, 0); // not write(2): the position stays at the start, for the child
+            if (Libc.Fcntl(file, AddSeals, SealSeal | SealShrink | SealGrow | SealWrite) != 0) throw PosixFile.Failed(SystemCalls.Seal.Name, Subject);
             return file;
         }
         catch

@@ -69,10 +69,10 @@ internal static class ChildSpawn
         const nint Ignored = 1;
         var action = stackalloc byte[256]; // struct sigaction takes 152; its first member is the handler
         NativeMemory.Clear(action, 256);
-        if (Libc.Sigaction(SigChld, null, action) != 0) throw PosixFile.Failed("sigaction", "SIGCHLD");
+        if (Libc.Sigaction(SigChld, null, action) != 0) throw PosixFile.Failed(SystemCalls.SignalAction.Name, "SIGCHLD");
         if (*(nint*)action != Ignored) return;
         NativeMemory.Clear(action, 256);
-        if (Libc.Sigaction(SigChld, action, null) != 0) throw PosixFile.Failed("sigaction", "SIGCHLD");
+        if (Libc.Sigaction(SigChld, action, null) != 0) throw PosixFile.Failed(SystemCalls.SignalAction.Name, "SIGCHLD");
     }
 
     private static unsafe int Spawn(string path, NativeStrings arguments, NativeStrings environment, string? workingDirectory, IReadOnlyList<(PosixHandle From, int To)> descriptors, out int error)

@@ -111,7 +111,10 @@ public sealed class PosixFile : IDisposable
 
     /// <summary>Writes the whole buffer at an offset. Repeats on EINTR and short writes; a write of 0 bytes is an error.</summary>
     /// <exception cref="PosixException">The kernel reported an error; any part may have been written.</exception>
-    public unsafe void WriteAt(ReadOnlySpan<byte> buffer, long offset)
+    public void WriteAt(ReadOnlySpan<byte> buffer, long offset) => WriteAt(handle, Path, buffer, offset);
+
+    /// <summary>The same where there is no more than a descriptor.</summary>
+    internal static unsafe void WriteAt(PosixHandle handle, string subject, ReadOnlySpan<byte> buffer, long offset)
     {
         var (done, failures) = (0, 0);
         fixed (byte* p = buffer)
@@ -121,8 +124,8 @@ public sealed class PosixFile : IDisposable
                 var n = Libc.Pwrite(handle, p + done, (nuint)(buffer.Length - done), offset + done);
                 if (n > 0) (done, failures) = (done + (int)n, 0);
                 else if (n == 0)
-                    throw new SealiftException("SL1003", $"pwrite {buffer.Length - done} bytes at offset {offset + done}", Path, "the kernel accepted no byte and reported no error", "Check the storage below it; the file cannot be trusted");
-                else SystemCalls.Pwrite.RepeatOrThrow(failures++, Path, offset + done, buffer.Length - done);
+                    throw new SealiftException("SL1003", $"pwrite {buffer.Length - done} bytes at offset {offset + done}", subject, "the kernel accepted no byte and reported no error", "Check the storage below it; the file cannot be trusted");
+                else SystemCalls.Pwrite.RepeatOrThrow(failures++, subject, offset + done, buffer.Length - done);
             }
         }
     }

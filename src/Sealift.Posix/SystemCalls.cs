@@ -1,6 +1,6 @@
 namespace Sealift.Posix;
 
-/// <summary>The table of all system calls that Sealift makes on data and names; docs/system-calls.md shows it to people, a test compares the two.</summary>
+/// <summary>The table of all system calls that Sealift makes on data, names and children; docs/system-calls.md shows it to people, a test compares the two.</summary>
 public static class SystemCalls
 {
     private static readonly Errno[] Never = [];
@@ -34,6 +34,14 @@ public static class SystemCalls
     public static readonly SystemCall CloseDirectory = new("closedir", Never, None, false, "As close.");
     public static readonly SystemCall Chmod = new("chmod", Interrupted, None, false, "A key or a log that others can read is a leak; a start script that cannot be run is no start script.");
     public static readonly SystemCall Statvfs = new("statvfs", Interrupted, None, false, "Free space decides whether a migration may begin.");
+    public static readonly SystemCall Access = new("access", Never, new Dictionary<Errno, string> { [Errno.EACCES] = "this is not the program: the next place in PATH is looked at", [Errno.ENOENT] = "the same, where it went away in between" }, false, "A program that cannot be looked at is not one that is not installed.");
+    public static readonly SystemCall Pipe = new("pipe2", Never, None, false, "What a child says would be lost.");
+    public static readonly SystemCall DuplicateDescriptor = new("fcntl(F_DUPFD_CLOEXEC)", Never, None, false, "A child would be given somebody else's descriptor, or none.");
+    public static readonly SystemCall MemoryFile = new("memfd_create", Never, new Dictionary<Errno, string> { [Errno.EINVAL] = "no MFD_NOEXEC_SEAL before Linux 6.3: asked for without it" }, false, "The only way in which a secret reaches a child.");
+    public static readonly SystemCall Seal = new("fcntl(F_ADD_SEALS)", Never, None, false, "Whoever else had the descriptor could change the secret.");
+    public static readonly SystemCall SignalAction = new("sigaction", Never, None, false, "Where SIGCHLD is ignored, the kernel throws away how a child ended.");
+    public static readonly SystemCall Spawn = new("posix_spawn", Never, None, false, "Nothing was started, and nothing else is started in its place.");
+    public static readonly SystemCall Wait = new("waitid", Interrupted, None, false, "How a child ended decides whether its work counts.");
     public static readonly SystemCall Kill = new("kill", Never, new Dictionary<Errno, string> { [Errno.ESRCH] = "nobody is there any more, which is what was wanted" }, false, "A child that could not be killed would go on writing.");
 #pragma warning restore CS1591
 
@@ -41,6 +49,7 @@ public static class SystemCalls
     public static IReadOnlyList<SystemCall> All { get; } =
     [
         Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, DropCache, Lock, Unlock, DeviceSize,
-        Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs, Kill,
+        Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs,
+        Access, Pipe, DuplicateDescriptor, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill,
     ];
 }

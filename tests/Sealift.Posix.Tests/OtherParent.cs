@@ -5,8 +5,8 @@ internal static class OtherParent
 {
     public const string Flag = "--as-parent";
 
-    /// <summary>The command that runs this program as such a parent.</summary>
-    public static string[] Command(params string[] arguments) => [Environment.ProcessPath!, Flag, .. arguments];
+    /// <summary>The command that runs this program as such a parent, whoever hosts the tests.</summary>
+    public static string[] Command(params string[] arguments) => [Path.Combine(AppContext.BaseDirectory, typeof(OtherParent).Assembly.GetName().Name!), Flag, .. arguments];
 
     public static async Task<int> RunAsync(string[] arguments)
     {

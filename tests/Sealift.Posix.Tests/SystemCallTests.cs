@@ -7,7 +7,10 @@ public sealed class SystemCallTests : IDisposable
 {
     private readonly TemporaryDirectory directory = new();
 
-    public static TheoryData<string> Names => [.. SystemCalls.All.Select(c => c.Name).Except(["kill", "ioctl(BLKGETSIZE64)"])]; // the one's tests are those of children, the other needs a device
+    // ChildCallTests has them; but SIGCHLD is looked at once in a process, which ChildStartTests starts badly.
+    private static readonly string[] OfChildren = ["access", "pipe2", "fcntl(F_DUPFD_CLOEXEC)", "memfd_create", "fcntl(F_ADD_SEALS)", "sigaction", "posix_spawn", "waitid", "kill"];
+
+    public static TheoryData<string> Names => [.. SystemCalls.All.Select(c => c.Name).Except(OfChildren).Except(["ioctl(BLKGETSIZE64)"])]; // that one needs a device
 
     public void Dispose() => directory.Dispose();
 

@@ -164,6 +164,31 @@ int renameat2(int a, const char *p, int b, const char *q, unsigned f)
     return ((int (*)(int, const char *, int, const char *, unsigned))real("renameat2"))(a, p, b, q, f);
 }
 
+CALL(int, access, (const char *p, int m), -1, p, m)
+CALL(int, pipe2, (int *e, int f), -1, e, f)
+CALL(int, memfd_create, (const char *n, unsigned f), -1, n, f)
+CALL(int, sigaction, (int n, const void *a, void *p), -1, n, a, p)
+CALL(int, waitid, (int t, unsigned n, void *i, int o), -1, t, n, i, o)
+
+int fcntl(int fd, int command, ...)
+{
+    va_list rest;
+    va_start(rest, command);
+    long argument = va_arg(rest, long);
+    va_end(rest);
+    note("fcntl", command, argument, 0);
+    if (fails("fcntl")) return -1;
+    return ((int (*)(int, int, ...))real("fcntl"))(fd, command, argument);
+}
+
+/* It returns the error. */
+int posix_spawn(int *id, const char *p, const void *actions, const void *attributes, char *const *arguments, char *const *environment)
+{
+    if (fails("posix_spawn")) return everywhere.error;
+    return ((int (*)(int *, const char *, const void *, const void *, char *const *, char *const *))real("posix_spawn"))(id, p, actions, attributes, arguments, environment);
+}
+
+CALL(int, kill, (int n, int s), -1, n, s)
 CALL(int, unlink, (const char *p), -1, p)
 CALL(int, rmdir, (const char *p), -1, p)
 CALL(int, chmod, (const char *p, unsigned m), -1, p, m)
