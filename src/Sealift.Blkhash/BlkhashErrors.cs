@@ -16,6 +16,9 @@ internal static class BlkhashErrors
     public static SealiftException BadLine(string line, string said) =>
         new("SL2003", "read a checksum line", line.Length > 100 ? line[..100] + "…" : line, said, "Each line is the hexadecimal digest, two spaces and a name, as blksum prints it");
 
+    public static SealiftException LanesUnusable(string path, string said, Exception? inner = null) =>
+        new("SL2004", "hash sixteen blocks at once", path, said, "Reinstall Sealift; or remove this file: then blocks are hashed one by one, which is slower and gives the same digests", inner);
+
     public static SealiftException NotAMap(string path, string said) =>
         new("SL2101", "open a block map", path, said, "Give the file that was written with --map");
 

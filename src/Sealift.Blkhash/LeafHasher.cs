@@ -6,6 +6,9 @@ namespace Sealift.Blkhash;
 /// <summary>Makes leaves: the digest of one block. Safe for use from many threads; nothing is allocated per block.</summary>
 public sealed class LeafHasher
 {
+    // Sixteen lanes take as long as nine blocks one by one on a processor with SHA instructions, and as three or four on one without.
+    private const int FewestForLanes = 10;
+
     private readonly byte[] zeroLeaf;
     private byte[]? shortZeros; // the last partial length asked for, with its digest: a disk has at most one
 
@@ -65,8 +68,73 @@ public sealed class LeafHasher
         return BlockState.Zero;
     }
 
+    /// <summary>
+    /// As <see cref="HashOrZero(ReadOnlySpan{byte}, Span{byte})"/> for blocks in a row: sixteen at once where the digest is SHA-256 and the processor can do that.
+    /// </summary>
+    /// <param name="blocks">At least one byte; only the last block may be short.</param>
+    /// <param name="leaves">Receives the leaves, in order.</param>
+    /// <param name="states">Receives <see cref="BlockState.Zero"/> or <see cref="BlockState.Data"/> for each, as many as there are blocks.</param>
+    public unsafe void HashOrZero(ReadOnlySpan<byte> blocks, Span<byte> leaves, Span<BlockState> states)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(blocks.Length);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(states.Length, Parameters.BlockCount(blocks.Length));
+        ArgumentOutOfRangeException.ThrowIfLessThan(leaves.Length, states.Length * Parameters.DigestBytes);
+        var (blockBytes, digestBytes) = (Parameters.BlockBytes, Parameters.DigestBytes);
+        var useLanes = HashesInLanes;
+        Span<int> waiting = stackalloc int[Sha256Lanes.Count];
+        var count = 0;
+        for (var i = 0; i < states.Length; i++)
+        {
+            var block = blocks[(i * blockBytes)..Math.Min(blocks.Length, (i + 1) * blockBytes)];
+            var leaf = leaves.Slice(i * digestBytes, digestBytes);
+            if (!useLanes || block.Length < blockBytes)
+            {
+                states[i] = HashOrZero(block, leaf);
+                continue;
+            }
+
+            states[i] = IsZero(block) ? BlockState.Zero : BlockState.Data;
+            if (states[i] == BlockState.Zero) zeroLeaf.CopyTo(leaf);
+            else waiting[count++] = i;
+            if (count == Sha256Lanes.Count) HashWaiting(blocks, leaves, waiting, ref count);
+        }
+
+        if (count > 0) HashWaiting(blocks, leaves, waiting, ref count);
+    }
+
+    /// <summary>How leaves are made on this machine, for people.</summary>
+    public string Engine => HashesInLanes ? "AVX-512, sixteen blocks at once" : "the framework, one block at once";
+
     /// <summary>Whether every byte is zero. Ends at the first that is not; the runtime compares whole vectors (over 100 GB/s in cache).</summary>
     public static bool IsZero(ReadOnlySpan<byte> bytes) => !bytes.ContainsAnyExcept((byte)0);
+
+    private bool HashesInLanes => Parameters.Algorithm == BlkhashAlgorithm.Sha256 && Parameters.BlockBytes % Sha256Lanes.StepBytes == 0 && BlockLanes.IsSupported;
+
+    private unsafe void HashWaiting(ReadOnlySpan<byte> blocks, Span<byte> leaves, Span<int> waiting, ref int count)
+    {
+        if (count < FewestForLanes)
+        {
+            foreach (var i in waiting[..count]) Hash(blocks.Slice(i * Parameters.BlockBytes, Parameters.BlockBytes), leaves.Slice(i * Parameters.DigestBytes, Parameters.DigestBytes));
+        }
+        else
+        {
+            byte** from = stackalloc byte*[Sha256Lanes.Count], to = stackalloc byte*[Sha256Lanes.Count];
+            fixed (byte* block = blocks, leaf = leaves)
+            {
+                // What is left of the lanes hashes the last block again.
+                for (var lane = 0; lane < Sha256Lanes.Count; lane++)
+                {
+                    var i = waiting[Math.Min(lane, count - 1)];
+                    from[lane] = block + ((nint)i * Parameters.BlockBytes);
+                    to[lane] = leaf + ((nint)i * Parameters.DigestBytes);
+                }
+
+                BlockLanes.Hash(from, Parameters.BlockBytes, to);
+            }
+        }
+
+        count = 0;
+    }
 
     internal static void Digest(BlkhashAlgorithm algorithm, ReadOnlySpan<byte> bytes, Span<byte> digest)
     {

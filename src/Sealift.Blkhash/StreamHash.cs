@@ -59,6 +59,9 @@ public static class StreamHash
 
     private sealed class Batch
     {
+        // What a vector unit can do side by side.
+        private const int BlocksAtOnce = 16;
+
         private readonly LeafHasher hasher;
         private readonly int blockBytes, digestBytes;
         private readonly byte[] bytes, leaves;
@@ -94,10 +97,12 @@ public static class StreamHash
             }
         }
 
-        public void Hash() => Parallel.For(0, Blocks, i =>
+        public void Hash() => Parallel.For(0, (Blocks + BlocksAtOnce - 1) / BlocksAtOnce, i =>
         {
-            var block = bytes.AsSpan(i * blockBytes, Math.Min(blockBytes, LengthBytes - (i * blockBytes)));
-            states[i] = hasher.HashOrZero(block, leaves.AsSpan(i * digestBytes, digestBytes));
+            var first = i * BlocksAtOnce;
+            var count = Math.Min(BlocksAtOnce, Blocks - first);
+            var from = first * blockBytes;
+            hasher.HashOrZero(bytes.AsSpan(from, Math.Min(count * blockBytes, LengthBytes - from)), leaves.AsSpan(first * digestBytes, count * digestBytes), states.AsSpan(first, count));
         });
 
         public void Deliver(RootHasher root, LeafSink? onLeaf)

@@ -20,18 +20,12 @@ internal sealed class HashedChunk
 
     public static HashedChunk Of(ReadOnlySpan<byte> bytes, LeafHasher hasher)
     {
-        var blockBytes = hasher.Parameters.BlockBytes;
         var chunk = new HashedChunk(hasher.Parameters, (int)hasher.Parameters.BlockCount(bytes.Length));
-        for (var i = 0; i < chunk.Count; i++)
-        {
-            var block = bytes[(i * blockBytes)..Math.Min(bytes.Length, (i + 1) * blockBytes)];
-            chunk.states[i] = hasher.HashOrZero(block, chunk.MutableLeaf(i));
-        }
-
+        hasher.HashOrZero(bytes, chunk.leaves, chunk.states);
         return chunk;
     }
 
-    public ReadOnlySpan<byte> Leaf(int index) => MutableLeaf(index);
+    public ReadOnlySpan<byte> Leaf(int index) => leaves.AsSpan(index * parameters.DigestBytes, parameters.DigestBytes);
 
     public BlockState State(int index) => states[index];
 
@@ -57,6 +51,4 @@ internal sealed class HashedChunk
             first = end;
         }
     }
-
-    private Span<byte> MutableLeaf(int index) => leaves.AsSpan(index * parameters.DigestBytes, parameters.DigestBytes);
 }
