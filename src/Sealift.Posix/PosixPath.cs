@@ -144,8 +144,7 @@ public static class PosixPath
         for (var failures = 0; ; failures++)
         {
             var directory = Libc.Opendir(path);
-            if (!directory.IsInvalid) return directory;
-            directory.Dispose();
+            if (!directory.IsInvalid) return directory; // an invalid one has nothing to close
             SystemCalls.OpenDirectory.RepeatOrThrow(failures, path);
         }
     }

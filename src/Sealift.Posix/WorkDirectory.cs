@@ -18,11 +18,17 @@ public sealed class WorkDirectory : IDisposable
     /// <param name="longestPath">The most bytes that its path may have, as sockets below it demand; where the system's temporary directory is too deep for that, it is made in /tmp.</param>
     /// <exception cref="PosixException">It cannot be made or locked.</exception>
     public WorkDirectory(int longestPath = int.MaxValue)
+        : this(System.IO.Path.GetTempPath(), longestPath)
+    {
+    }
+
+    /// <summary>The same below a directory that need not be the system's temporary one.</summary>
+    internal WorkDirectory(string temporary, int longestPath = int.MaxValue)
     {
         for (var attempt = 1; ; attempt++)
         {
             var name = Prefix + Guid.NewGuid().ToString("N")[..12];
-            Path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), name);
+            Path = System.IO.Path.Combine(temporary, name);
             if (System.Text.Encoding.UTF8.GetByteCount(Path) > longestPath) Path = System.IO.Path.Combine("/tmp", name);
             PosixPath.CreateDirectory(Path, 0x1C0 /* 0700 */);
             if (TryHold(Path) is { } file)
@@ -59,8 +65,12 @@ public sealed class WorkDirectory : IDisposable
             // Nothing in it is of value and no verdict depends on it; without the lock it is one that was left, and the next one removes it.
         }
 
-        held.Unlock();
-        held.Close();
+        LetGo(held);
+    }
+
+    private static void LetGo(PosixFile file)
+    {
+        using (file) file.Unlock();
     }
 
     /// <summary>Locks a directory that is still there; null where somebody else has it, or has removed it.</summary>
@@ -76,15 +86,17 @@ public sealed class WorkDirectory : IDisposable
             return null; // removed by whoever took it for a left one
         }
 
-        if (file.TryLock())
+        var holds = false;
+        try
         {
-            var facts = file.Facts();
-            if (FileFacts.OfPathIfExists(path) is { } there && there.Inode == facts.Inode && there.Device == facts.Device) return file;
-            file.Unlock();
+            // No name is used twice, for they are random: what is there by that name is what was opened, or nothing is.
+            holds = file.TryLock() && FileFacts.OfPathIfExists(path) is not null;
+            return holds ? file : null;
         }
-
-        file.Close();
-        return null;
+        finally
+        {
+            if (!holds) file.Close();
+        }
     }
 
     private void RemoveLeft()
@@ -94,8 +106,8 @@ public sealed class WorkDirectory : IDisposable
         foreach (var name in PosixPath.List(parent).Where(n => n.StartsWith(Prefix, StringComparison.Ordinal)))
         {
             var path = System.IO.Path.Combine(parent, name);
-            // In a directory that everybody may write to: another user's is not ours to open, however it is called.
-            if (path == Path || FileFacts.OfPathIfExists(path) is not { Kind: FileKind.Directory } facts || facts.Owner != mine.Owner) continue;
+            // In a directory that everybody may write to: another user's is not ours to open, however it is called. Our own is held, as any that is in use.
+            if (FileFacts.OfPathIfExists(path) is not { Kind: FileKind.Directory } facts || facts.Owner != mine.Owner) continue;
             if (TryHold(path) is not { } left) continue;
             try
             {
@@ -103,8 +115,7 @@ public sealed class WorkDirectory : IDisposable
             }
             finally
             {
-                left.Unlock();
-                left.Close();
+                LetGo(left);
             }
         }
     }

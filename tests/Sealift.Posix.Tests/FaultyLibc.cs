@@ -23,7 +23,7 @@ internal sealed partial class FaultyLibc : IDisposable
 
     /// <summary>Arms a fault until disposed.</summary>
     /// <param name="call">The function of the C library.</param>
-    /// <param name="error">What it fails with; 0 makes a transfer return 0.</param>
+    /// <param name="error">What it fails with; 0 makes a transfer return 0, and a directory be removed by somebody else just before it is locked.</param>
     /// <param name="times">How often in a row.</param>
     /// <param name="after">How many calls go through before.</param>
     /// <param name="most">The most bytes that one call transfers; 0 for no limit.</param>
@@ -50,6 +50,13 @@ internal sealed partial class FaultyLibc : IDisposable
         return new FaultyLibc();
     }
 
+    /// <summary>Makes whatever is looked at by its name belong to another user until disposed.</summary>
+    public static FaultyLibc Owner(uint user)
+    {
+        BeOwnedBy(user);
+        return new FaultyLibc();
+    }
+
     /// <summary>Makes a call fail on every thread until disposed. Only where no other test runs beside this one.</summary>
     public static FaultyLibc Everywhere(string call, Errno error)
     {
@@ -63,6 +70,7 @@ internal sealed partial class FaultyLibc : IDisposable
         ArmFault(string.Empty, 0, 0, 0, 0);
         BeDevice(0);
         HaveFree(0);
+        BeOwnedBy(0);
     }
 
     [ModuleInitializer]
@@ -110,4 +118,7 @@ internal sealed partial class FaultyLibc : IDisposable
 
     [LibraryImport(Library, EntryPoint = "fault_free")]
     private static partial void HaveFree(ulong units);
+
+    [LibraryImport(Library, EntryPoint = "fault_owner")]
+    private static partial void BeOwnedBy(uint user);
 }

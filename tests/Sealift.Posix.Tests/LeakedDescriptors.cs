@@ -5,15 +5,25 @@ namespace Sealift.Posix.Tests;
 /// <summary>Descriptors of this process that do not close themselves in children, as a careless parent or library leaves them.</summary>
 internal sealed partial class LeakedDescriptors : IDisposable
 {
+    private const int Dupfd = 0; // F_DUPFD: without FD_CLOEXEC, at the first free number
     private readonly List<int> taken = [];
 
     public LeakedDescriptors(string path, params int[] wanted)
     {
-        const int Dupfd = 0; // F_DUPFD: without FD_CLOEXEC, at the first free number
         using var file = File.Create(path);
         foreach (var lowest in wanted) taken.Add(Fcntl((int)file.SafeFileHandle.DangerousGetHandle(), Dupfd, lowest));
         Assert.DoesNotContain(-1, taken);
     }
+
+    private LeakedDescriptors(int fd)
+    {
+        taken.Add(Fcntl(fd, Dupfd, 0));
+        Assert.DoesNotContain(-1, taken);
+    }
+
+    /// <summary>One more of what is open by a path already, as a child has it that is just being started.</summary>
+    public static LeakedDescriptors CopyOf(string path) =>
+        new(int.Parse(Path.GetFileName(Directory.EnumerateFileSystemEntries("/proc/self/fd").Single(link => new FileInfo(link).LinkTarget == path)), System.Globalization.CultureInfo.InvariantCulture));
 
     public void Dispose()
     {

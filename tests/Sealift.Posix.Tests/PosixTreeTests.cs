@@ -59,6 +59,15 @@ public sealed class PosixTreeTests : IDisposable
     [Fact]
     public void What_is_gone_already_is_as_good_as_removed() => PosixTree.Remove(place.File("nothing"));
 
+    [Fact]
+    public void What_cannot_be_listed_is_not_taken_for_gone()
+    {
+        var tree = Make("tree/a");
+        using (FaultyLibc.Arm("opendir", Errno.EACCES, 1))
+            Assert.Equal(Errno.EACCES, Assert.Throws<PosixException>(() => PosixTree.RemoveContent(tree)).Errno);
+        Assert.Single(Directory.GetFileSystemEntries(tree));
+    }
+
     private string Make(string name)
     {
         Directory.CreateDirectory(place.File(name));

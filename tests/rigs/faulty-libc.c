@@ -5,13 +5,16 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 static __thread struct { char call[32]; int error; int times; int after; long most; int count; long arguments[3]; } fault;
 static __thread unsigned long device_bytes, free_units;
+static __thread unsigned owner;
 
 /* The next `after` calls of this name go through, the `times` ones after them fail with `error`; if `most` is above 0, each transfers no more than so many bytes. */
 void fault_arm(const char *call, int error, int times, int after, long most)
@@ -31,6 +34,9 @@ void fault_device(unsigned long bytes) { device_bytes = bytes; }
 
 /* While above 0, every file system has so many free units of so many bytes. */
 void fault_free(unsigned long units) { free_units = units; }
+
+/* While above 0, whatever is looked at by its name is that user's; what is open is whose it is. */
+void fault_owner(unsigned user) { owner = user; }
 
 static void note(const char *call, long a, long b, long c)
 {
@@ -112,6 +118,7 @@ int statx(int d, const char *p, int f, unsigned m, struct statx *s)
     if (fails("statx")) return -1;
     int r = ((int (*)(int, const char *, int, unsigned, struct statx *))real("statx"))(d, p, f, m, s);
     if (r == 0 && strcmp("statx", fault.call) == 0 && fault.most > 0) s->stx_mask &= ~STATX_BTIME; /* the time stays, and means nothing */
+    if (r == 0 && owner > 0 && *p) s->stx_uid = owner;
     if (r == 0 && device_bytes > 0) s->stx_mode = (s->stx_mode & ~S_IFMT) | S_IFBLK;
     return r;
 }
@@ -147,7 +154,22 @@ int fallocate64(int fd, int m, off64_t o, off64_t n)
     return ((int (*)(int, int, off64_t, off64_t))real("fallocate64"))(fd, m, o, n);
 }
 
-CALL(int, flock, (int fd, int o), -1, fd, o)
+/* With an error of 0 it goes through, and somebody has removed the directory before. */
+int flock(int fd, int operation)
+{
+    if (fails("flock"))
+    {
+        if (fault.error || strcmp("flock", fault.call) != 0) return -1;
+        char link[32], path[4096];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, path, sizeof path - 1);
+        if (length < 0) return -1;
+        path[length] = 0;
+        if (((int (*)(const char *))real("rmdir"))(path) != 0) return -1;
+    }
+
+    return ((int (*)(int, int))real("flock"))(fd, operation);
+}
 
 /* With a limit above 0 it is made before the call fails. */
 int mkdir(const char *p, mode_t m)

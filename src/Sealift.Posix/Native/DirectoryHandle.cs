@@ -1,16 +1,14 @@
-using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Sealift.Posix.Native;
 
 /// <summary>An open directory stream (<c>DIR *</c>). <see cref="CloseNow"/> closes it and gives the result; the finalizer path exists only so that a forgotten one does not leak.</summary>
-internal sealed class DirectoryHandle : SafeHandle
+internal sealed class DirectoryHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
     public DirectoryHandle()
-        : base(0, ownsHandle: true)
+        : base(ownsHandle: true)
     {
     }
-
-    public override bool IsInvalid => handle == 0;
 
     /// <summary>Closes it and returns closedir(3)'s own result; the handle is invalid afterwards whatever it was.</summary>
     public int CloseNow()
