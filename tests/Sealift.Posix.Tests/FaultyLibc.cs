@@ -16,9 +16,9 @@ internal sealed partial class FaultyLibc : IDisposable
     [ThreadStatic]
     private static Action? meanwhile;
 
-    private FaultyLibc()
-    {
-    }
+    private readonly bool isEverywhere;
+
+    private FaultyLibc(bool isEverywhere = false) => this.isEverywhere = isEverywhere;
 
     /// <summary>How often the call was made since it was armed.</summary>
     public static int Count => CountCalls();
@@ -59,11 +59,11 @@ internal sealed partial class FaultyLibc : IDisposable
         return new FaultyLibc();
     }
 
-    /// <summary>Makes one file a block device of so many bytes until disposed, on every thread.</summary>
+    /// <summary>Makes one file a block device of so many bytes until disposed, on every thread. Only where no other test runs beside this one.</summary>
     public static FaultyLibc Device(string path, ulong lengthBytes)
     {
         if (Pose(path, lengthBytes) != 0) throw new FileNotFoundException("no file can pose as a device", path);
-        return new FaultyLibc();
+        return new FaultyLibc(isEverywhere: true);
     }
 
     /// <summary>Does something before each call of a name that the present thread makes, until disposed: what another program might do just then. It may arm the call anew.</summary>
@@ -90,7 +90,7 @@ internal sealed partial class FaultyLibc : IDisposable
     public static FaultyLibc Everywhere(string call, Errno error, int only = -1)
     {
         ArmEverywhere(call, (int)error, only);
-        return new FaultyLibc();
+        return new FaultyLibc(isEverywhere: true);
     }
 
     /// <summary>How often the call that fails everywhere was made since.</summary>
@@ -98,12 +98,17 @@ internal sealed partial class FaultyLibc : IDisposable
 
     public void Dispose()
     {
-        ArmEverywhere(string.Empty, 0, -1);
+        if (isEverywhere)
+        {
+            ArmEverywhere(string.Empty, 0, -1);
+            _ = Pose(string.Empty, 0); // nothing poses any more, which cannot fail
+            return;
+        }
+
         ArmFault(string.Empty, 0, 0, 0, 0);
         BeDevice(0);
         HaveFree(0);
         PreferBytes(0);
-        _ = Pose(string.Empty, 0); // nothing poses any more, which cannot fail
         unsafe
         {
             CallMeanwhile(null);

@@ -114,7 +114,7 @@ int open(const char *path, int flags, ...)
     unsigned mode = va_arg(rest, unsigned);
     va_end(rest);
     note("open", flags, mode, 0);
-    if (fails("open")) return fault.error ? -1 : 0; /* descriptor 0 is what a process without a standard input is given */
+    if (fails("open")) return errno ? -1 : 0; /* descriptor 0 is what a process without a standard input is given */
     return ((int (*)(const char *, int, ...))real("open"))(path, flags, mode);
 }
 
@@ -136,18 +136,18 @@ int ioctl(int fd, unsigned long request, ...)
 int posix_fadvise64(int fd, off64_t offset, off64_t length, int advice)
 {
     note("posix_fadvise64", offset, length, advice);
-    if (fails("posix_fadvise64")) return fault.error;
+    if (fails("posix_fadvise64")) return errno;
     return ((int (*)(int, off64_t, off64_t, int))real("posix_fadvise64"))(fd, offset, length, advice);
 }
 
 ssize_t pread64(int fd, void *b, size_t n, off64_t o)
 {
     note("pread64", (long)b, (long)n, o);
-    if (fails("pread64")) return fault.error ? -1 : 0;
+    if (fails("pread64")) return errno ? -1 : 0;
     return ((ssize_t (*)(int, void *, size_t, off64_t))real("pread64"))(fd, b, most("pread64", n), o);
 }
 
-CALL(ssize_t, pwrite64, (int fd, const void *b, size_t n, off64_t o), fault.error ? -1 : 0, fd, b, most("pwrite64", n), o)
+CALL(ssize_t, pwrite64, (int fd, const void *b, size_t n, off64_t o), errno ? -1 : 0, fd, b, most("pwrite64", n), o)
 
 ssize_t read(int fd, void *b, size_t n)
 {
@@ -191,7 +191,7 @@ CALL(int, ftruncate64, (int fd, off64_t n), -1, fd, n)
 /* With an error of 0 the limit is its answer. */
 off64_t lseek64(int fd, off64_t o, int w)
 {
-    if (fails("lseek64")) return fault.error ? -1 : fault.most;
+    if (fails("lseek64")) return errno ? -1 : fault.most;
     return ((off64_t (*)(int, off64_t, int))real("lseek64"))(fd, o, w);
 }
 
@@ -200,7 +200,7 @@ off64_t lseek64(int fd, off64_t o, int w)
 int fallocate64(int fd, int m, off64_t o, off64_t n)
 {
     note("fallocate64", m, o, n);
-    if (fails("fallocate64")) return fault.error ? -1 : 0;
+    if (fails("fallocate64")) return errno ? -1 : 0;
     return ((int (*)(int, int, off64_t, off64_t))real("fallocate64"))(fd, m, o, n);
 }
 

@@ -44,8 +44,8 @@ public sealed class AllocationMapFaultTests : IDisposable
     public void A_device_is_not_asked_for_its_holes()
     {
         using var file = Open((0, 65536));
+        using (FaultyLibc.Device((ulong)Length))
         using (FaultyLibc.Arm("lseek64"))
-        using (FaultyLibc.Device(file.Path, (ulong)Length))
         {
             Assert.Null(Examine(file).Doubt);
             Assert.Equal(0, FaultyLibc.Count);

@@ -174,7 +174,7 @@ public sealed class CopyTests
         Assert.Equal((32 - 20) << 4, reopened.UnknownBlocks);
         await using var target = await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel);
         var last = default(DiskProgress);
-        var result = await DiskCopy.RunAsync(source, target, reopened, options with { Resume = true }, new Immediate(p => last = p), Cancel);
+        var result = await DiskCopy.RunAsync(source, target, reopened, options with { Resume = true }, new LastProgress(p => last = p), Cancel);
         Assert.Equal(20 << 20, result.ResumedBytes);
         Assert.Equal(12 << 20, result.DataBytes);
         Assert.Equal(new DiskProgress(32 << 20, 32 << 20, 12 << 20), last);
@@ -205,7 +205,7 @@ public sealed class CopyTests
         var path = scratch.Raw("source", (3 << 20) + 512, 1, (0, 1 << 20));
         var last = default(DiskProgress);
         await using var source = Scratch.OpenRaw(path);
-        await DiskHash.RunAsync(source, BlkhashParameters.Default, null, CopyOptions.Default, new Immediate(p => last = p), Cancel);
+        await DiskHash.RunAsync(source, BlkhashParameters.Default, null, CopyOptions.Default, new LastProgress(p => last = p), Cancel);
         Assert.Equal(new DiskProgress((3 << 20) + 512, (3 << 20) + 512, 1 << 20), last);
     }
 
@@ -237,7 +237,7 @@ public sealed class CopyTests
         using var map = scratch.Map("map", 3 << 20);
         map.SetZeroes(0, map.BlockCount, BlockState.Hole);
         var last = default(DiskProgress);
-        var result = await DiskCopy.RunAsync(source, target, map, CopyOptions.Default, new Immediate(p => last = p), Cancel);
+        var result = await DiskCopy.RunAsync(source, target, map, CopyOptions.Default, new LastProgress(p => last = p), Cancel);
         Assert.Equal(await File.ReadAllBytesAsync(path, Cancel), await File.ReadAllBytesAsync(scratch["target"], Cancel));
         Assert.Equal(Scratch.NaiveRoot(await File.ReadAllBytesAsync(path, Cancel)), result.Root);
         Assert.Equal(new DiskProgress(3 << 20, 3 << 20, 2 << 20), last);
@@ -273,7 +273,7 @@ public sealed class CopyTests
         map.SetUnknown(16, 1); // one block of the second chunk: all of that chunk is copied
         writes = 0;
         var last = default(DiskProgress);
-        var again = await DiskCopy.RunAsync(source, target, map, new CopyOptions { Resume = true, CompareKnown = true }, new Immediate(p => last = p), Cancel);
+        var again = await DiskCopy.RunAsync(source, target, map, new CopyOptions { Resume = true, CompareKnown = true }, new LastProgress(p => last = p), Cancel);
         Assert.Equal((3 << 20, 1 << 20, 1), (again.ResumedBytes, again.DataBytes, writes));
         Assert.Equal(new DiskProgress(4 << 20, 4 << 20, 4 << 20), last); // all of it was read
 
@@ -311,6 +311,27 @@ public sealed class CopyTests
     }
 
     [Fact]
+    public async Task A_new_copy_that_is_cut_off_leaves_nothing_in_the_map_of_what_an_older_one_knew()
+    {
+        using var scratch = new Scratch();
+        await using var source = Scratch.OpenRaw(scratch.Raw("source", 4 << 20, 1, (0, 4 << 20)));
+        scratch.Raw("target", 4 << 20, 2, (0, 4 << 20));
+        await using var target = new HookedDisk(await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel))
+        {
+            OnWrite = (at, _) => at < 2 << 20 ? true : throw new SealiftException("SL1001", "pwrite", "target", "EIO", "Stop"),
+        };
+        using (var map = scratch.Map("map", 4 << 20))
+        {
+            await DiskHash.RunAsync(source, map.Parameters, map, CopyOptions.Default, null, Cancel); // as copied before, to a target of its own
+            map.Checkpoint();
+            await Assert.ThrowsAsync<DiskAccessException>(() => DiskCopy.RunAsync(source, target, map, new CopyOptions { CheckpointBytes = 1 << 20 }, null, Cancel));
+        } // abandoned, as a crash would
+
+        using var kept = BlockMap.Open(scratch["map"]);
+        Assert.Equal(32, kept.UnknownBlocks);
+    }
+
+    [Fact]
     public async Task However_long_the_disk_there_are_no_more_buffers_than_workers()
     {
         using var scratch = new Scratch();
@@ -341,10 +362,5 @@ public sealed class CopyTests
         await using var target = await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel);
         using var map = scratch.Map("map", length);
         return await Assert.ThrowsAnyAsync<SealiftException>(() => DiskCopy.RunAsync(source, target, map, CopyOptions.Default, null, Cancel));
-    }
-
-    private sealed class Immediate(Action<DiskProgress> report) : IProgress<DiskProgress>
-    {
-        public void Report(DiskProgress value) => report(value);
     }
 }

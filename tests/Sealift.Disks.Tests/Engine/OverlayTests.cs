@@ -262,9 +262,4 @@ public sealed class OverlayTests : IDisposable
             return true;
         }
     }
-
-    private sealed class LastProgress(Action<DiskProgress> report) : IProgress<DiskProgress>
-    {
-        public void Report(DiskProgress value) => report(value);
-    }
 }
