@@ -65,6 +65,13 @@ public sealed class RawDiskFaultTests : IDisposable
 
         using (FaultyLibc.Arm("fallocate64", Errno.EIO, 1))
             Assert.Throws<PosixException>(() => Now(disk.WriteZeroesAsync(0, 4096, Cancel)));
+        // Where the first way is none, the second one is taken, and not a byte is written.
+        using (FaultyLibc.Everywhere("fallocate64", Errno.EOPNOTSUPP, only: 0))
+        using (FaultyLibc.Arm("pwrite64"))
+        {
+            Now(disk.WriteZeroesAsync(4096, 4096, Cancel));
+            Assert.Equal(0, FaultyLibc.Count);
+        }
     }
 
     [Fact]

@@ -123,6 +123,7 @@ public sealed class ReadBackTests : IDisposable
         await using var uncached = await OpenUncachedAsync(Cancel);
         Assert.Equal("SL4207", (await Assert.ThrowsAsync<SealiftException>(() => ReadBack.RunAsync(uncached, map, CopyOptions.Default, null, Cancel))).Code);
         using var other = scratch.Map("other", Length + 512);
+        other.SetZeroes(0, other.BlockCount, BlockState.Zero);
         Assert.Equal("SL4207", (await Assert.ThrowsAsync<SealiftException>(() => ReadBack.RunAsync(uncached, other, CopyOptions.Default, null, Cancel))).Code);
     }
 
