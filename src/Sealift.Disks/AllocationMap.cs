@@ -149,7 +149,8 @@ internal sealed class AllocationMap
             if (IndexIn(at) is { } found) return found;
         }
 
-        return whole ? null : IndexIn(hole.End - SampleBytes);
+        // A hole that was not read whole may be shorter than a page all the same: what lies before it is no part of it.
+        return whole ? null : IndexIn(Math.Max(hole.Offset, hole.End - SampleBytes));
 
         long? IndexIn(long at)
         {

@@ -52,7 +52,6 @@ internal static class BlockRuns
         long position = 0; // everything before it was described
         long emitted = 0;  // everything before it was passed on; a multiple of the block size
         long holeStart = -1; // where the hole began that reaches up to the position
-        if (length == 0) yield break;
         await foreach (var extent in disk.ExtentsAsync(0, length, cancel))
         {
             // A map with gaps or overlaps would make blocks vanish: it is checked here, whoever made it.

@@ -111,16 +111,16 @@ public static class OverlayCommit
             previousEnd = range.End;
             var first = range.Offset / blockBytes * blockBytes;
             var last = Math.Min(lengthBytes, (range.End + blockBytes - 1) / blockBytes * blockBytes);
-            if (first > end || end == 0)
+            if (first > end)
             {
-                if (end > start) yield return new DiskRange(start, end - start);
+                yield return new DiskRange(start, end - start); // nothing yet at the first range: that is cut into no chunks
                 start = first;
             }
 
             end = last;
         }
 
-        if (end > start) yield return new DiskRange(start, end - start);
+        yield return new DiskRange(start, end - start); // nothing where D is empty
     }
 
     /// <summary>The parts of D inside a chunk.</summary>

@@ -40,6 +40,7 @@ internal sealed class UncachedRawDisk : RawDisk, IUncachedReader
     public override ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
     {
         if (!direct) return base.ReadAsync(offset, buffer, cancel);
+        cancel.ThrowIfCancellationRequested();
         CheckRange(offset, buffer.Length);
         var done = 0;
         if (offset % Alignment == 0 && IsAligned(buffer))
@@ -88,7 +89,7 @@ internal sealed class UncachedRawDisk : RawDisk, IUncachedReader
         {
             read = File.ReadAt(span, offset);
         }
-        catch (PosixException e) when (e.Errno == Errno.EINVAL && e.Offset == LengthBytes && offset < LengthBytes)
+        catch (PosixException e) when (e.Errno == Errno.EINVAL && e.Offset == LengthBytes)
         {
             // The last block was read up to the end of the file, which is not aligned; some file systems refuse the next read there
             // instead of saying that the file ends. Everything before it has arrived.

@@ -13,10 +13,12 @@ internal sealed partial class FaultyLibc : IDisposable
 {
     private const string Library = "sealift-faulty-libc";
     private static nint loaded;
+    [ThreadStatic]
+    private static Action? meanwhile;
 
-    private FaultyLibc()
-    {
-    }
+    private readonly bool isEverywhere;
+
+    private FaultyLibc(bool isEverywhere = false) => this.isEverywhere = isEverywhere;
 
     /// <summary>How often the call was made since it was armed.</summary>
     public static int Count => CountCalls();
@@ -57,20 +59,68 @@ internal sealed partial class FaultyLibc : IDisposable
         return new FaultyLibc();
     }
 
-    /// <summary>Makes a call fail on every thread until disposed. Only where no other test runs beside this one.</summary>
-    public static FaultyLibc Everywhere(string call, Errno error)
+    /// <summary>Makes every file system prefer I/O of so many bytes until disposed.</summary>
+    public static FaultyLibc Prefers(ulong bytes)
     {
-        ArmEverywhere(call, (int)error);
+        PreferBytes(bytes);
         return new FaultyLibc();
     }
 
+    /// <summary>Makes one file a block device of so many bytes until disposed, on every thread. Only where no other test runs beside this one.</summary>
+    public static FaultyLibc Device(string path, ulong lengthBytes)
+    {
+        if (Pose(path, lengthBytes) != 0) throw new FileNotFoundException("no file can pose as a device", path);
+        return new FaultyLibc(isEverywhere: true);
+    }
+
+    /// <summary>Does something before each call of a name that the present thread makes, until disposed: what another program might do just then. It may arm the call anew.</summary>
+    public static FaultyLibc Meanwhile(string call, Action<int> action)
+    {
+        var count = 0;
+        meanwhile = () => action(++count);
+        ArmFault(call, 0, 0, 0, 0);
+        unsafe
+        {
+            CallMeanwhile(&OnCall);
+        }
+
+        return new FaultyLibc();
+    }
+
+    /// <summary>Arms the fault of the present thread from within <see cref="Meanwhile"/>.</summary>
+    public static void Rearm(string call, Errno error, int times) => ArmFault(call, (int)error, times, 0, 0);
+
+    /// <summary>
+    /// Makes a call fail on every thread until disposed: each one, or, where it is not negative, only the one before which so many were
+    /// made. Only where no other test runs beside this one.
+    /// </summary>
+    public static FaultyLibc Everywhere(string call, Errno error, int only = -1)
+    {
+        ArmEverywhere(call, (int)error, only);
+        return new FaultyLibc(isEverywhere: true);
+    }
+
+    /// <summary>How often the call that fails everywhere was made since.</summary>
+    public static int EverywhereCount => CountEverywhere();
+
     public void Dispose()
     {
-        ArmEverywhere(string.Empty, 0);
+        if (isEverywhere)
+        {
+            ArmEverywhere(string.Empty, 0, -1);
+            _ = Pose(string.Empty, 0); // nothing poses any more, which cannot fail
+            return;
+        }
+
         ArmFault(string.Empty, 0, 0, 0, 0);
         BeDevice(0);
         HaveFree(0);
         BeOwnedBy(0);
+        PreferBytes(0);
+        unsafe
+        {
+            CallMeanwhile(null);
+        }
     }
 
     [ModuleInitializer]
@@ -107,8 +157,23 @@ internal sealed partial class FaultyLibc : IDisposable
     [LibraryImport(Library, EntryPoint = "fault_count")]
     private static partial int CountCalls();
 
-    [LibraryImport(Library, EntryPoint = "fault_everywhere", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial void ArmEverywhere(string call, int error);
+    [LibraryImport(Library, EntryPoint = "fault_everywhere_only", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial void ArmEverywhere(string call, int error, int only);
+
+    [LibraryImport(Library, EntryPoint = "fault_everywhere_count")]
+    private static partial int CountEverywhere();
+
+    [LibraryImport(Library, EntryPoint = "fault_preferred")]
+    private static partial void PreferBytes(ulong bytes);
+
+    [LibraryImport(Library, EntryPoint = "fault_pose", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Pose(string path, ulong lengthBytes);
+
+    [LibraryImport(Library, EntryPoint = "fault_meanwhile")]
+    private static unsafe partial void CallMeanwhile(delegate* unmanaged<void> function);
+
+    [UnmanagedCallersOnly]
+    private static void OnCall() => meanwhile!();
 
     [LibraryImport(Library, EntryPoint = "fault_argument")]
     private static partial long LastArgument(int index);

@@ -9,12 +9,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 static __thread struct { char call[32]; int error; int times; int after; long most; int count; long arguments[3]; } fault;
-static __thread unsigned long device_bytes, free_units;
+static __thread unsigned long device_bytes, free_units, preferred_bytes;
 static __thread unsigned owner;
+static __thread void (*meanwhile)(void);
 
 /* The next `after` calls of this name go through, the `times` ones after them fail with `error`; if `most` is above 0, each transfers no more than so many bytes. */
 void fault_arm(const char *call, int error, int times, int after, long most)
@@ -38,25 +40,65 @@ void fault_free(unsigned long units) { free_units = units; }
 /* While above 0, whatever is looked at by its name is that user's; what is open is whose it is. */
 void fault_owner(unsigned user) { owner = user; }
 
+/* While above 0, every file system prefers I/O of so many bytes. */
+void fault_preferred(unsigned long bytes) { preferred_bytes = bytes; }
+
+/* While set, it is called before each call that is armed. It may arm anew. */
+void fault_meanwhile(void (*function)(void)) { meanwhile = function; }
+
+/* While the length is above 0, this one file is a block device of so many bytes, for every thread. */
+static struct { dev_t device; ino_t inode; unsigned long bytes; } posing;
+
+int fault_pose(const char *path, unsigned long bytes)
+{
+    struct stat s;
+    posing.bytes = 0;
+    if (bytes == 0) return 0;
+    if (stat(path, &s) != 0) return -1;
+    posing.device = s.st_dev; posing.inode = s.st_ino; posing.bytes = bytes;
+    return 0;
+}
+
 static void note(const char *call, long a, long b, long c)
 {
     if (strcmp(call, fault.call) != 0) return;
     fault.arguments[0] = a; fault.arguments[1] = b; fault.arguments[2] = c;
 }
 
-/* For whoever does its work on other threads: while the call is named, it fails everywhere in the process. */
-static struct { char call[32]; int error; } everywhere;
+/* For whoever does its work on other threads: while the call is named, it fails everywhere in the process; where `only` is not negative,
+   only the one before which so many were made. */
+static struct { char call[32]; int error; int only; int count; } everywhere;
 
-void fault_everywhere(const char *call, int error)
+void fault_everywhere_only(const char *call, int error, int only)
 {
-    everywhere.error = error;
+    everywhere.error = error; everywhere.only = only; everywhere.count = 0;
     strncpy(everywhere.call, call, sizeof everywhere.call - 1);
 }
 
+void fault_everywhere(const char *call, int error) { fault_everywhere_only(call, error, -1); }
+
+/* How often the call that fails everywhere was made since. */
+int fault_everywhere_count(void) { return __atomic_load_n(&everywhere.count, __ATOMIC_SEQ_CST); }
+
 static int fails(const char *call)
 {
-    if (strcmp(call, everywhere.call) == 0) { errno = everywhere.error; return 1; }
+    if (strcmp(call, everywhere.call) == 0)
+    {
+        int before = __atomic_fetch_add(&everywhere.count, 1, __ATOMIC_SEQ_CST);
+        if (everywhere.only >= 0 && before != everywhere.only) return 0;
+        errno = everywhere.error;
+        return 1;
+    }
+
     if (strcmp(call, fault.call) != 0) return 0;
+    if (meanwhile)
+    {
+        void (*function)(void) = meanwhile;
+        meanwhile = 0; /* what it calls itself is not looked at */
+        function();
+        meanwhile = function;
+    }
+
     fault.count++;
     if (fault.after > 0) { fault.after--; return 0; }
     if (fault.times <= 0) return 0;
@@ -78,7 +120,7 @@ int open(const char *path, int flags, ...)
     unsigned mode = va_arg(rest, unsigned);
     va_end(rest);
     note("open", flags, mode, 0);
-    if (fails("open")) return fault.error ? -1 : 0; /* descriptor 0 is what a process without a standard input is given */
+    if (fails("open")) return errno ? -1 : 0; /* descriptor 0 is what a process without a standard input is given */
     return ((int (*)(const char *, int, ...))real("open"))(path, flags, mode);
 }
 
@@ -90,7 +132,9 @@ int ioctl(int fd, unsigned long request, ...)
     va_end(rest);
     note("ioctl", (long)request, 0, 0);
     if (fails("ioctl")) return -1;
+    struct stat s;
     if (device_bytes > 0 && request == 0x80081272 /* BLKGETSIZE64 */) { *(unsigned long *)argument = device_bytes; return 0; }
+    if (posing.bytes > 0 && request == 0x80081272 && fstat(fd, &s) == 0 && s.st_dev == posing.device && s.st_ino == posing.inode) { *(unsigned long *)argument = posing.bytes; return 0; }
     return ((int (*)(int, unsigned long, ...))real("ioctl"))(fd, request, argument);
 }
 
@@ -98,12 +142,18 @@ int ioctl(int fd, unsigned long request, ...)
 int posix_fadvise64(int fd, off64_t offset, off64_t length, int advice)
 {
     note("posix_fadvise64", offset, length, advice);
-    if (fails("posix_fadvise64")) return fault.error;
+    if (fails("posix_fadvise64")) return errno;
     return ((int (*)(int, off64_t, off64_t, int))real("posix_fadvise64"))(fd, offset, length, advice);
 }
 
-CALL(ssize_t, pread64, (int fd, void *b, size_t n, off64_t o), fault.error ? -1 : 0, fd, b, most("pread64", n), o)
-CALL(ssize_t, pwrite64, (int fd, const void *b, size_t n, off64_t o), fault.error ? -1 : 0, fd, b, most("pwrite64", n), o)
+ssize_t pread64(int fd, void *b, size_t n, off64_t o)
+{
+    note("pread64", (long)b, (long)n, o);
+    if (fails("pread64")) return errno ? -1 : 0;
+    return ((ssize_t (*)(int, void *, size_t, off64_t))real("pread64"))(fd, b, most("pread64", n), o);
+}
+
+CALL(ssize_t, pwrite64, (int fd, const void *b, size_t n, off64_t o), errno ? -1 : 0, fd, b, most("pwrite64", n), o)
 
 ssize_t read(int fd, void *b, size_t n)
 {
@@ -119,7 +169,14 @@ int statx(int d, const char *p, int f, unsigned m, struct statx *s)
     int r = ((int (*)(int, const char *, int, unsigned, struct statx *))real("statx"))(d, p, f, m, s);
     if (r == 0 && strcmp("statx", fault.call) == 0 && fault.most > 0) s->stx_mask &= ~STATX_BTIME; /* the time stays, and means nothing */
     if (r == 0 && owner > 0 && *p) s->stx_uid = owner;
+    if (r == 0 && preferred_bytes > 0) s->stx_blksize = preferred_bytes;
     if (r == 0 && device_bytes > 0) s->stx_mode = (s->stx_mode & ~S_IFMT) | S_IFBLK;
+    if (r == 0 && posing.bytes > 0 && s->stx_ino == posing.inode && makedev(s->stx_dev_major, s->stx_dev_minor) == posing.device)
+    {
+        s->stx_mode = (s->stx_mode & ~S_IFMT) | S_IFBLK;
+        s->stx_rdev_minor = s->stx_ino;
+    }
+
     return r;
 }
 
@@ -141,7 +198,7 @@ CALL(int, ftruncate64, (int fd, off64_t n), -1, fd, n)
 /* With an error of 0 the limit is its answer. */
 off64_t lseek64(int fd, off64_t o, int w)
 {
-    if (fails("lseek64")) return fault.error ? -1 : fault.most;
+    if (fails("lseek64")) return errno ? -1 : fault.most;
     return ((off64_t (*)(int, off64_t, int))real("lseek64"))(fd, o, w);
 }
 
@@ -150,7 +207,7 @@ off64_t lseek64(int fd, off64_t o, int w)
 int fallocate64(int fd, int m, off64_t o, off64_t n)
 {
     note("fallocate64", m, o, n);
-    if (fails("fallocate64")) return fault.error ? -1 : 0;
+    if (fails("fallocate64")) return errno ? -1 : 0;
     return ((int (*)(int, int, off64_t, off64_t))real("fallocate64"))(fd, m, o, n);
 }
 

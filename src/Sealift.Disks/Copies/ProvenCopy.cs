@@ -71,7 +71,7 @@ public static class ProvenCopy
         {
             if (await run.PrepareAsync(record, cancel) is { } finished) return finished;
         }
-        catch when (!run.IsBegun && request.Start != CopyStart.Resume)
+        catch when (request.Start != CopyStart.Resume)
         {
             // Nothing was copied: nothing is left either.
             try
@@ -95,8 +95,6 @@ public static class ProvenCopy
         private readonly CopySource source = request.Source;
         private readonly CopyTarget target = request.Target;
         private CopyRecord record = null!;
-
-        public bool IsBegun { get; private set; }
 
         public bool IsResumed { get; private set; }
 
@@ -124,7 +122,6 @@ public static class ProvenCopy
             if (NewFile is { Replace: false } && FileFacts.OfPathIfExists(target.Name) is not null)
                 throw CopyErrors.TargetRefused(target.Name, "a file of this name exists", "Choose another name, or pass --overwrite: it is then replaced after the copy is proven");
             if (!IsResumed) await MakeAsync(now, cancel);
-            IsBegun = true;
             return null;
         }
 
@@ -217,9 +214,9 @@ public static class ProvenCopy
             return true;
         }
 
-        /// <summary>The proof, where the file has its final name and was not touched since it was proven.</summary>
+        /// <summary>The proof, where the file has its final name and was not touched since it was proven. Of devices and exports a proof names no file.</summary>
         private CopyProof? IsFinished(CopyRecord before) =>
-            NewFile is not null && before.Proof is { Proven: { } proven } proof && FileFacts.OfPathIfExists(work.DiskPath) is null && FileFacts.OfPathIfExists(target.Name) is not null
+            before.Proof is { Proven: { } proven } proof && FileFacts.OfPathIfExists(work.DiskPath) is null && FileFacts.OfPathIfExists(target.Name) is not null
             && FileIdentity.Of(target.Name).ChangeSince(proven) is null ? proof : null;
 
         /// <summary>Puts the map where it was asked for, durably; it may be there from an earlier run that was killed right after.</summary>

@@ -50,10 +50,63 @@ public sealed class BlockRunsTests
         Assert.Equal("SL4203", error.Code);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-4)]
+    public void An_extent_of_nothing_or_less_is_refused_though_the_rest_covers_the_disk(long length)
+    {
+        var error = Assert.Throws<SealiftException>(() => Chunks([new(0, 100, true), new(100, length, true), new(100 + length, 100 - length, true)], 200, 4));
+        Assert.Equal("SL4203", error.Code);
+        Assert.Contains($"{length} bytes at 100", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, 200 << 20)] // past the end of the disk
+    [InlineData(4096, 100 << 20)] // not where it should begin
+    public async Task Nothing_is_passed_on_of_an_extent_that_is_refused(long offset, long length)
+    {
+        using var scratch = new Scratch();
+        var chunks = BlockRuns.ChunksAsync(Disk(scratch, 128 << 20, [new(offset, length, false)]), 65536, TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        Assert.Equal("SL4203", (await Assert.ThrowsAsync<SealiftException>(async () => await chunks.MoveNextAsync())).Code);
+    }
+
+    [Fact]
+    public void Holes_and_data_that_begin_or_end_within_a_block_or_with_the_disk()
+    {
+        Assert.Equal([new(0, 200, true)], Chunks([new(0, 200, true)], 200, 4));
+        Assert.Equal([new(0, 200, true)], Chunks([new(0, 2, true), new(2, 198, true)], 200, 4));
+        Assert.Equal([new(0, 8, false)], Chunks([new(0, 6, false), new(6, 2, true)], 8, 4)); // the hole is no whole block
+        Assert.Equal([new(0, 8, false), new(8, 1, true)], Chunks([new(0, 6, false), new(6, 3, true)], 9, 8));
+        Assert.Equal([new(0, 4, true), new(4, 196, false)], Chunks([new(0, 4, true), new(4, 100, false), new(104, 96, false)], 200, 4));
+        Assert.Equal([new(0, 200, false)], Chunks([new(0, 100, false), new(100, 100, false)], 200, 4));
+        Assert.Empty(Chunks([], 0, 4));
+    }
+
+    [Fact]
+    public async Task Small_neighbours_are_one_chunk_and_a_map_without_end_is_not_gathered_whole()
+    {
+        const int Mebibyte = 1 << 20;
+        Assert.Equal([new(0, Mebibyte, false)], Chunks([.. Enumerable.Range(0, 16).Select(i => new DiskExtent(i * 65536, 65536, false))], Mebibyte, 65536));
+
+        using var scratch = new Scratch();
+        var asked = 0;
+        await using var chunks = BlockRuns.ChunksAsync(Disk(scratch, 1L << 40, Map()), 65536, TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        Assert.True(await chunks.MoveNextAsync());
+        Assert.Equal(new DiskExtent(0, Mebibyte, false), chunks.Current);
+        Assert.Equal(63, asked); // and the 64th is being looked at: 64 MiB
+
+        IEnumerable<DiskExtent> Map()
+        {
+            for (; asked < 1 << 20; asked++) yield return new DiskExtent((long)asked * Mebibyte, Mebibyte, false);
+        }
+    }
+
+    private static HookedDisk Disk(Scratch scratch, long total, IEnumerable<DiskExtent> extents) =>
+        new(Scratch.OpenRaw(scratch.Raw("d", total, 0))) { Extents = (_, _) => extents.ToAsyncEnumerable() };
+
     private static List<DiskExtent> Chunks(List<DiskExtent> extents, long total, int blockBytes)
     {
         using var scratch = new Scratch();
-        var disk = new HookedDisk(Scratch.OpenRaw(scratch.Raw("d", total, 0))) { Extents = (_, _) => extents.ToAsyncEnumerable() };
-        return BlockRuns.ChunksAsync(disk, blockBytes, default).ToBlockingEnumerable().ToList();
+        return BlockRuns.ChunksAsync(Disk(scratch, total, extents), blockBytes, default).ToBlockingEnumerable().ToList();
     }
 }

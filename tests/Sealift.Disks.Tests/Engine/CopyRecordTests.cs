@@ -66,7 +66,9 @@ public sealed class CopyRecordTests : IDisposable
         }
 
         Record.Write(Path);
-        using (var file = PosixFile.Open(Path, OpenMode.ReadWrite)) file.WriteAt(new string(' ', 1 << 20).Select(c => (byte)c).ToArray(), file.Facts().LengthBytes);
+        File.WriteAllText(Path, File.ReadAllText(Path).PadRight(1 << 20)); // as large as one may be
+        Record.DemandSame(CopyRecord.Read(Path)!, Path);
+        using (var file = PosixFile.Open(Path, OpenMode.ReadWrite)) file.WriteAt(new string(' ', 1).Select(c => (byte)c).ToArray(), file.Facts().LengthBytes);
         Refused();
         File.Delete(Path);
         Directory.CreateDirectory(Path);
@@ -93,6 +95,8 @@ public sealed class CopyRecordTests : IDisposable
         Refused(() => Target("/dev/null", overwrite: true));
         File.CreateSymbolicLink(scratch["link"], scratch["there"]);
         Refused(() => Target(scratch["link"], overwrite: true));
+        // The same link where it leads to a device: as device mapper names its volumes.
+        using (FaultyLibc.Meanwhile("statx", count => { if (count == 2) _ = FaultyLibc.Device(1 << 20); })) Assert.IsType<DeviceTarget>(Target(scratch["link"], overwrite: true));
 
         Refused(() => Target("nbd://localhost/x"));
         Refused(() => Target("nbd://localhost/x", overwrite: true, ImageFormat.Qcow2));
@@ -124,6 +128,11 @@ public sealed class CopyRecordTests : IDisposable
             }
         }
 
+        // The directory that the file is to be in is nobody's to make.
+        var nowhere = CopyTarget.Of(scratch["missing/t"], ImageFormat.Raw, false, new NbdOptions(), scratch["state"], scratch.Folder);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<PosixException>(() => CopyWork.Open(nowhere, CopyStart.New)).Errno);
+        Assert.False(Directory.Exists(scratch["missing"]));
+
         var directory = target.WorkPath;
         Assert.Equal("SL4251", Assert.Throws<SealiftException>(() => CopyWork.Open(target, CopyStart.New)).Code);
         string[] names = ["disk", "blockmap", "copy.json", "copy.json.77.new", "copy.json.old", "other.new"];
@@ -147,6 +156,11 @@ public sealed class CopyRecordTests : IDisposable
     {
         var target = CopyTarget.Of(scratch["t"], ImageFormat.Raw, false, new NbdOptions(), scratch["state"], scratch.Folder);
         using (FaultyLibc.Arm("flock", Errno.EAGAIN, 1)) Assert.Equal("SL4252", Assert.Throws<SealiftException>(() => CopyWork.Open(target, CopyStart.Restart)).Code);
+        // What cannot be cleared is not held either.
+        File.WriteAllText(System.IO.Path.Combine(target.WorkPath, "disk"), "x");
+        using (FaultyLibc.Arm("unlink", Errno.EIO, 1)) Assert.Equal(Errno.EIO, Assert.Throws<PosixException>(() => CopyWork.Open(target, CopyStart.Restart)).Errno);
+        CopyWork.Open(target, CopyStart.Restart).Dispose();
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries("/proc/self/fd"), link => new FileInfo(link).LinkTarget is { } open && open.StartsWith(scratch.Folder, StringComparison.Ordinal));
         using (FaultyLibc.Arm("mkdir", Errno.ENOSPC, 1)) Assert.Equal(Errno.ENOSPC, Assert.Throws<PosixException>(() => CopyWork.Open(target, CopyStart.Restart)).Errno);
         var work = CopyWork.Open(target, CopyStart.Restart);
         using (FaultyLibc.Arm("flock", Errno.EIO, 1)) work.Dispose();
@@ -157,6 +171,21 @@ public sealed class CopyRecordTests : IDisposable
             CopyWork.Open(target, CopyStart.Resume).Dispose();
             Assert.Equal(2, FaultyLibc.Count);
         }
+    }
+
+    [Fact]
+    public async Task A_source_is_opened_as_it_was_examined_or_not_at_all()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        var source = await CopySource.ExamineAsync(scratch.Raw("source", 4096, 1, (0, 4096)), new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), scratch.Folder, cancel);
+        Assert.True(source.ShowsChanges);
+        await (await source.OpenAsync(cancel)).DisposeAsync();
+        using (var file = PosixFile.Open(scratch["source"], OpenMode.ReadWrite)) file.WriteAt([1], 0);
+        Assert.Equal("SL4201", (await Assert.ThrowsAsync<SealiftException>(() => source.OpenAsync(cancel))).Code);
+
+        var export = await CopySource.ExamineAsync("nbd://localhost/x", new ImageProbeOptions(), new NbdOptions(), scratch.Folder, cancel);
+        Assert.False(export.ShowsChanges);
+        Assert.Empty(export.Files);
     }
 
     [Fact]
@@ -180,6 +209,17 @@ public sealed class CopyRecordTests : IDisposable
         {
             var device = SourceFiles.Measure([scratch["a"]]);
             Assert.False(device.AreAllRegular);
+            // What a file system says of holes is a matter of files: the device is not even opened.
+            using (FaultyLibc.Arm("open"))
+            {
+                Assert.Null(device.MapDoubt(weighSpace: true, TestContext.Current.CancellationToken));
+                Assert.Equal(0, FaultyLibc.Count);
+            }
+        }
+
+        using (FaultyLibc.Device(1 << 20))
+        {
+            var device = SourceFiles.Measure([scratch["a"]]);
             Assert.Equal(1 << 20, device.Identities[0].LengthBytes);
         }
     }

@@ -51,10 +51,12 @@ public sealed class CopyTests
         long read = 0;
         await using var source = new HookedDisk(Scratch.OpenRaw(path)) { AfterRead = (_, b) => { Interlocked.Add(ref read, b.Length); return default; } };
         await DiskImage.CreateAsync(scratch["target"], ImageFormat.Raw, 256 << 20, Cancel);
-        await using var target = await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel);
+        var zeroed = 0;
+        await using var target = new HookedDisk(await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel)) { OnZeroes = (_, _) => Interlocked.Increment(ref zeroed) > 0 };
         using var map = scratch.Map("map", 256 << 20);
         var result = await DiskCopy.RunAsync(source, target, map, new CopyOptions { TargetReadsZeroes = true }, null, Cancel);
         await target.CloseAsync(Cancel);
+        Assert.Equal(0, zeroed); // what reads as zeros is not told to
         Assert.Equal((1 << 20) + 65536, result.DataBytes);
         Assert.Equal((1 << 20) + 65536, read);
         Assert.Equal((256L << 20) - (1 << 20) - 65536, result.HoleBytes);
@@ -68,10 +70,13 @@ public sealed class CopyTests
         using (var file = PosixFile.Open(scratch["source"], OpenMode.ReadWrite | OpenMode.CreateNew)) file.WriteAt(new byte[8 << 20], 0);
         await using var source = Scratch.OpenRaw(scratch["source"]);
         await DiskImage.CreateAsync(scratch["target"], ImageFormat.Raw, 8 << 20, Cancel);
-        await using var target = await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel);
+        var zeroed = 0;
+        await using var target = new HookedDisk(await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel)) { OnZeroes = (_, _) => Interlocked.Increment(ref zeroed) > 0 };
         using var map = scratch.Map("map", 8 << 20);
         var result = await DiskCopy.RunAsync(source, target, map, new CopyOptions { TargetReadsZeroes = true }, null, Cancel);
         Assert.Equal(8 << 20, result.ZeroBytes);
+        Assert.Equal(0, zeroed);
+        Assert.Equal(BlockState.Zero, map.Read(127, new byte[32])); // what is known to be zeros takes no space in the map either
         Assert.Equal(0, FileFacts.OfPath(scratch["target"]).AllocatedBytes);
     }
 
@@ -169,9 +174,11 @@ public sealed class CopyTests
         using var reopened = BlockMap.OpenForUpdate(scratch["map"]);
         Assert.Equal((32 - 20) << 4, reopened.UnknownBlocks);
         await using var target = await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel);
-        var result = await DiskCopy.RunAsync(source, target, reopened, options with { Resume = true }, null, Cancel);
+        var last = default(DiskProgress);
+        var result = await DiskCopy.RunAsync(source, target, reopened, options with { Resume = true }, new LastProgress(p => last = p), Cancel);
         Assert.Equal(20 << 20, result.ResumedBytes);
         Assert.Equal(12 << 20, result.DataBytes);
+        Assert.Equal(new DiskProgress(32 << 20, 32 << 20, 12 << 20), last);
         Assert.Equal(await File.ReadAllBytesAsync(path, Cancel), await File.ReadAllBytesAsync(scratch["target"], Cancel));
         Assert.Equal(Scratch.NaiveRoot(await File.ReadAllBytesAsync(path, Cancel)), result.Root);
     }
@@ -199,7 +206,7 @@ public sealed class CopyTests
         var path = scratch.Raw("source", (3 << 20) + 512, 1, (0, 1 << 20));
         var last = default(DiskProgress);
         await using var source = Scratch.OpenRaw(path);
-        await DiskHash.RunAsync(source, BlkhashParameters.Default, null, CopyOptions.Default, new Immediate(p => last = p), Cancel);
+        await DiskHash.RunAsync(source, BlkhashParameters.Default, null, CopyOptions.Default, new LastProgress(p => last = p), Cancel);
         Assert.Equal(new DiskProgress((3 << 20) + 512, (3 << 20) + 512, 1 << 20), last);
     }
 
@@ -231,7 +238,7 @@ public sealed class CopyTests
         using var map = scratch.Map("map", 3 << 20);
         map.SetZeroes(0, map.BlockCount, BlockState.Hole);
         var last = default(DiskProgress);
-        var result = await DiskCopy.RunAsync(source, target, map, CopyOptions.Default, new Immediate(p => last = p), Cancel);
+        var result = await DiskCopy.RunAsync(source, target, map, CopyOptions.Default, new LastProgress(p => last = p), Cancel);
         Assert.Equal(await File.ReadAllBytesAsync(path, Cancel), await File.ReadAllBytesAsync(scratch["target"], Cancel));
         Assert.Equal(Scratch.NaiveRoot(await File.ReadAllBytesAsync(path, Cancel)), result.Root);
         Assert.Equal(new DiskProgress(3 << 20, 3 << 20, 2 << 20), last);
@@ -254,16 +261,107 @@ public sealed class CopyTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DiskCopy.RunAsync(source, target, map, CopyOptions.Default, null, stop.Token));
     }
 
+    [Fact]
+    public async Task What_a_map_knows_is_compared_with_a_source_that_shows_no_changes_and_counts_as_resumed()
+    {
+        using var scratch = new Scratch();
+        await using var source = Scratch.OpenRaw(scratch.Raw("source", 4 << 20, 1, (0, 4 << 20)));
+        await DiskImage.CreateAsync(scratch["target"], ImageFormat.Raw, 4 << 20, Cancel);
+        var writes = 0;
+        await using var target = new HookedDisk(await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel)) { OnWrite = (_, _) => Interlocked.Increment(ref writes) > 0 };
+        using var map = scratch.Map("map", 4 << 20);
+        await DiskCopy.RunAsync(source, target, map, CopyOptions.Default, null, Cancel);
+        map.SetUnknown(16, 1); // one block of the second chunk: all of that chunk is copied
+        writes = 0;
+        var last = default(DiskProgress);
+        var again = await DiskCopy.RunAsync(source, target, map, new CopyOptions { Resume = true, CompareKnown = true }, new LastProgress(p => last = p), Cancel);
+        Assert.Equal((3 << 20, 1 << 20, 1), (again.ResumedBytes, again.DataBytes, writes));
+        Assert.Equal(new DiskProgress(4 << 20, 4 << 20, 4 << 20), last); // all of it was read
+
+        map.SetZeroes(48, 1, BlockState.Zero); // a leaf that the source never had
+        var error = await Assert.ThrowsAsync<SealiftException>(() => DiskCopy.RunAsync(source, target, map, new CopyOptions { Resume = true, CompareKnown = true }, null, Cancel));
+        Assert.Equal("SL4201", error.Code);
+        Assert.Contains("block 48", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, 1)] // only at the end
+    [InlineData(1 << 20, 3)] // after each MiB of data, and at the end: holes are no work that could be lost
+    [InlineData(3 << 20, 1)]
+    public async Task Data_are_flushed_as_often_as_asked_for_and_holes_count_for_nothing(long checkpoint, int flushes)
+    {
+        using var scratch = new Scratch();
+        await using var source = Scratch.OpenRaw(scratch.Raw("source", 64 << 20, 1, (0, 1 << 20), (16 << 20, 1 << 19), (32 << 20, 1 << 19)));
+        await DiskImage.CreateAsync(scratch["target"], ImageFormat.Raw, 64 << 20, Cancel);
+        var flushed = 0;
+        await using var target = new HookedDisk(await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel)) { OnFlush = () => flushed++ };
+        using var map = scratch.Map("map", 64 << 20);
+        await DiskCopy.RunAsync(source, target, map, new CopyOptions { CheckpointBytes = checkpoint }, null, Cancel);
+        Assert.Equal(flushes, flushed);
+    }
+
+    [Fact]
+    public async Task A_map_that_forgot_a_block_meanwhile_is_no_map_of_the_copy()
+    {
+        using var scratch = new Scratch();
+        await using var source = Scratch.OpenRaw(scratch.Raw("source", 2 << 20, 1, (0, 2 << 20)));
+        await DiskImage.CreateAsync(scratch["target"], ImageFormat.Raw, 2 << 20, Cancel);
+        using var map = scratch.Map("map", 2 << 20);
+        await using var target = new HookedDisk(await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel)) { OnFlush = () => map.SetUnknown(3, 1) };
+        Assert.Equal("SL4207", (await Assert.ThrowsAsync<SealiftException>(() => DiskCopy.RunAsync(source, target, map, CopyOptions.Default, null, Cancel))).Code);
+    }
+
+    [Fact]
+    public async Task A_new_copy_that_is_cut_off_leaves_nothing_in_the_map_of_what_an_older_one_knew()
+    {
+        using var scratch = new Scratch();
+        await using var source = Scratch.OpenRaw(scratch.Raw("source", 4 << 20, 1, (0, 4 << 20)));
+        scratch.Raw("target", 4 << 20, 2, (0, 4 << 20));
+        await using var target = new HookedDisk(await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel))
+        {
+            OnWrite = (at, _) => at < 2 << 20 ? true : throw new SealiftException("SL1001", "pwrite", "target", "EIO", "Stop"),
+        };
+        using (var map = scratch.Map("map", 4 << 20))
+        {
+            await DiskHash.RunAsync(source, map.Parameters, map, CopyOptions.Default, null, Cancel); // as copied before, to a target of its own
+            map.Checkpoint();
+            await Assert.ThrowsAsync<DiskAccessException>(() => DiskCopy.RunAsync(source, target, map, new CopyOptions { CheckpointBytes = 1 << 20 }, null, Cancel));
+        } // abandoned, as a crash would
+
+        using var kept = BlockMap.Open(scratch["map"]);
+        Assert.Equal(32, kept.UnknownBlocks);
+    }
+
+    [Fact]
+    public async Task However_long_the_disk_there_are_no_more_buffers_than_workers()
+    {
+        using var scratch = new Scratch();
+        const int Length = 64 << 20;
+        await using var source = new HookedDisk(Scratch.OpenRaw(scratch.Raw("source", Length, 1, (0, Length))));
+        await DiskImage.CreateAsync(scratch["target"], ImageFormat.Raw, Length, Cancel);
+        var options = new CopyOptions { Workers = 2, TargetReadsZeroes = true };
+        using var map = scratch.Map("map", Length);
+        await using (var target = await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel))
+        {
+            await DiskCopy.RunAsync(source, target, map, options, null, Cancel);
+            Assert.InRange(source.Buffers, 1, 2);
+            // All of the disk once more, as what an overlay changed.
+            await using var overlay = new HookedDisk(source);
+            await OverlayCommit.RunAsync(overlay, [new(0, Length)], target, map, options, null, Cancel);
+            Assert.InRange(overlay.Buffers, 1, 2);
+            await target.CloseAsync(Cancel);
+        }
+
+        await using var back = new HookedDisk(await DiskImage.OpenUncachedAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel));
+        Assert.True((await ReadBack.RunAsync(back, map, options, null, Cancel)).IsEqual);
+        Assert.InRange(back.Buffers, 1, 2);
+    }
+
     private static async Task<SealiftException> CopyFailureAsync(Scratch scratch, IDiskReader source, long length)
     {
         await DiskImage.CreateAsync(scratch["target"], ImageFormat.Raw, length, Cancel);
         await using var target = await DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, Cancel);
         using var map = scratch.Map("map", length);
         return await Assert.ThrowsAnyAsync<SealiftException>(() => DiskCopy.RunAsync(source, target, map, CopyOptions.Default, null, Cancel));
-    }
-
-    private sealed class Immediate(Action<DiskProgress> report) : IProgress<DiskProgress>
-    {
-        public void Report(DiskProgress value) => report(value);
     }
 }

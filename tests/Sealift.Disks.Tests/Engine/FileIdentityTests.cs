@@ -15,7 +15,10 @@ public sealed class FileIdentityTests
     {
         // The last one is a new file that was given the number of the old one.
         foreach (var now in new[] { Before with { Device = 9 }, Before with { Inode = 9 }, Before with { Kind = FileKind.BlockDevice }, Before with { BornNanoseconds = 9 } })
+        {
             Assert.Equal("was replaced by another file", now.ChangeSince(Before));
+            Assert.Equal("was replaced by another file", Before.ChangeSince(now));
+        }
     }
 
     [Fact]

@@ -1,8 +1,13 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+
 namespace Sealift.Disks.Tests;
 
 /// <summary>A disk that does what the test says before, after or instead of a call.</summary>
 internal sealed class HookedDisk(IDiskReader inner) : IDiskWriter, IUncachedReader
 {
+    private readonly ConcurrentDictionary<AlignedBuffer, bool> buffers = [];
+
     public Func<long, Memory<byte>, ValueTask>? AfterRead { get; init; }
 
     /// <summary>Returns whether the write is passed on.</summary>
@@ -12,7 +17,12 @@ internal sealed class HookedDisk(IDiskReader inner) : IDiskWriter, IUncachedRead
 
     public Action? OnFlush { get; init; }
 
+    public Action? OnClose { get; init; }
+
     public Func<long, long, IAsyncEnumerable<DiskExtent>>? Extents { get; init; }
+
+    /// <summary>How many different buffers were read into.</summary>
+    public int Buffers => buffers.Count;
 
     public string Name => inner.Name;
 
@@ -22,6 +32,7 @@ internal sealed class HookedDisk(IDiskReader inner) : IDiskWriter, IUncachedRead
 
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
     {
+        if (MemoryMarshal.TryGetMemoryManager<byte, AlignedBuffer>(buffer, out var manager)) buffers[manager] = true;
         await inner.ReadAsync(offset, buffer, cancel);
         if (AfterRead is not null) await AfterRead(offset, buffer);
     }
@@ -43,7 +54,11 @@ internal sealed class HookedDisk(IDiskReader inner) : IDiskWriter, IUncachedRead
         return ((IDiskWriter)inner).FlushAsync(cancel);
     }
 
-    public ValueTask CloseAsync(CancellationToken cancel) => ((IDiskWriter)inner).CloseAsync(cancel);
+    public ValueTask CloseAsync(CancellationToken cancel)
+    {
+        OnClose?.Invoke();
+        return ((IDiskWriter)inner).CloseAsync(cancel);
+    }
 
     public ValueTask DisposeAsync() => inner.DisposeAsync();
 }

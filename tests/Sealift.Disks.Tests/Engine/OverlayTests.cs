@@ -110,6 +110,90 @@ public sealed class OverlayTests : IDisposable
     }
 
     [Fact]
+    public async Task Each_range_of_D_is_written_once_and_nothing_of_the_target_is_read_that_D_covers()
+    {
+        const int Mebibyte = 1 << 20;
+        await MakeBaseAsync(ImageFormat.Raw);
+        var before = await File.ReadAllBytesAsync(scratch["base"], Cancel);
+        await using var overlay = new HookedDisk(Scratch.OpenRaw(scratch.Raw("content", Length, 12, (0, (int)Length))));
+        await using var disk = await DiskImage.OpenWriteAsync(scratch["base"], ImageFormat.Raw, scratch.Folder, Cancel);
+        using var map = scratch.Map("final", Length);
+        await DiskHash.RunAsync(disk, map.Parameters, map, CopyOptions.Default, null, Cancel);
+        // Neighbours that meet where a chunk ends, two ranges in one block, and the end of the disk.
+        DiskRange[] changed = [new(0, Mebibyte), new(Mebibyte, Mebibyte), new((3 * Mebibyte) + 512, 512), new((3 * Mebibyte) + 4096, 1024), new(Length - 512, 512)];
+        var written = new List<DiskRange>();
+        var read = new List<long>();
+        var target = new HookedDisk(disk)
+        {
+            OnWrite = (at, bytes) => Wrote(new DiskRange(at, bytes.Length)),
+            OnZeroes = (at, length) => Wrote(new DiskRange(at, length)),
+            AfterRead = (at, _) =>
+            {
+                lock (read) read.Add(at);
+                return default;
+            },
+        };
+        var last = default(DiskProgress);
+        var root = await OverlayCommit.RunAsync(overlay, changed, target, map, CopyOptions.Default, new LastProgress(p => last = p), Cancel);
+        Assert.Equal(changed, written.OrderBy(r => r.Offset));
+        Assert.Equal([3 * Mebibyte, 6 * Mebibyte], read.Order());
+        var total = changed.Sum(r => r.LengthBytes);
+        Assert.Equal(new DiskProgress(total, total, total), last);
+
+        var content = await File.ReadAllBytesAsync(scratch["content"], Cancel);
+        foreach (var range in changed) content.AsSpan((int)range.Offset, (int)range.LengthBytes).CopyTo(before.AsSpan((int)range.Offset));
+        Assert.Equal(before, await File.ReadAllBytesAsync(scratch["base"], Cancel));
+        Assert.Equal(Scratch.NaiveRoot(before), root);
+        map.Dispose(); // abandoned as a crash would: it is durable already
+        using var kept = BlockMap.Open(scratch["final"]);
+        Assert.Equal(root, kept.Root());
+
+        bool Wrote(DiskRange range)
+        {
+            lock (written) written.Add(range);
+            return true;
+        }
+    }
+
+    [Fact]
+    public async Task What_is_expected_of_a_commit_is_durable_and_read_in_whole_chunks()
+    {
+        await MakeBaseAsync(ImageFormat.Raw);
+        var reads = 0;
+        await using var view = new HookedDisk(Scratch.OpenRaw(scratch["base"]))
+        {
+            AfterRead = (_, _) =>
+            {
+                Interlocked.Increment(ref reads);
+                return default;
+            },
+        };
+        using var map = scratch.Map("final", Length);
+        map.SetZeroes(0, map.BlockCount, BlockState.Zero);
+        map.Checkpoint();
+        var before = map.Root();
+        Assert.Equal(before, await OverlayCommit.ExpectedRootAsync(view, [], map, CopyOptions.Default, Cancel));
+        var root = await OverlayCommit.ExpectedRootAsync(view, [.. Enumerable.Range(0, 16).Select(i => new DiskRange(i * 65536, 65536))], map, CopyOptions.Default, Cancel);
+        Assert.Equal(1, reads);
+        Assert.NotEqual(before, root);
+        map.Dispose(); // as a crash would
+        using var kept = BlockMap.Open(scratch["final"]);
+        Assert.Equal(root, kept.Root());
+    }
+
+    [Fact]
+    public async Task A_map_or_an_overlay_of_another_length_is_refused()
+    {
+        await MakeBaseAsync(ImageFormat.Raw);
+        await using var disk = await DiskImage.OpenWriteAsync(scratch["base"], ImageFormat.Raw, scratch.Folder, Cancel);
+        using var map = scratch.Map("final", Length);
+        using var longer = scratch.Map("longer", Length + 512);
+        await using var overlay = Scratch.OpenRaw(scratch.Raw("overlay", Length + 512, 1));
+        Assert.Equal("SL4207", (await Assert.ThrowsAsync<SealiftException>(() => OverlayCommit.RunAsync(disk, [], disk, longer, CopyOptions.Default, null, Cancel))).Code);
+        Assert.Equal("SL4206", (await Assert.ThrowsAsync<SealiftException>(() => OverlayCommit.RunAsync(overlay, [], disk, map, CopyOptions.Default, null, Cancel))).Code);
+    }
+
+    [Fact]
     public async Task An_overlay_never_replaces_a_file()
     {
         await MakeBaseAsync(ImageFormat.Raw);

@@ -65,6 +65,13 @@ public sealed class RawDiskFaultTests : IDisposable
 
         using (FaultyLibc.Arm("fallocate64", Errno.EIO, 1))
             Assert.Throws<PosixException>(() => Now(disk.WriteZeroesAsync(0, 4096, Cancel)));
+        // Where the first way is none, the second one is taken, and not a byte is written.
+        using (FaultyLibc.Everywhere("fallocate64", Errno.EOPNOTSUPP, only: 0))
+        using (FaultyLibc.Arm("pwrite64"))
+        {
+            Now(disk.WriteZeroesAsync(4096, 4096, Cancel));
+            Assert.Equal(0, FaultyLibc.Count);
+        }
     }
 
     [Fact]
@@ -106,18 +113,141 @@ public sealed class RawDiskFaultTests : IDisposable
         })
             await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await use());
         Assert.Equal(content, await File.ReadAllBytesAsync(scratch["disk"], Cancel));
+
+        await using var uncached = UncachedRawDisk.Open(scratch["disk"]);
+        using var buffer = new AlignedBuffer(8192);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await uncached.ReadAsync(1, new byte[10], stopped.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await uncached.ReadAsync(0, buffer.Memory, stopped.Token));
+    }
+
+    [Fact]
+    public async Task What_is_cancelled_on_its_way_goes_no_further_than_the_call_that_was_made()
+    {
+        const int Length = 4 << 20;
+        var content = await File.ReadAllBytesAsync(scratch.Raw("disk", Length, 1, (0, Length / 2), ((Length / 2) + 65536, 4096)), Cancel);
+        await using var disk = RawDisk.OpenWrite(scratch["disk"]);
+        await using (var extents = disk.ExtentsAsync(0, Length, Cancel).GetAsyncEnumerator(Cancel)) Assert.True(await extents.MoveNextAsync()); // the map is made
+        using (var stop = new CancellationTokenSource())
+        {
+            await using var extents = disk.ExtentsAsync(0, Length, stop.Token).GetAsyncEnumerator(Cancel);
+            Assert.True(await extents.MoveNextAsync());
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await extents.MoveNextAsync());
+        }
+
+        await using var uncached = UncachedRawDisk.Open(scratch["disk"]);
+        using (var stop = new CancellationTokenSource())
+        using (FaultyLibc.Meanwhile("pread64", _ => stop.Cancel()))
+        {
+            Assert.ThrowsAny<OperationCanceledException>(() => Now(uncached.ReadAsync(1, new byte[3 << 20], stop.Token)));
+            Assert.Equal(1, FaultyLibc.Count);
+        }
+
+        using (var stop = new CancellationTokenSource())
+        {
+            // The file system knows no call for zeros: they are written, and the first piece is all that is.
+            using (FaultyLibc.Everywhere("fallocate64", Errno.EOPNOTSUPP))
+            using (FaultyLibc.Meanwhile("pwrite64", _ => stop.Cancel()))
+                Assert.ThrowsAny<OperationCanceledException>(() => Now(disk.WriteZeroesAsync(0, Length, stop.Token)));
+        }
+
+        content.AsSpan(0, 1 << 20).Clear();
+        Assert.Equal(content, await File.ReadAllBytesAsync(scratch["disk"], Cancel));
+    }
+
+    [Fact]
+    public async Task A_read_past_the_cache_goes_straight_into_memory_that_is_aligned_and_by_pieces_into_other()
+    {
+        const int Mebibyte = 1 << 20;
+        var content = await File.ReadAllBytesAsync(scratch.Raw("disk", 4 * Mebibyte, 1, (0, 4 * Mebibyte)), Cancel);
+        long flags;
+        UncachedRawDisk direct, cached;
+        using (FaultyLibc.Arm("open"))
+        {
+            direct = UncachedRawDisk.Open(scratch["disk"]);
+            flags = FaultyLibc.Argument(0);
+        }
+
+        using (FaultyLibc.Arm("open", Errno.EINVAL, 1, after: 1))
+        {
+            cached = UncachedRawDisk.Open(scratch["disk"]);
+            Assert.NotEqual(flags, FaultyLibc.Argument(0));
+        }
+
+        using (FaultyLibc.Arm("open"))
+        {
+            await using var plain = RawDisk.OpenRead(DiskImage.Plain(scratch["disk"], ImageFormat.Raw, 0));
+            Assert.NotEqual(flags, FaultyLibc.Argument(0)); // O_DIRECT is the difference
+        }
+
+        await using (direct)
+        await using (cached)
+        {
+            using var aligned = new AlignedBuffer(3 * Mebibyte);
+            Assert.Equal(1, Calls(direct, 0, aligned.Memory));
+            Assert.Equal(1, Calls(direct, 4096, aligned.Memory[4096..]));
+            Assert.Equal(3, Calls(direct, 0, new byte[3 * Mebibyte]));
+            Assert.Equal(3, Calls(direct, 0, aligned.Memory[512..])); // memory that is not aligned, though it is ours
+            Assert.Equal(3, Calls(direct, 512, aligned.Memory[..^1024]));
+            Assert.Equal(2, Calls(direct, Mebibyte, aligned.Memory[..^512])); // all but its end
+            Assert.Equal(1, Calls(cached, 5, new byte[3 * Mebibyte]));
+            Assert.Equal(0, Calls(direct, 0, default));
+        }
+
+        int Calls(UncachedRawDisk disk, long offset, Memory<byte> buffer)
+        {
+            buffer.Span.Clear();
+            using (FaultyLibc.Arm("pread64"))
+            {
+                Now(disk.ReadAsync(offset, buffer, Cancel));
+                Assert.True(buffer.Span.SequenceEqual(content.AsSpan((int)offset, buffer.Length)));
+                return FaultyLibc.Count;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Memory_for_pieces_is_used_again_and_given_back_with_the_disk()
+    {
+        scratch.Raw("disk", 1 << 20, 1, (0, 1 << 20));
+        var buffer = new byte[(1 << 20) - 1];
+        await using (var disk = UncachedRawDisk.Open(scratch["disk"]))
+        {
+            var places = new HashSet<long>();
+            using (FaultyLibc.Arm("pread64"))
+            {
+                for (var i = 0; i < 5; i++)
+                {
+                    Now(disk.ReadAsync(0, buffer, Cancel));
+                    places.Add(FaultyLibc.Argument(0));
+                }
+            }
+
+            Assert.Single(places);
+        }
+
+        var before = ResidentBytes();
+        for (var i = 0; i < 200; i++)
+        {
+            await using var disk = UncachedRawDisk.Open(scratch["disk"]);
+            await disk.ReadAsync(0, buffer, Cancel);
+        }
+
+        Assert.InRange(ResidentBytes() - before, long.MinValue, 100 << 20); // 200 MiB, if each kept its own
+
+        static long ResidentBytes() => long.Parse(File.ReadLines("/proc/self/status").Single(line => line.StartsWith("RssAnon:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], System.Globalization.CultureInfo.InvariantCulture) << 10;
     }
 
     [Fact]
     public async Task Only_a_file_or_a_block_device_is_a_disk_and_what_is_refused_is_not_left_open()
     {
-        Assert.Equal("SL4205", Assert.Throws<SealiftException>(() => RawDisk.OpenWrite("/dev/null")).Code);
+        Assert.Equal("SL4205", Assert.Throws<SealiftException>(() => RawDisk.OpenWrite("/dev/full")).Code);
         Assert.Equal("SL4205", Assert.Throws<SealiftException>(() => Scratch.OpenRaw("/dev/zero")).Code);
         Assert.Equal("SL4205", Assert.Throws<SealiftException>(() => UncachedRawDisk.Open(scratch.Folder)).Code);
         var shrunk = scratch.Raw("shrunk", 8192, 1, (0, 8192));
         Assert.Equal("SL4201", Assert.Throws<SealiftException>(() => RawDisk.OpenRead(new ImageReference(new ImageLocation(shrunk, 0, 8193), ImageFormat.Raw, "", 8193, 8193, null, []))).Code);
         await RawDisk.OpenRead(new ImageReference(new ImageLocation(shrunk, 0, 8192), ImageFormat.Raw, "", 8192, 8192, null, [])).DisposeAsync();
-        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries("/proc/self/fd"), link => new FileInfo(link).LinkTarget is { } open && (open.StartsWith(scratch.Folder, StringComparison.Ordinal) || open == "/dev/zero"));
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries("/proc/self/fd"), link => new FileInfo(link).LinkTarget is { } open && (open.StartsWith(scratch.Folder, StringComparison.Ordinal) || open is "/dev/zero" or "/dev/full"));
     }
 
     [Fact]

@@ -35,16 +35,16 @@ public sealed class ReadBackTests : IDisposable
     {
         using var map = await CopyAsync();
         for (var at = 1 << 20; at < 2 << 20; at += 65536) FlipOnStorage(at);
-        foreach (var at in new[] { 0, 3 << 20, 5 << 20 }) FlipOnStorage(at);
+        foreach (var at in new[] { 0, 3 << 20, (3 << 20) + 65536, 5 << 20 }) FlipOnStorage(at);
         await using var uncached = await OpenUncachedAsync(Cancel);
         var back = await ReadBack.RunAsync(uncached, map, CopyOptions.Default, null, Cancel);
-        Assert.Equal([new(0, 65536), new(1 << 20, 1 << 20), new(3 << 20, 65536), new(5 << 20, 65536)], back.Mismatches.Select(m => m.Range));
+        Assert.Equal([new(0, 65536), new(1 << 20, 1 << 20), new(3 << 20, 131072), new(5 << 20, 65536)], back.Mismatches.Select(m => m.Range));
         Assert.False(back.MismatchesOmitted);
 
         var capped = await ReadBack.RunAsync(uncached, map, new CopyOptions { MismatchLimit = 2 }, null, Cancel);
         Assert.Equal([new(0, 65536), new(1 << 20, 1 << 20)], capped.Mismatches.Select(m => m.Range));
         Assert.True(capped.MismatchesOmitted);
-        Assert.Equal((1 << 20) + (3 * 65536), capped.MismatchedBytes);
+        Assert.Equal((1 << 20) + (4 * 65536), capped.MismatchedBytes);
         await using var source = Scratch.OpenRaw(scratch["source"]);
         var error = await Assert.ThrowsAsync<SealiftException>(() => DiskRepair.RunAsync(source, OpenWriteAsync, OpenUncachedAsync, map, capped, new CopyOptions { MismatchLimit = 2 }, Cancel));
         Assert.Equal("SL4232", error.Code);
@@ -72,6 +72,7 @@ public sealed class ReadBackTests : IDisposable
     {
         using var map = await CopyAsync();
         FlipOnStorage((2 << 20) + 100);
+        FlipOnStorage((3 << 20) + 200); // another one, so that what was read last of the source is not what belongs to the first
         await using var uncached = await OpenUncachedAsync(Cancel);
         var back = await ReadBack.RunAsync(uncached, map, CopyOptions.Default, null, Cancel);
         await using var source = Scratch.OpenRaw(scratch["source"]);
@@ -122,7 +123,133 @@ public sealed class ReadBackTests : IDisposable
         await using var uncached = await OpenUncachedAsync(Cancel);
         Assert.Equal("SL4207", (await Assert.ThrowsAsync<SealiftException>(() => ReadBack.RunAsync(uncached, map, CopyOptions.Default, null, Cancel))).Code);
         using var other = scratch.Map("other", Length + 512);
+        other.SetZeroes(0, other.BlockCount, BlockState.Zero);
         Assert.Equal("SL4207", (await Assert.ThrowsAsync<SealiftException>(() => ReadBack.RunAsync(uncached, other, CopyOptions.Default, null, Cancel))).Code);
+    }
+
+    [Fact]
+    public async Task What_read_back_right_is_neither_opened_for_writing_nor_is_its_source_opened()
+    {
+        using var map = await CopyAsync();
+        var last = default(DiskProgress);
+        await using var uncached = await OpenUncachedAsync(Cancel);
+        var back = await ReadBack.RunAsync(uncached, map, CopyOptions.Default, new LastProgress(p => last = p), Cancel);
+        Assert.Equal(new DiskProgress(Length, Length, Length), last);
+        Assert.Equal(uncached.CacheBypass, back.CacheBypass);
+        Assert.Contains("O_DIRECT", back.CacheBypass, StringComparison.Ordinal);
+        await using var cached = Scratch.OpenRaw(scratch["target"]);
+        Assert.Equal("the page cache was not bypassed", (await ReadBack.RunAsync(cached, map, CopyOptions.Default, null, Cancel)).CacheBypass);
+
+        var repair = await DiskRepair.RunAsync(cached, _ => throw new InvalidOperationException("opened"), OpenUncachedAsync, map, back, CopyOptions.Default, Cancel);
+        Assert.Empty(repair.Repaired);
+        var proof = await TargetProof.RunAsync(_ => throw new InvalidOperationException("opened"), _ => throw new InvalidOperationException("opened"), OpenUncachedAsync, map, CopyOptions.Default, _ => Assert.Fail("equal"), null, Cancel);
+        Assert.True(proof.Found.IsEqual);
+        Assert.Equal(map.Root(), proof.Found.Root);
+    }
+
+    [Fact]
+    public async Task A_repair_says_which_call_failed_and_closes_the_target_before_it_is_read()
+    {
+        using var map = await CopyAsync();
+        FlipOnStorage(0);
+        await using var uncached = await OpenUncachedAsync(Cancel);
+        var back = await ReadBack.RunAsync(uncached, map, CopyOptions.Default, null, Cancel);
+        await using var source = Scratch.OpenRaw(scratch["source"]);
+        var broken = new SealiftException("SL1001", "call", "target", "EIO", "Look");
+        Assert.Equal("SL4212", await FailureAsync(inner => new HookedDisk(inner) { OnWrite = (_, _) => throw broken }));
+        Assert.Equal("SL4213", await FailureAsync(inner => new HookedDisk(inner) { OnFlush = () => throw broken }));
+        Assert.Equal("SL4213", await FailureAsync(inner => new HookedDisk(inner) { OnClose = () => throw broken }));
+
+        var calls = new List<string>();
+        await DiskRepair.RunAsync(
+            source,
+            async cancel => new HookedDisk(await OpenWriteAsync(cancel)) { OnFlush = () => calls.Add("flush"), OnClose = () => calls.Add("close") },
+            cancel =>
+            {
+                calls.Add("read");
+                return OpenUncachedAsync(cancel);
+            },
+            map,
+            back,
+            CopyOptions.Default,
+            Cancel);
+        Assert.Equal(["flush", "close", "read"], calls);
+
+        async Task<string> FailureAsync(Func<IDiskWriter, IDiskWriter> wrap) =>
+            (await Assert.ThrowsAsync<DiskAccessException>(() => DiskRepair.RunAsync(source, async cancel => wrap(await OpenWriteAsync(cancel)), OpenUncachedAsync, map, back, CopyOptions.Default, Cancel))).Code;
+    }
+
+    [Fact]
+    public async Task A_source_that_is_written_to_during_a_repair_proves_nothing()
+    {
+        using var map = await CopyAsync();
+        FlipOnStorage(0);
+        await using var uncached = await OpenUncachedAsync(Cancel);
+        var back = await ReadBack.RunAsync(uncached, map, CopyOptions.Default, null, Cancel);
+        using var meddler = PosixFile.Open(scratch["source"], OpenMode.ReadWrite);
+        // Elsewhere, so that what is copied again reads as before.
+        await using var source = new HookedDisk(Scratch.OpenRaw(scratch["source"]))
+        {
+            AfterRead = (_, _) =>
+            {
+                meddler.WriteAt([1], 5 << 20);
+                return default;
+            },
+        };
+        Assert.Equal("SL4201", (await Assert.ThrowsAsync<SealiftException>(() => DiskRepair.RunAsync(source, OpenWriteAsync, OpenUncachedAsync, map, back, CopyOptions.Default, Cancel))).Code);
+    }
+
+    [Fact]
+    public async Task A_proof_repairs_once_and_then_all_of_the_target_has_to_read_back()
+    {
+        using var map = await CopyAsync();
+        // Two blocks, and the short one at the end.
+        foreach (var at in new[] { 1 << 20, (1 << 20) + 65536 + 7, Length - 3 }) FlipOnStorage(at);
+        var told = new List<Mismatch>();
+        var proof = await ProveAsync(OpenUncachedAsync, told.Add);
+        var (source, first) = (await File.ReadAllBytesAsync(scratch["source"], Cancel), told[0].First!);
+        Assert.Equal([new(1 << 20, 131072), new(8 << 20, 512)], told.Select(m => m.Range));
+        Assert.Equal((1L << 20, Convert.ToHexStringLower(source.AsSpan(1 << 20, 16))), (first.Offset, first.ExpectedBytes));
+        Assert.Equal(new FirstDifference(Length - 3, Convert.ToHexStringLower(source.AsSpan((int)Length - 3, 3)), Flipped(source.AsSpan((int)Length - 3, 3))), told[1].First);
+        Assert.Equal(told, proof.Repaired);
+        Assert.Equal(131072 + 512, proof.RewrittenBytes);
+        Assert.Equal(source, await File.ReadAllBytesAsync(scratch["target"], Cancel));
+
+        // A storage that loses something else while it is repaired.
+        FlipOnStorage(0);
+        var opened = 0;
+        var error = await Assert.ThrowsAsync<SealiftException>(() => ProveAsync(
+            async cancel =>
+            {
+                if (++opened == 4) FlipOnStorage(3 << 20); // read back, looked at, repaired, and now: read back once more
+                return await OpenUncachedAsync(cancel);
+            },
+            _ => { }));
+        Assert.Equal("SL4235", error.Code);
+        Assert.Contains($"{3 << 20}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_a_source_that_reads_differently_says_is_no_expectation()
+    {
+        using var map = await CopyAsync();
+        FlipOnStorage(70_000);
+        var told = new List<Mismatch>();
+        var error = await Assert.ThrowsAsync<SealiftException>(() => ProveAsync(OpenUncachedAsync, told.Add, (_, b) => { b.Span[5] ^= 1; return default; }));
+        Assert.Equal("SL4233", error.Code);
+        Assert.Null(Assert.Single(told).First);
+        Assert.Contains("block begins with", told[0].ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Equal_pieces_have_no_first_difference_and_the_bytes_shown_end_with_the_piece()
+    {
+        Assert.Null(FirstDifference.Between(0, [1, 2, 3], [1, 2, 3]));
+        Assert.Null(FirstDifference.Between(0, [], []));
+        Assert.Equal(new FirstDifference(12, "03", "04"), FirstDifference.Between(10, [1, 2, 3], [1, 2, 4]));
+        var (wanted, actual) = (new byte[40], new byte[40]);
+        actual[5] = 1;
+        Assert.Equal(new FirstDifference(5, new string('0', 32), "01" + new string('0', 30)), FirstDifference.Between(0, wanted, actual));
     }
 
     [Theory]
@@ -162,6 +289,27 @@ public sealed class ReadBackTests : IDisposable
         await DiskCopy.RunAsync(source, target, map, new CopyOptions { TargetReadsZeroes = true }, null, Cancel);
         await target.CloseAsync(Cancel);
         return map;
+    }
+
+    private async Task<TargetProofResult> ProveAsync(Func<CancellationToken, Task<IUncachedReader>> openUncached, Action<Mismatch> onDifference, Func<long, Memory<byte>, ValueTask>? afterSourceRead = null)
+    {
+        using var map = BlockMap.Open(scratch["map"]);
+        return await TargetProof.RunAsync(
+            _ => Task.FromResult<IDiskReader>(new HookedDisk(Scratch.OpenRaw(scratch["source"])) { AfterRead = afterSourceRead }),
+            OpenWriteAsync,
+            openUncached,
+            map,
+            CopyOptions.Default,
+            onDifference,
+            null,
+            Cancel);
+    }
+
+    private static string Flipped(ReadOnlySpan<byte> bytes)
+    {
+        var flipped = bytes.ToArray();
+        flipped[0] ^= 0x10;
+        return Convert.ToHexStringLower(flipped);
     }
 
     private Task<IDiskWriter> OpenWriteAsync(CancellationToken cancel) => DiskImage.OpenWriteAsync(scratch["target"], ImageFormat.Raw, scratch.Folder, cancel);
