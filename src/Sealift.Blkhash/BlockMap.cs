@@ -188,6 +188,35 @@ public sealed class BlockMap : IDisposable
         }
     }
 
+    /// <summary>How many blocks in a row, from one on, are known to read as zeros.</summary>
+    /// <param name="firstBlock">The first block, from 0.</param>
+    /// <param name="most">The most that are looked at.</param>
+    /// <returns>From 0 to <paramref name="most"/>.</returns>
+    public long CountZeroes(long firstBlock, long most)
+    {
+        CheckRange(firstBlock, most);
+        var end = firstBlock + most;
+        var block = firstBlock;
+        while (block < end)
+        {
+            lock (gate)
+            {
+                ThrowIfUnusable();
+                var number = block / BlockMapFormat.PageBlocks;
+                var next = Math.Min(end, (number + 1) * BlockMapFormat.PageBlocks);
+                var page = cache.Find(number);
+                if (page is null && pages[number].IsStored) page = Fetch(number);
+                if (page is null && !IsZero(pages[number].State)) return block - firstBlock;
+                for (; block < next; block++)
+                    if (page is not null && !IsZero(page.State((int)(block % BlockMapFormat.PageBlocks)))) return block - firstBlock;
+            }
+        }
+
+        return most;
+
+        static bool IsZero(BlockState state) => state is BlockState.Zero or BlockState.Hole;
+    }
+
     /// <summary>All blocks in order as runs of one state, merged. Each page is seen as it is when the enumeration gets there.</summary>
     public IEnumerable<BlockRun> Runs()
     {

@@ -70,6 +70,14 @@ public sealed class RootHasher : IDisposable
             outer.AppendData(zeroLeaves.AsSpan(0, (int)Math.Min(count, BufferedLeaves) * Parameters.DigestBytes));
     }
 
+    /// <summary>Appends the leaves of a run of zeros; it begins with a block, and ends with one or with the disk.</summary>
+    /// <param name="lengthBytes">From 0.</param>
+    public void AppendZeroes(long lengthBytes)
+    {
+        AppendZeroBlocks(lengthBytes / Parameters.BlockBytes);
+        if (lengthBytes % Parameters.BlockBytes is var rest and > 0) Append(leaves.ZeroLeafOf((int)rest)); // the disk ends within a block
+    }
+
     /// <summary>Ends the root; nothing can be appended after it.</summary>
     /// <param name="lengthBytes">The length of what was hashed, in bytes. It must fit the number of leaves.</param>
     /// <exception cref="ArgumentException">That length does not have this number of blocks: the caller lost or invented leaves.</exception>

@@ -97,7 +97,9 @@ internal sealed class AllocationMap
             throw DiskErrors.BadExtents(name, start, $"{claimedBytes} bytes of {file.Path} were data at the first look, and {dataBytes} at the second");
     }
 
-    private static IEnumerable<DiskExtent> Walk(PosixFile file, string name, long start, long end)
+    /// <summary>What the file system says now, whether it is believed or not.</summary>
+    /// <exception cref="SealiftException">It contradicts itself (SL4203).</exception>
+    public static IEnumerable<DiskExtent> Walk(PosixFile file, string name, long start, long end)
     {
         while (start < end)
         {

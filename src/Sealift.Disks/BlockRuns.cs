@@ -20,10 +20,13 @@ internal static class BlockRuns
     public static int ChunkBytes(int blockBytes) => Math.Max(PreferredChunkBytes, blockBytes);
 
     /// <summary>The disk from its start to its end: data in chunks that do not cross chunk boundaries, holes as long as they are.</summary>
-    public static async IAsyncEnumerable<DiskExtent> ChunksAsync(IDiskReader disk, int blockBytes, [EnumeratorCancellation] CancellationToken cancel)
+    public static IAsyncEnumerable<DiskExtent> ChunksAsync(IDiskReader disk, int blockBytes, CancellationToken cancel) => ChunksAsync(disk, blockBytes, new DiskRange(0, disk.LengthBytes), cancel);
+
+    /// <summary>The same of a range, which begins with a block, and ends with one or with the disk.</summary>
+    public static async IAsyncEnumerable<DiskExtent> ChunksAsync(IDiskReader disk, int blockBytes, DiskRange range, [EnumeratorCancellation] CancellationToken cancel)
     {
         var chunkBytes = ChunkBytes(blockBytes);
-        await foreach (var run in OfAsync(disk, blockBytes, cancel))
+        await foreach (var run in OfAsync(disk, blockBytes, range, cancel))
         {
             if (run.IsHole)
             {
@@ -46,17 +49,17 @@ internal static class BlockRuns
         }
     }
 
-    private static async IAsyncEnumerable<DiskExtent> OfAsync(IDiskReader disk, int blockBytes, [EnumeratorCancellation] CancellationToken cancel)
+    private static async IAsyncEnumerable<DiskExtent> OfAsync(IDiskReader disk, int blockBytes, DiskRange range, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var length = disk.LengthBytes;
-        long position = 0; // everything before it was described
-        long emitted = 0;  // everything before it was passed on; a multiple of the block size
+        var length = range.End;
+        var position = range.Offset; // everything before it was described
+        var emitted = range.Offset;  // everything before it was passed on; a multiple of the block size
         long holeStart = -1; // where the hole began that reaches up to the position
-        await foreach (var extent in disk.ExtentsAsync(0, length, cancel))
+        await foreach (var extent in disk.ExtentsAsync(range.Offset, range.LengthBytes, cancel))
         {
             // A map with gaps or overlaps would make blocks vanish: it is checked here, whoever made it.
             if (extent.Offset != position || extent.LengthBytes <= 0 || extent.LengthBytes > length - position)
-                throw DiskErrors.BadExtents(disk.Name, position, $"it goes on with {extent.LengthBytes} bytes at {extent.Offset} on a disk of {length} bytes");
+                throw DiskErrors.BadExtents(disk.Name, position, $"it goes on with {extent.LengthBytes} bytes at {extent.Offset} in a range that ends at {length}");
             position = extent.End;
             if (extent.IsHole)
             {
@@ -85,7 +88,7 @@ internal static class BlockRuns
             }
         }
 
-        if (position != length) throw DiskErrors.BadExtents(disk.Name, position, $"it ends there, and the disk has {length} bytes");
+        if (position != length) throw DiskErrors.BadExtents(disk.Name, position, $"it ends there, and was asked for up to {length}");
         if (holeStart >= 0 && RoundUp(holeStart, blockBytes) is var tail && tail < length)
         {
             if (tail > emitted) yield return new DiskExtent(emitted, tail - emitted, IsHole: false);

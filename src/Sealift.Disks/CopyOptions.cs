@@ -36,6 +36,12 @@ public sealed record CopyOptions
     /// </summary>
     public bool CompareKnown { get; init; }
 
+    /// <summary>
+    /// Where the target is read back while it is copied, it is flushed after so many bytes: a disk of 1 GB/s writes the default of 128 MiB
+    /// in 0.13 s, against which the flush of its cache counts little; and no more than this is left to be read when the copy is done.
+    /// </summary>
+    public long FlushBytes { get; init; } = 128L << 20;
+
     /// <summary>The most separate differing ranges that a read-back reports one by one, at least 1. Default 256.</summary>
     public int MismatchLimit { get; init; } = 256;
 }

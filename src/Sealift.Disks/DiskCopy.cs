@@ -11,6 +11,9 @@ namespace Sealift.Disks;
 /// </remarks>
 public static class DiskCopy
 {
+    // A chunk that is slow holds back what is told of those after it, by a few for each worker.
+    private const int WindowPerWorker = 4;
+
     /// <summary>Copies every byte of the source that is not a proven hole, fills the map with its leaves, flushes the target and checkpoints the map.</summary>
     /// <param name="source">Read only where its allocation map does not prove a hole.</param>
     /// <param name="target">Of the same length; flushed at the end and at each checkpoint, not closed.</param>
@@ -20,22 +23,30 @@ public static class DiskCopy
     /// <param name="cancel">Stops it; what the map's last checkpoint claims is on the target.</param>
     /// <exception cref="DiskAccessException">The first failure, with side, offset and length: the source (SL4211), the target (SL4212), its flush (SL4213).</exception>
     /// <exception cref="SealiftException">The source changed meanwhile (SL4201); its allocation map contradicts itself (SL4203); lengths differ (SL4206, SL4207).</exception>
-    public static async Task<CopyResult> RunAsync(IDiskReader source, IDiskWriter target, BlockMap map, CopyOptions options, IProgress<DiskProgress>? progress, CancellationToken cancel)
+    public static Task<CopyResult> RunAsync(IDiskReader source, IDiskWriter target, BlockMap map, CopyOptions options, IProgress<DiskProgress>? progress, CancellationToken cancel) =>
+        RunAsync(source, target, map, null, options, progress, cancel);
+
+    /// <summary>The same, and tells how far the target has been flushed, so that it can be read back meanwhile.</summary>
+    internal static async Task<CopyResult> RunAsync(IDiskReader source, IDiskWriter target, BlockMap map, FlushedPart? flushed, CopyOptions options, IProgress<DiskProgress>? progress, CancellationToken cancel)
     {
         if (source.LengthBytes != target.LengthBytes) throw DiskErrors.LengthsDiffer(source.Name, source.LengthBytes, target.Name, target.LengthBytes);
         if (source.LengthBytes != map.LengthBytes) throw DiskErrors.WrongMap(source.Name, $"the map is of a disk of {map.LengthBytes} bytes, this one has {source.LengthBytes}");
         var startedAt = Stopwatch.GetTimestamp();
         if (!options.Resume) map.SetUnknown(0, map.BlockCount);
-        var run = new Run(source, target, map, options, progress);
+        var run = new Run(source, target, map, flushed, options, progress);
         await run.CopyAsync(cancel);
         if (!map.IsComplete) throw DiskErrors.WrongMap(source.Name, $"{map.UnknownBlocks} blocks are still unknown after the copy");
         return run.Result(Stopwatch.GetElapsedTime(startedAt));
     }
 
-    private sealed class Run(IDiskReader source, IDiskWriter target, BlockMap map, CopyOptions options, IProgress<DiskProgress>? progress)
+    private sealed class Run(IDiskReader source, IDiskWriter target, BlockMap map, FlushedPart? flushed, CopyOptions options, IProgress<DiskProgress>? progress)
     {
         private readonly ProgressMeter meter = new(source.LengthBytes, progress);
         private readonly LeafHasher hasher = new(map.Parameters);
+        private readonly Lock written = new();
+        private long writtenEnd; // everything before it was written
+        private long unflushedBytes;
+        private bool isFlushing;
         private long dataBytes;
         private long zeroBytes;
         private long holeBytes;
@@ -43,6 +54,7 @@ public static class DiskCopy
 
         public async Task CopyAsync(CancellationToken cancel)
         {
+            using var window = new OrderedWindow<DiskExtent>(options.Workers * WindowPerWorker, Written);
             var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };
             using var buffers = new BufferPool(BlockRuns.ChunkBytes(map.BlockBytes));
             await using var chunks = BlockRuns.ChunksAsync(source, map.BlockBytes, cancel).GetAsyncEnumerator(cancel);
@@ -53,17 +65,20 @@ public static class DiskCopy
                 // never claims a block that a power cut could take back.
                 await Parallel.ForEachAsync(Segment(), parallel, async (chunk, stop) =>
                 {
-                    if (chunk.IsHole) await PassHoleAsync(chunk, stop);
-                    else await CopyChunkAsync(chunk, buffers, stop);
+                    if (chunk.Extent.IsHole) await PassHoleAsync(chunk.Extent, stop);
+                    else await CopyChunkAsync(chunk.Extent, buffers, stop);
+                    window.Complete(chunk.Number, chunk.Extent);
+                    await FlushWhatIsDueAsync(stop);
                 });
                 await FlushAsync(cancel);
+                flushed?.Advance(writtenEnd);
                 await source.VerifyUnchangedAsync(cancel);
                 map.Checkpoint();
             }
 
             meter.Report();
 
-            async IAsyncEnumerable<DiskExtent> Segment()
+            async IAsyncEnumerable<(long Number, DiskExtent Extent)> Segment()
             {
                 long handedOut = 0;
                 while (options.CheckpointBytes == 0 || handedOut < options.CheckpointBytes)
@@ -71,9 +86,34 @@ public static class DiskCopy
                     if (!(more = await chunks.MoveNextAsync())) yield break;
                     // A hole costs nothing to do again.
                     if (!chunks.Current.IsHole) handedOut += chunks.Current.LengthBytes;
-                    yield return chunks.Current;
+                    yield return (await window.ReserveAsync(cancel), chunks.Current);
                 }
             }
+        }
+
+        private void Written(DiskExtent chunk)
+        {
+            lock (written)
+            {
+                writtenEnd = chunk.End;
+                if (!chunk.IsHole) unflushedBytes += chunk.LengthBytes;
+            }
+        }
+
+        /// <summary>Flushes for the read-back, while the other workers go on. What was written before is on storage then, and is told.</summary>
+        private async ValueTask FlushWhatIsDueAsync(CancellationToken stop)
+        {
+            if (flushed is null) return;
+            long upTo;
+            lock (written)
+            {
+                if (isFlushing || unflushedBytes < options.FlushBytes) return;
+                (isFlushing, unflushedBytes, upTo) = (true, 0, writtenEnd);
+            }
+
+            await FlushAsync(stop);
+            flushed.Advance(upTo);
+            lock (written) isFlushing = false;
         }
 
         public CopyResult Result(TimeSpan elapsed) => new(map.Root(), dataBytes, zeroBytes, holeBytes, resumedBytes, elapsed) { MapDoubt = source.MapDoubt };

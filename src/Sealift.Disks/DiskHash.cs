@@ -29,7 +29,7 @@ public static class DiskHash
         using var buffers = new BufferPool(BlockRuns.ChunkBytes(parameters.BlockBytes));
         using var window = new OrderedWindow<(HashedChunk? Leaves, long HoleBytes)>(options.Workers * WindowPerWorker, piece =>
         {
-            if (piece.Leaves is null) AppendHole(root, hasher, piece.HoleBytes);
+            if (piece.Leaves is null) root.AppendZeroes(piece.HoleBytes);
             else for (var i = 0; i < piece.Leaves.Count; i++) root.Append(piece.Leaves.Leaf(i));
         });
 
@@ -68,12 +68,5 @@ public static class DiskHash
         {
             await foreach (var extent in BlockRuns.ChunksAsync(disk, parameters.BlockBytes, stop)) yield return (await window.ReserveAsync(stop), extent);
         }
-    }
-
-    private static void AppendHole(RootHasher root, LeafHasher hasher, long lengthBytes)
-    {
-        // Only a hole at the end of the disk has a short last block.
-        root.AppendZeroBlocks(lengthBytes / hasher.Parameters.BlockBytes);
-        if (lengthBytes % hasher.Parameters.BlockBytes is var rest and > 0) root.Append(hasher.ZeroLeafOf((int)rest));
     }
 }

@@ -5,4 +5,13 @@ public interface IUncachedReader : IDiskReader
 {
     /// <summary>How the page cache is bypassed, in words for the seal: <c>O_DIRECT</c>, or what was done where the file system refuses it.</summary>
     string CacheBypass { get; }
+
+    /// <summary>
+    /// Why what its allocation map calls a hole is read all the same in a proof; null where the map was checked now and is believed.
+    /// What is not known to be right is read: that is the default.
+    /// </summary>
+    ValueTask<string?> HoleDoubtAsync(CancellationToken cancel) => ValueTask.FromResult<string?>("nothing vouches for its allocation map");
+
+    /// <summary>Drops a range from the page cache, after it was flushed by whoever still writes to other ranges.</summary>
+    ValueTask DropCacheAsync(long offset, long lengthBytes, CancellationToken cancel) => ValueTask.CompletedTask;
 }

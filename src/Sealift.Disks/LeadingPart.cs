@@ -19,6 +19,10 @@ internal sealed class LeadingPart : IDiskWriter, IUncachedReader
 
     public string CacheBypass => ((IUncachedReader)whole).CacheBypass;
 
+    public ValueTask<string?> HoleDoubtAsync(CancellationToken cancel) => ((IUncachedReader)whole).HoleDoubtAsync(cancel);
+
+    public ValueTask DropCacheAsync(long offset, long lengthBytes, CancellationToken cancel) => ((IUncachedReader)whole).DropCacheAsync(offset, lengthBytes, cancel);
+
     /// <summary>The disk itself where it has the length already; SL4206, and the disk closed, where it is too short.</summary>
     public static async Task<T> OfAsync<T>(T whole, long lengthBytes) where T : class, IDiskReader
     {

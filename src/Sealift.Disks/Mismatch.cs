@@ -45,6 +45,9 @@ public sealed record FirstDifference(long Offset, string ExpectedBytes, string A
 /// <param name="Elapsed">How long it took.</param>
 public sealed record ReadBackResult(byte[] Root, IReadOnlyList<Mismatch> Mismatches, long MismatchedBytes, bool MismatchesOmitted, string CacheBypass, TimeSpan Elapsed)
 {
+    /// <summary>Bytes that were copied as zeros and lie in holes of the target, by its allocation map, which was checked; they were not read.</summary>
+    public long HoleBytes { get; init; }
+
     /// <summary>Whether every block read back as expected.</summary>
     public bool IsEqual => MismatchedBytes == 0;
 }

@@ -41,6 +41,9 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
 
     public string? MapDoubt { get; private init; }
 
+    // Our own server passes on what the tables of an image say, as whoever runs the machine will read them; another's word is not taken.
+    public ValueTask<string?> HoleDoubtAsync(CancellationToken cancel) => ValueTask.FromResult(server is null ? "it is the word of a server" : MapDoubt);
+
     /// <summary>Connects to somebody else's export.</summary>
     public static async Task<NbdDisk> ConnectAsync(NbdUri uri, NbdOptions options, string cacheBypass, bool forWriting, CancellationToken cancel)
     {

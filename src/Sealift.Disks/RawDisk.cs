@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Sealift.Posix;
 
 namespace Sealift.Disks;
@@ -14,6 +15,7 @@ internal class RawDisk : IDiskWriter
 
     private readonly SourceFiles files;
     private readonly long start;
+    private PosixFile? direct;
     private AllocationMap? allocation;
 
     protected RawDisk(PosixFile file, string name, long start, long lengthBytes, SourceFiles files)
@@ -61,7 +63,7 @@ internal class RawDisk : IDiskWriter
         var file = PosixFile.Open(path, OpenMode.ReadWrite | unused);
         try
         {
-            return new RawDisk(file, path, 0, CheckedLength(file), SourceFiles.Measure([]));
+            return new RawDisk(file, path, 0, CheckedLength(file), SourceFiles.Measure([])) { direct = OpenDirect(path) };
         }
         catch
         {
@@ -78,7 +80,7 @@ internal class RawDisk : IDiskWriter
         return ValueTask.CompletedTask;
     }
 
-    public async IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, [EnumeratorCancellation] CancellationToken cancel)
+    public virtual async IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, [EnumeratorCancellation] CancellationToken cancel)
     {
         CheckRange(offset, lengthBytes);
         allocation ??= await Task.Run(() => AllocationMap.Examine(File, Name, weighSpace: true, cancel), cancel); // it may read from millions of holes
@@ -100,7 +102,8 @@ internal class RawDisk : IDiskWriter
     {
         cancel.ThrowIfCancellationRequested();
         CheckRange(offset, buffer.Length);
-        File.WriteAt(buffer.Span, offset);
+        var done = WriteDirect(buffer, offset);
+        if (done < buffer.Length) File.WriteAt(buffer.Span[done..], offset + done);
         return ValueTask.CompletedTask;
     }
 
@@ -124,14 +127,20 @@ internal class RawDisk : IDiskWriter
     public async ValueTask CloseAsync(CancellationToken cancel)
     {
         await FlushAsync(cancel);
+        direct?.Close();
         File.Close();
     }
 
     public virtual ValueTask DisposeAsync()
     {
+        direct?.Close();
         File.Close();
         return ValueTask.CompletedTask;
     }
+
+    /// <summary>Whether a buffer can be transferred past the page cache.</summary>
+    protected static bool IsAligned(ReadOnlyMemory<byte> buffer) =>
+        MemoryMarshal.TryGetMemoryManager<byte, AlignedBuffer>(buffer, out _, out var at, out _) && at % PosixFile.DirectAlignmentBytes == 0;
 
     protected static long CheckedLength(PosixFile file)
     {
@@ -143,5 +152,39 @@ internal class RawDisk : IDiskWriter
     protected void CheckRange(long offset, long lengthBytes)
     {
         if (offset < 0 || lengthBytes < 0 || lengthBytes > LengthBytes - offset) throw DiskErrors.OutOfRange(Name, offset, lengthBytes, LengthBytes);
+    }
+
+    /// <summary>Another descriptor, past the page cache; null where the file system has no such thing.</summary>
+    private static PosixFile? OpenDirect(string path)
+    {
+        try
+        {
+            return PosixFile.Open(path, OpenMode.ReadWrite | OpenMode.Direct);
+        }
+        catch (PosixException e) when (e.Errno is Errno.EINVAL or Errno.EOPNOTSUPP)
+        {
+            return null; // then everything goes through the page cache
+        }
+    }
+
+    /// <summary>
+    /// Writes what is aligned past the page cache: a failure is told by the very call, with its place, and not later by some flush; and
+    /// the disk begins to write at once, while the next block is hashed.
+    /// </summary>
+    /// <returns>The bytes that were written; the rest goes through the page cache.</returns>
+    private int WriteDirect(ReadOnlyMemory<byte> buffer, long offset)
+    {
+        if (direct is null || offset % PosixFile.DirectAlignmentBytes != 0 || !IsAligned(buffer)) return 0;
+        var whole = buffer.Length / PosixFile.DirectAlignmentBytes * PosixFile.DirectAlignmentBytes;
+        try
+        {
+            direct.WriteAt(buffer.Span[..whole], offset);
+            return whole;
+        }
+        catch (PosixException e) when (e.Errno == Errno.EINVAL)
+        {
+            // The device's sectors are larger, or a call did less than it was asked to and ended within one.
+            return (int)(e.Offset - offset);
+        }
     }
 }

@@ -11,7 +11,10 @@ public static class ReadBack
     // Results wait here for an older chunk that is slow: a few for each worker keep all of them busy.
     private const int WindowPerWorker = 4;
 
-    /// <summary>Reads every byte of the target, whatever its allocation map says, and compares. A mismatch is a result, not an error.</summary>
+    /// <summary>
+    /// Reads the target and compares. Not read is only what was copied as zeros and lies in a hole of the target whose allocation map
+    /// was checked and is believed (<see cref="IUncachedReader.HoleDoubtAsync"/>). A mismatch is a result, not an error.
+    /// </summary>
     /// <param name="target">From <see cref="DiskImage.OpenUncachedAsync"/>; the result says so where it is not.</param>
     /// <param name="expected">A complete map.</param>
     /// <param name="options">How.</param>
@@ -19,10 +22,19 @@ public static class ReadBack
     /// <param name="cancel">Stops it.</param>
     /// <exception cref="DiskAccessException">The target could not be read (SL4214).</exception>
     /// <exception cref="SealiftException">The map is not complete, or of another disk (SL4207); somebody wrote to the target meanwhile (SL4201).</exception>
-    public static async Task<ReadBackResult> RunAsync(IDiskReader target, BlockMap expected, CopyOptions options, IProgress<DiskProgress>? progress, CancellationToken cancel)
+    public static Task<ReadBackResult> RunAsync(IDiskReader target, BlockMap expected, CopyOptions options, IProgress<DiskProgress>? progress, CancellationToken cancel)
+    {
+        if (!expected.IsComplete) throw DiskErrors.WrongMap(target.Name, $"{expected.UnknownBlocks} of its blocks are unknown");
+        return RunAsync(target, expected, null, options, progress, cancel);
+    }
+
+    /// <summary>The same while the disk is still copied: each part is read once it was flushed, and its leaves are in the map by then.</summary>
+    internal static async Task<ReadBackResult> RunAsync(IDiskReader target, BlockMap expected, FlushedPart? flushed, CopyOptions options, IProgress<DiskProgress>? progress, CancellationToken cancel)
     {
         if (target.LengthBytes != expected.LengthBytes) throw DiskErrors.WrongMap(target.Name, $"the map is of a disk of {expected.LengthBytes} bytes, this one has {target.LengthBytes}");
-        if (!expected.IsComplete) throw DiskErrors.WrongMap(target.Name, $"{expected.UnknownBlocks} of its blocks are unknown");
+        var uncached = target as IUncachedReader;
+        var believesHoles = uncached is not null && await uncached.HoleDoubtAsync(cancel) is null;
+        long holeBytes = 0;
         var startedAt = Stopwatch.GetTimestamp();
         var meter = new ProgressMeter(target.LengthBytes, progress);
         var hasher = new LeafHasher(expected.Parameters);
@@ -30,8 +42,15 @@ public static class ReadBack
         using var root = new RootHasher(expected.Parameters);
         using var buffers = new BufferPool(chunkBytes);
         var found = new MismatchList(target.LengthBytes, expected.BlockBytes, options.MismatchLimit);
-        using var window = new OrderedWindow<(HashedChunk Leaves, List<DifferingBlock> Differing)>(options.Workers * WindowPerWorker, piece =>
+        using var window = new OrderedWindow<(HashedChunk? Leaves, long HoleBytes, List<DifferingBlock> Differing)>(options.Workers * WindowPerWorker, piece =>
         {
+            if (piece.Leaves is null)
+            {
+                root.AppendZeroes(piece.HoleBytes);
+                holeBytes += piece.HoleBytes;
+                return;
+            }
+
             for (var i = 0; i < piece.Leaves.Count; i++) root.Append(piece.Leaves.Leaf(i));
             foreach (var block in piece.Differing) found.Add(block);
         });
@@ -39,13 +58,20 @@ public static class ReadBack
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };
         await Parallel.ForEachAsync(Chunks(cancel), parallel, async (chunk, stop) =>
         {
+            if (chunk.Range.IsHole)
+            {
+                window.Complete(chunk.Number, (null, chunk.Range.LengthBytes, []));
+                meter.Add(chunk.Range.LengthBytes, 0);
+                return;
+            }
+
             var buffer = buffers.Rent();
             try
             {
                 var bytes = buffer.Memory[..(int)chunk.Range.LengthBytes];
                 await target.ReadBackAsync(chunk.Range.Offset, bytes, stop);
                 var leaves = HashedChunk.Of(bytes.Span, hasher);
-                window.Complete(chunk.Number, (leaves, Compare(leaves, bytes.Span, chunk.Range.Offset, expected)));
+                window.Complete(chunk.Number, (leaves, 0, Compare(leaves, bytes.Span, chunk.Range.Offset, expected)));
                 meter.Add(chunk.Range.LengthBytes, chunk.Range.LengthBytes);
             }
             finally
@@ -55,12 +81,41 @@ public static class ReadBack
         });
         await target.VerifyUnchangedAsync(cancel);
         meter.Report();
-        var bypass = (target as IUncachedReader)?.CacheBypass is { Length: > 0 } how ? how : "the page cache was not bypassed";
-        return new ReadBackResult(root.Finish(target.LengthBytes), found.Ranges, found.TotalBytes, found.Omitted, bypass, Stopwatch.GetElapsedTime(startedAt));
+        // The holes of a disk that is being written are all there at last, and looked at once more. Where they are not believed, all is read.
+        if (flushed is not null && holeBytes > 0 && await uncached!.HoleDoubtAsync(cancel) is not null) return await RunAsync(target, expected, null, options, progress, cancel);
+        var bypass = uncached?.CacheBypass is { Length: > 0 } how ? how : "the page cache was not bypassed";
+        return new ReadBackResult(root.Finish(target.LengthBytes), found.Ranges, found.TotalBytes, found.Omitted, bypass, Stopwatch.GetElapsedTime(startedAt)) { HoleBytes = holeBytes };
 
-        async IAsyncEnumerable<(long Number, DiskRange Range)> Chunks([EnumeratorCancellation] CancellationToken stop = default)
+        async IAsyncEnumerable<(long Number, DiskExtent Range)> Chunks([EnumeratorCancellation] CancellationToken stop = default)
         {
-            foreach (var range in BlockRuns.Cut(0, target.LengthBytes, chunkBytes)) yield return (await window.ReserveAsync(stop), range);
+            for (long from = 0; from < target.LengthBytes;)
+            {
+                var to = flushed is null ? target.LengthBytes : await flushed.WaitBeyondAsync(from, stop);
+                if (flushed is not null && uncached is not null) await uncached.DropCacheAsync(from, to - from, stop);
+                await foreach (var piece in Pieces(new DiskRange(from, to - from), stop)) yield return (await window.ReserveAsync(stop), piece);
+                from = to;
+            }
+        }
+
+        async IAsyncEnumerable<DiskExtent> Pieces(DiskRange range, [EnumeratorCancellation] CancellationToken stop)
+        {
+            if (!believesHoles)
+            {
+                foreach (var chunk in BlockRuns.Cut(range.Offset, range.End, chunkBytes)) yield return new DiskExtent(chunk.Offset, chunk.LengthBytes, IsHole: false);
+                yield break;
+            }
+
+            await foreach (var extent in BlockRuns.ChunksAsync(target, expected.BlockBytes, range, stop))
+            {
+                for (var at = extent.Offset; at < extent.End;)
+                {
+                    // A hole where there should be data is read as well, and found different.
+                    var zeroBlocks = extent.IsHole ? expected.CountZeroes(at / expected.BlockBytes, expected.Parameters.BlockCount(extent.End - at)) : 0;
+                    var end = zeroBlocks > 0 ? Math.Min(extent.End, at + (zeroBlocks * expected.BlockBytes)) : Math.Min(extent.End, at + chunkBytes - (at % chunkBytes));
+                    yield return new DiskExtent(at, end - at, zeroBlocks > 0);
+                    at = end;
+                }
+            }
         }
     }
 

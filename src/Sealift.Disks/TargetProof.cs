@@ -27,7 +27,7 @@ public static class TargetProof
     /// <exception cref="SecondMismatchException">A range differs again (SL4234).</exception>
     /// <exception cref="DiskAccessException">A side failed (SL4211 to SL4214).</exception>
     /// <exception cref="SealiftException">Another range differs after the repair (SL4235), too many do (SL4232), or the source reads differently (SL4233) or changed (SL4201).</exception>
-    public static async Task<TargetProofResult> RunAsync(
+    public static Task<TargetProofResult> RunAsync(
         Func<CancellationToken, Task<IDiskReader>> openSource,
         Func<CancellationToken, Task<IDiskWriter>> openTarget,
         Func<CancellationToken, Task<IUncachedReader>> openUncached,
@@ -35,10 +35,22 @@ public static class TargetProof
         CopyOptions options,
         Action<Mismatch> onDifference,
         IProgress<DiskProgress>? progress,
+        CancellationToken cancel) => RunAsync(openSource, openTarget, openUncached, map, null, options, onDifference, progress, cancel);
+
+    /// <summary>The same after a first read-back that was made while the disk was copied.</summary>
+    internal static async Task<TargetProofResult> RunAsync(
+        Func<CancellationToken, Task<IDiskReader>> openSource,
+        Func<CancellationToken, Task<IDiskWriter>> openTarget,
+        Func<CancellationToken, Task<IUncachedReader>> openUncached,
+        BlockMap map,
+        ReadBackResult? found,
+        CopyOptions options,
+        Action<Mismatch> onDifference,
+        IProgress<DiskProgress>? progress,
         CancellationToken cancel)
     {
         var name = string.Empty;
-        var first = await ReadBackAsync();
+        var first = found ?? await ReadBackAsync();
         if (first.IsEqual) return new TargetProofResult(first, [], 0);
         RepairResult repair;
         await using (var source = await openSource(cancel))

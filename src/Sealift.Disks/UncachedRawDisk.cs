@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Runtime.CompilerServices;
 using Sealift.Posix;
 
 namespace Sealift.Disks;
@@ -13,8 +13,8 @@ internal sealed class UncachedRawDisk : RawDisk, IUncachedReader
     private readonly BufferPool bounce = new(BounceBytes);
     private readonly bool direct;
 
-    private UncachedRawDisk(PosixFile file, string path, long lengthBytes, CacheBypass bypass)
-        : base(file, path, 0, lengthBytes, SourceFiles.Measure([path]))
+    private UncachedRawDisk(PosixFile file, string path, long lengthBytes, CacheBypass bypass, bool whileWritten)
+        : base(file, path, 0, lengthBytes, SourceFiles.Measure(whileWritten ? [] : [path]))
     {
         direct = bypass.IsDirect;
         CacheBypass = bypass.Description;
@@ -22,19 +22,50 @@ internal sealed class UncachedRawDisk : RawDisk, IUncachedReader
 
     public string CacheBypass { get; }
 
-    public static UncachedRawDisk Open(string path)
+    /// <summary>Opens a raw file or a block device.</summary>
+    /// <param name="path">Which.</param>
+    /// <param name="whileWritten">Whether somebody still writes to it, so that a change is none.</param>
+    public static UncachedRawDisk Open(string path, bool whileWritten = false)
     {
         var bypass = Disks.CacheBypass.Prepare(path);
         var file = PosixFile.Open(path, bypass.IsDirect ? OpenMode.Read | OpenMode.Direct : OpenMode.Read);
         try
         {
-            return new UncachedRawDisk(file, path, CheckedLength(file), bypass);
+            return new UncachedRawDisk(file, path, CheckedLength(file), bypass, whileWritten);
         }
         catch
         {
             file.Close();
             throw;
         }
+    }
+
+    // On another thread, for it may read from millions of holes; and by a descriptor that takes any length.
+    public async ValueTask<string?> HoleDoubtAsync(CancellationToken cancel) => await Task.Run(
+        () =>
+        {
+            using var file = PosixFile.Open(File.Path, OpenMode.Read);
+            return AllocationMap.Examine(file, Name, weighSpace: true, cancel).Doubt;
+        },
+        cancel);
+
+    /// <summary>What the file system says now; <see cref="HoleDoubtAsync"/> says whether it is believed.</summary>
+    public override async IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        await Task.CompletedTask;
+        CheckRange(offset, lengthBytes);
+        foreach (var extent in AllocationMap.Walk(File, Name, offset, offset + lengthBytes))
+        {
+            cancel.ThrowIfCancellationRequested();
+            yield return extent;
+        }
+    }
+
+    public ValueTask DropCacheAsync(long offset, long lengthBytes, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        File.DropCache(offset, lengthBytes);
+        return ValueTask.CompletedTask;
     }
 
     public override ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
@@ -77,9 +108,6 @@ internal sealed class UncachedRawDisk : RawDisk, IUncachedReader
         bounce.Dispose();
         return base.DisposeAsync();
     }
-
-    private static bool IsAligned(Memory<byte> buffer) =>
-        MemoryMarshal.TryGetMemoryManager<byte, AlignedBuffer>(buffer, out _, out var start, out _) && start % Alignment == 0;
 
     /// <summary>Reads an aligned range that may reach past the end of the file.</summary>
     private void ReadUpToEnd(Span<byte> span, long offset, int needed)

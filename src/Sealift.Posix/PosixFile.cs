@@ -174,11 +174,14 @@ public sealed class PosixFile : IDisposable
     public bool TryZeroRange(long offset, long lengthBytes) => TryFallocate(FallocZeroRange | FallocKeepSize, SystemCalls.ZeroRange, offset, lengthBytes);
 
     /// <summary>Drops the clean pages of the whole file from the page cache; posix_fadvise(2) DONTNEED. Call after <see cref="Sync"/>.</summary>
-    public void DropCache()
+    public void DropCache() => DropCache(0, 0);
+
+    /// <summary>The same for the pages that lie in a range; a length of 0 is up to the end.</summary>
+    public void DropCache(long offset, long lengthBytes)
     {
         const int DontNeed = 4;
-        var error = Libc.PosixFadvise(handle, 0, 0, DontNeed);
-        if (error != 0) throw new PosixException(SystemCalls.DropCache.Name, Path, (Errno)error);
+        var error = Libc.PosixFadvise(handle, offset, lengthBytes, DontNeed);
+        if (error != 0) throw new PosixException(SystemCalls.DropCache.Name, Path, (Errno)error, lengthBytes == 0 ? -1 : offset, lengthBytes == 0 ? -1 : lengthBytes);
     }
 
     /// <summary>Takes an exclusive lock without waiting; flock(2). The kernel drops it when the process dies.</summary>

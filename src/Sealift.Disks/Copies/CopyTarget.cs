@@ -70,6 +70,9 @@ public abstract class CopyTarget
     /// <summary>Opens it for the read-back, past the page cache as far as that is in our hands.</summary>
     internal abstract Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel);
 
+    /// <summary>The same while it is still written; null where that cannot be: what a qcow2 image holds is known only to the one process that writes it.</summary>
+    internal virtual Task<IUncachedReader?> OpenUncachedWhileWrittenAsync(CopyWork work, long lengthBytes, CancellationToken cancel) => Task.FromResult<IUncachedReader?>(null);
+
     /// <summary>Where unfinished copies to a device or an export are kept: its own name is no place for files.</summary>
     private protected static string WorkPathIn(string stateDirectory, string name) =>
         Path.Combine(stateDirectory, "copies", Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(name)))[..16]);
@@ -90,6 +93,9 @@ internal sealed class FileTarget(string path, ImageFormat format, bool replace, 
 
     internal override Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
         DiskImage.OpenUncachedAsync(work.DiskPath, Format, workDirectory, cancel);
+
+    internal override Task<IUncachedReader?> OpenUncachedWhileWrittenAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
+        Task.FromResult<IUncachedReader?>(Format == ImageFormat.Raw ? UncachedRawDisk.Open(work.DiskPath, whileWritten: true) : null);
 }
 
 /// <summary>A block device, overwritten in place.</summary>
@@ -104,6 +110,9 @@ internal sealed class DeviceTarget(string path, string stateDirectory) : CopyTar
 
     internal override Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
         LeadingPart.OfAsync<IUncachedReader>(UncachedRawDisk.Open(Name), lengthBytes);
+
+    internal override async Task<IUncachedReader?> OpenUncachedWhileWrittenAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
+        await LeadingPart.OfAsync<IUncachedReader>(UncachedRawDisk.Open(Name, whileWritten: true), lengthBytes);
 }
 
 /// <summary>An NBD export, overwritten in place.</summary>
@@ -119,4 +128,6 @@ internal sealed class NbdTarget(NbdUri uri, NbdOptions connection, string stateD
     internal override async Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
         await LeadingPart.OfAsync<IUncachedReader>(
             await NbdDisk.ConnectAsync(uri, connection, "over new connections after a flush; what the server itself keeps in memory is beyond our reach", forWriting: false, cancel), lengthBytes);
+
+    internal override async Task<IUncachedReader?> OpenUncachedWhileWrittenAsync(CopyWork work, long lengthBytes, CancellationToken cancel) => await OpenUncachedAsync(work, lengthBytes, cancel);
 }

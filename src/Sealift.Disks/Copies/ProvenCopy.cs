@@ -128,6 +128,8 @@ public static class ProvenCopy
         public async Task<CopyReport> CopyAsync(IDiskReader reader, CancellationToken cancel)
         {
             CopyResult copied;
+            ReadBackResult? found = null;
+            FileIdentity? closed = null;
             using (var map = BlockMap.OpenForUpdate(work.MapPath))
             {
                 if (map.LengthBytes != record.SourceBytes || map.Parameters != request.Parameters) throw CopyErrors.BadRecord(work.MapPath, "the block map is of another disk");
@@ -140,14 +142,27 @@ public static class ProvenCopy
                     CompareKnown = !source.ShowsChanges,
                 };
                 await using var writer = await target.OpenWriteAsync(work, reader.LengthBytes, cancel);
-                copied = await DiskCopy.RunAsync(reader, writer, map, options, observer.Progress("copy"), cancel);
-                await CloseAsync(writer, cancel);
+                // Where the target can be read by somebody else while it is written, its flushed parts are proven meanwhile.
+                var proving = request.Prove ? await target.OpenUncachedWhileWrittenAsync(work, reader.LengthBytes, cancel) : null;
+                await using var proven = proving;
+                var flushed = proving is null ? null : new FlushedPart();
+                (copied, found) = await SideBySide.RunAsync(
+                    async stop =>
+                    {
+                        var result = await DiskCopy.RunAsync(reader, writer, map, flushed, options, observer.Progress("copy"), stop);
+                        await CloseAsync(writer, stop);
+                        // From here on nobody writes to it any more.
+                        closed = NewFile is null ? null : FileIdentity.Of(work.DiskPath);
+                        return result;
+                    },
+                    stop => proving is null ? Task.FromResult<ReadBackResult?>(null) : ProveMeanwhileAsync(proving, map, flushed!, stop),
+                    cancel);
                 map.Close();
             }
 
             source.VerifyUnchanged();
             var root = Convert.ToHexStringLower(copied.Root);
-            var proof = request.Prove ? await ProveAsync(cancel) : null;
+            var proof = request.Prove ? await ProveAsync(found, closed, cancel) : null;
             source.VerifyUnchanged();
             if (request.MapPath is { } mapPath) Keep(mapPath, copied.Root);
             if (NewFile is { } file) PosixPath.Rename(work.DiskPath, target.Name, file.Replace);
@@ -168,10 +183,17 @@ public static class ProvenCopy
             }
         }
 
-        private async Task<TargetProofResult> ProveAsync(CancellationToken cancel)
+        private async Task<ReadBackResult?> ProveMeanwhileAsync(IUncachedReader proving, BlockMap map, FlushedPart flushed, CancellationToken cancel) =>
+            await ReadBack.RunAsync(proving, map, flushed, request.Options, observer.Progress("read-back"), cancel);
+
+        /// <param name="found">What was read back while the disk was copied; null where nothing was.</param>
+        /// <param name="closed">The file as it was when its last byte had been written.</param>
+        /// <param name="cancel">Cancels it.</param>
+        private async Task<TargetProofResult> ProveAsync(ReadBackResult? found, FileIdentity? closed, CancellationToken cancel)
         {
+            if (closed is not null && found is not null && FileIdentity.Of(work.DiskPath).ChangeSince(closed) is { } change) throw DiskErrors.Changed(target.Name, $"it {change} while it was read back");
             // Measured before the first byte is read: a write during the reading, or after it, is not covered by the proof.
-            FileIdentity? proven = null;
+            var proven = closed;
             using var map = BlockMap.Open(work.MapPath);
             var proof = await TargetProof.RunAsync(
                 source.OpenAsync,
@@ -182,6 +204,7 @@ public static class ProvenCopy
                     return target.OpenUncachedAsync(work, record.SourceBytes, c);
                 },
                 map,
+                found,
                 request.Options,
                 observer.Differs,
                 observer.Progress("read-back"),

@@ -253,24 +253,27 @@ public sealed class RawDiskFaultTests : IDisposable
     [Fact]
     public async Task A_block_device_is_opened_for_writing_only_where_nobody_uses_it()
     {
+        const long Direct = 0x4000; // O_DIRECT
         scratch.Raw("disk", 8192, 1, (0, 8192));
         using (FaultyLibc.Arm("open", Errno.EBUSY, 1))
         using (FaultyLibc.Device(8192))
         {
             Assert.Equal(Errno.EBUSY, Assert.Throws<PosixException>(() => RawDisk.OpenWrite(scratch["disk"])).Errno);
+            Assert.Equal(PosixFileFlags(exclusive: true), FaultyLibc.Argument(0));
+        }
+
+        using (FaultyLibc.Arm("open", Errno.EBUSY, 1))
+        {
+            Assert.Throws<PosixException>(() => RawDisk.OpenWrite(scratch["disk"]));
+            Assert.Equal(PosixFileFlags(exclusive: false), FaultyLibc.Argument(0));
         }
 
         using (FaultyLibc.Device(4096))
         using (FaultyLibc.Arm("open"))
         {
+            // The second descriptor is not exclusive: the first one would be in its way.
             await using var disk = RawDisk.OpenWrite(scratch["disk"]);
-            Assert.Equal(PosixFileFlags(exclusive: true), FaultyLibc.Argument(0));
-        }
-
-        using (FaultyLibc.Arm("open"))
-        {
-            await using var disk = RawDisk.OpenWrite(scratch["disk"]);
-            Assert.Equal(PosixFileFlags(exclusive: false), FaultyLibc.Argument(0));
+            Assert.Equal((2, PosixFileFlags(exclusive: false) | Direct), (FaultyLibc.Count, FaultyLibc.Argument(0)));
         }
 
         static long PosixFileFlags(bool exclusive) => 0x80000 | 2 | (exclusive ? 0x80 : 0); // O_CLOEXEC, O_RDWR, O_EXCL
@@ -291,6 +294,50 @@ public sealed class RawDiskFaultTests : IDisposable
                 Assert.False(bypass.IsDirect);
                 Assert.Contains($"{refusal}", bypass.Description, StringComparison.Ordinal);
             }
+        }
+    }
+
+    [Fact]
+    public async Task What_is_aligned_is_written_past_the_page_cache_and_a_failure_names_its_place()
+    {
+        scratch.Raw("disk", 1 << 20, 1, (0, 1 << 20));
+        using var buffer = new AlignedBuffer(1 << 20);
+        new Random(3).NextBytes(buffer.GetSpan());
+        await using var disk = RawDisk.OpenWrite(scratch["disk"]);
+        using (FaultyLibc.Arm("pwrite64", Errno.EIO, 1, after: 1, most: 8192))
+        {
+            var error = await Assert.ThrowsAsync<PosixException>(async () => await disk.WriteAsync(65536, buffer.Memory[..65536], Cancel));
+            Assert.Equal((65536 + 8192, Errno.EIO), (error.Offset, error.Errno));
+        }
+
+        // With a length that is no multiple of a sector, what is left goes another way; so it does where the device refuses.
+        await disk.WriteAsync(0, buffer.Memory, Cancel);
+        new Random(4).NextBytes(buffer.GetSpan());
+        using (FaultyLibc.Arm("pwrite64", most: 5000)) await disk.WriteAsync(0, buffer.Memory[..100_000], Cancel);
+        await disk.WriteAsync(100_000, buffer.Memory[100_000..], Cancel);
+        Assert.Equal(buffer.GetSpan().ToArray(), await File.ReadAllBytesAsync(scratch["disk"], Cancel));
+    }
+
+    [Fact]
+    public async Task A_file_system_without_direct_writes_is_written_all_the_same()
+    {
+        scratch.Raw("disk", 1 << 20, 1, (0, 1 << 20));
+        using var buffer = new AlignedBuffer(1 << 20);
+        new Random(3).NextBytes(buffer.GetSpan());
+        foreach (var refusal in new[] { Errno.EIO, Errno.ENOMEM })
+            using (FaultyLibc.Arm("open", refusal, 1, after: 1)) Assert.Equal(refusal, Assert.Throws<PosixException>(() => RawDisk.OpenWrite(scratch["disk"])).Errno);
+        foreach (var refusal in new[] { Errno.EINVAL, Errno.EOPNOTSUPP })
+        {
+            RawDisk disk;
+            using (FaultyLibc.Arm("open", refusal, 1, after: 1)) disk = RawDisk.OpenWrite(scratch["disk"]);
+            await using (disk)
+            {
+                new Random((int)refusal).NextBytes(buffer.GetSpan());
+                await disk.WriteAsync(0, buffer.Memory, Cancel);
+                await disk.CloseAsync(Cancel);
+            }
+
+            Assert.Equal(buffer.GetSpan().ToArray(), await File.ReadAllBytesAsync(scratch["disk"], Cancel));
         }
     }
 

@@ -111,7 +111,8 @@ public sealed class ReadBackTests : IDisposable
     {
         using var map = await CopyAsync();
         await using var uncached = await OpenUncachedAsync(Cancel);
-        await using var meddled = new HookedDisk(uncached) { AfterRead = (at, _) => { if (at == 4 << 20) FlipOnStorage(0); return default; } };
+        var reads = 0;
+        await using var meddled = new HookedDisk(uncached) { AfterRead = (_, _) => { if (Interlocked.Increment(ref reads) == 1) FlipOnStorage(0); return default; } };
         Assert.Equal("SL4201", (await Assert.ThrowsAsync<SealiftException>(() => ReadBack.RunAsync(meddled, map, CopyOptions.Default, null, Cancel))).Code);
     }
 

@@ -1,0 +1,191 @@
+using System.Collections.Concurrent;
+using Sealift.Blkhash;
+using Sealift.Posix;
+
+namespace Sealift.Disks.Tests;
+
+/// <summary>A target is read back while it is copied: only what was flushed, all of it, and past the cache.</summary>
+public sealed class OverlapTests : IDisposable
+{
+    private const long Length = (24 << 20) + 5000;
+    private static readonly CopyOptions Options = new() { TargetReadsZeroes = true, FlushBytes = 3 << 20 };
+    private readonly Scratch scratch = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => scratch.Dispose();
+
+    [Fact]
+    public async Task Nothing_is_read_back_before_it_was_flushed_and_everything_is_in_the_end()
+    {
+        Source();
+        var writtenAt = new ConcurrentDictionary<long, int>();
+        var flushes = 0;
+        var readEarly = new ConcurrentBag<long>();
+        using var somethingRead = new ManualResetEventSlim();
+        var (found, map) = await RunAsync(
+            writer => new HookedDisk(writer)
+            {
+                OnWrite = (at, bytes) =>
+                {
+                    for (var block = at / 65536; block <= (at + bytes.Length - 1) / 65536; block++) writtenAt[block] = Volatile.Read(ref flushes);
+                    // The end of the disk is not written before something was read back.
+                    return at < 20 << 20 || somethingRead.Wait(TimeSpan.FromMinutes(1), Cancel);
+                },
+                OnFlush = () => Interlocked.Increment(ref flushes),
+            },
+            reader => new HookedDisk(reader)
+            {
+                AfterRead = (at, bytes) =>
+                {
+                    // A flush that began after the write has also been counted since.
+                    for (var block = at / 65536; block <= (at + bytes.Length - 1) / 65536; block++)
+                        if (writtenAt.TryGetValue(block, out var flush) && flush >= Volatile.Read(ref flushes)) readEarly.Add(block);
+                    somethingRead.Set();
+                    return default;
+                },
+            });
+        using (map)
+        {
+            Assert.True(found.IsEqual);
+            Assert.Equal(map.Root(), found.Root);
+            Assert.Empty(readEarly);
+            Assert.InRange(flushes, 2, 6);
+        }
+    }
+
+    [Theory]
+    [InlineData(0L)]
+    [InlineData((9 << 20) + 77)]
+    [InlineData(Length - 1)]
+    public async Task What_the_target_changed_is_found(long at)
+    {
+        Source();
+        var (found, map) = await RunAsync(
+            writer => new HookedDisk(writer)
+            {
+                OnFlush = () =>
+                {
+                    using var file = PosixFile.Open(scratch["target"], OpenMode.ReadWrite);
+                    var one = new byte[1];
+                    file.ReadExactlyAt(one, at);
+                    if (one[0] == Expected(at)) file.WriteAt([(byte)(one[0] ^ 1)], at);
+                },
+            },
+            reader => reader);
+        using (map)
+        {
+            Assert.Equal(at / 65536, Assert.Single(found.Mismatches).FirstBlock);
+            Assert.NotEqual(map.Root(), found.Root);
+        }
+    }
+
+    [Fact]
+    public async Task Zeros_in_holes_of_the_target_are_not_read_and_data_in_them_are()
+    {
+        scratch.Raw("source", 1L << 34, 1, (0, 1 << 20), (1L << 33, 1 << 20));
+        var read = 0L;
+        var (found, map) = await RunAsync(writer => writer, reader => new HookedDisk(reader) { AfterRead = (_, bytes) => { Interlocked.Add(ref read, bytes.Length); return default; } }, 1L << 34);
+        using (map)
+        {
+            Assert.Equal(map.Root(), found.Root);
+            Assert.Equal((2L << 20, (1L << 34) - (2 << 20)), (read, found.HoleBytes));
+        }
+
+        // Data where the source has a hole are no hole of the target.
+        using (var file = PosixFile.Open(scratch["target"], OpenMode.ReadWrite)) file.WriteAt([1], 5L << 30);
+        using var again = BlockMap.Open(scratch["map"]);
+        await using var uncached = UncachedRawDisk.Open(scratch["target"]);
+        var second = await ReadBack.RunAsync(uncached, again, CopyOptions.Default, null, Cancel);
+        Assert.Equal((5L << 30) / 65536, Assert.Single(second.Mismatches).FirstBlock);
+    }
+
+    [Fact]
+    public async Task Where_the_holes_are_not_believed_at_last_all_of_it_is_read()
+    {
+        Source();
+        var read = 0L;
+        var asked = 0;
+        var (found, map) = await RunAsync(writer => writer, reader => new DoubtfulDisk(reader, () => ++asked > 1, bytes => Interlocked.Add(ref read, bytes)));
+        using (map)
+        {
+            Assert.Equal(map.Root(), found.Root);
+            Assert.Equal(0, found.HoleBytes);
+            Assert.True(read >= Length, $"{read}");
+        }
+    }
+
+    [Fact]
+    public async Task The_first_failure_of_two_halves_is_thrown_when_both_have_ended()
+    {
+        var ended = false;
+        var error = await Assert.ThrowsAsync<InvalidDataException>(() => SideBySide.RunAsync<int, int>(
+            async stop =>
+            {
+                try
+                {
+                    await Task.Delay(Timeout.Infinite, stop);
+                }
+                finally
+                {
+                    ended = true;
+                }
+
+                return 1;
+            },
+            _ => throw new InvalidDataException("first"),
+            Cancel));
+        Assert.Equal(("first", true), (error.Message, ended));
+        Assert.Equal((1, 2), await SideBySide.RunAsync(_ => Task.FromResult(1), _ => Task.FromResult(2), Cancel));
+        using var cancelled = new CancellationTokenSource();
+        var waiting = SideBySide.RunAsync<int, int>(async stop => { await Task.Delay(Timeout.Infinite, stop); return 1; }, _ => Task.FromResult(2), cancelled.Token);
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
+    private byte[] content = [];
+
+    private byte Expected(long at) => content[at];
+
+    private void Source() => content = File.ReadAllBytes(scratch.Raw("source", Length, 1, (0, 5 << 20), (7 << 20, 9 << 20), (Length - 5000, 5000)));
+
+    private async Task<(ReadBackResult Found, BlockMap Map)> RunAsync(Func<IDiskWriter, IDiskWriter> asWriter, Func<IUncachedReader, IUncachedReader> asReader, long length = Length)
+    {
+        await DiskImage.CreateAsync(scratch["target"], ImageFormat.Raw, length, Cancel);
+        var map = scratch.Map("map", length);
+        await using var source = Scratch.OpenRaw(scratch["source"]);
+        await using var writer = RawDisk.OpenWrite(scratch["target"]);
+        await using var reader = UncachedRawDisk.Open(scratch["target"], whileWritten: true);
+        var flushed = new FlushedPart();
+        var (_, found) = await SideBySide.RunAsync(
+            stop => DiskCopy.RunAsync(source, asWriter(writer), map, flushed, Options, null, stop),
+            stop => ReadBack.RunAsync(asReader(reader), map, flushed, Options, null, stop),
+            Cancel);
+        map.Checkpoint();
+        return (found, map);
+    }
+
+    /// <summary>A disk whose allocation map is not believed from some moment on.</summary>
+    private sealed class DoubtfulDisk(IUncachedReader inner, Func<bool> doubts, Action<int> onRead) : IUncachedReader
+    {
+        public string CacheBypass => inner.CacheBypass;
+
+        public string Name => inner.Name;
+
+        public long LengthBytes => inner.LengthBytes;
+
+        public ValueTask<string?> HoleDoubtAsync(CancellationToken cancel) => ValueTask.FromResult(doubts() ? "doubted" : null);
+
+        public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
+        {
+            onRead(buffer.Length);
+            return inner.ReadAsync(offset, buffer, cancel);
+        }
+
+        public IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, CancellationToken cancel) => inner.ExtentsAsync(offset, lengthBytes, cancel);
+
+        public ValueTask VerifyUnchangedAsync(CancellationToken cancel) => inner.VerifyUnchangedAsync(cancel);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}
