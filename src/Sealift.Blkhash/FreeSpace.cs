@@ -53,9 +53,10 @@ internal sealed class FreeSpace
     {
         var offset = range.Offset;
         var length = BlockMapFormat.RoundUp(range.LengthBytes);
-        // Views are only asked for Min and Max (logarithmic); Count would walk them. An empty view answers the default, length 0.
+        // Views are only asked for Min and Max (logarithmic); Count would walk them. An empty view answers the default:
+        // a gap of no length that ends at 0, where nothing begins.
         var before = byOffset.GetViewBetween((0, 0), (offset, 0)).Max;
-        if (before.Length > 0 && before.Offset + before.Length == offset)
+        if (before.Offset + before.Length == offset)
         {
             Remove(before.Offset, before.Length);
             offset = before.Offset;

@@ -1,3 +1,5 @@
+using Sealift.Posix.Tests;
+
 namespace Sealift.Blkhash.Tests;
 
 /// <summary>Small maps, looked at block by block: counts, runs, leaves and roots, before and after they are opened again.</summary>
@@ -49,6 +51,59 @@ public sealed class BlockMapBookkeepingTests : IDisposable
             again.SetUnknown(0, Page);
             Assert.Equal(Page, again.UnknownBlocks);
         }
+    }
+
+    [Fact]
+    public void What_is_in_memory_only_is_counted_as_it_is_there_when_its_page_is_set_as_a_whole()
+    {
+        using var map = BlockMap.Create(Path, 4 * 3 * Page, Small);
+        map.SetData(7, Leaf(1));
+        map.SetZeroes(10, 90, BlockState.Zero);
+        map.SetZeroes(0, Page, BlockState.Hole);
+        Assert.Equal(2 * Page, map.UnknownBlocks);
+        map.Checkpoint();
+        map.SetData(Page, Leaf(1));
+        map.Checkpoint();
+        map.SetData(Page + 1, Leaf(1));
+        map.SetUnknown(Page, Page);
+        Assert.Equal(2 * Page, map.UnknownBlocks);
+    }
+
+    /// <summary>Changed pages stay in memory until others need the room: those that are only looked at, and hold nothing, do not.</summary>
+    [Fact]
+    public void Looking_at_blocks_that_are_not_stored_writes_nothing()
+    {
+        using var map = BlockMap.Create(Path, 4L * 300 * Page, Small); // more pages than stay in memory
+        for (var page = 0; page < 50; page++) map.SetData(page * (long)Page, Leaf(1));
+        var leaf = new byte[16];
+        using (FaultyLibc.Arm("pwrite64"))
+        {
+            for (var page = 50; page < 300; page++) Assert.Equal(BlockState.Unknown, map.Read(page * (long)Page, leaf));
+            Assert.Equal(300L * Page, map.Runs().Sum(run => run.Count));
+            Assert.NotEmpty(BlockMap.Diff(map, map));
+            Assert.Equal(0, FaultyLibc.Count);
+        }
+    }
+
+    /// <summary>An index of several pieces of 64 KiB, each kind of end.</summary>
+    [Theory]
+    [InlineData(2047)]
+    [InlineData(2048)]
+    [InlineData(2049)]
+    [InlineData(4096)]
+    [InlineData(5000)]
+    public void Thousands_of_runs_are_kept(int pages)
+    {
+        using (var map = BlockMap.Create(Path, 4L * pages * Page, Small))
+        {
+            for (var page = 0; page < pages; page++) map.SetZeroes(page * (long)Page, Page, page % 2 == 0 ? BlockState.Hole : BlockState.Zero);
+            map.Close();
+        }
+
+        Assert.InRange(new FileInfo(Path).Length, pages * 32, (pages * 32) + 8192 + (2 * 4096));
+        using var again = BlockMap.Open(Path);
+        again.Verify(TestContext.Current.CancellationToken);
+        Assert.Equal(Enumerable.Range(0, pages).Select(page => new BlockRun(page * (long)Page, Page, page % 2 == 0 ? BlockState.Hole : BlockState.Zero)), again.Runs());
     }
 
     [Fact]

@@ -127,6 +127,14 @@ public sealed class ForgedMapTests : IDisposable
     }
 
     [Fact]
+    public void A_page_that_would_end_after_the_file_is_refused()
+    {
+        // In the place of the index, which is the last thing in the file and shorter than the page.
+        var path = Forge(file => Put(file, (int)Index(file) + 16, 8, Index(file)));
+        Assert.Contains("cannot be at offset", Assert.Throws<SealiftException>(() => BlockMap.Open(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_index_that_ends_early_is_no_map()
     {
         var path = Forge(file => Put(file, NewestHeader(file) + 48, 8, 2 * Entry));

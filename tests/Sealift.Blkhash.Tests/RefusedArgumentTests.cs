@@ -108,6 +108,15 @@ public sealed class RefusedArgumentTests : IDisposable
     }
 
     [Fact]
+    public void A_root_that_was_given_up()
+    {
+        var root = new RootHasher(Small);
+        root.Append(new byte[16]);
+        root.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => root.Finish(3));
+    }
+
+    [Fact]
     public void A_reader_that_answers_less_than_nothing() =>
         Assert.Throws<InvalidOperationException>(() => StreamHash.Compute(_ => -1, Small, cancel: TestContext.Current.CancellationToken));
 
