@@ -400,7 +400,6 @@ public sealed class BlockMap : IDisposable
 
     private static BlockMap Create(string path, long lengthBytes, BlkhashParameters parameters, Action<BlockMap> fill)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(lengthBytes);
         if (parameters.BlockCount(lengthBytes) > BlockMapFormat.MaximumBlocks) throw BlkhashErrors.TooLong(path, lengthBytes, parameters.BlockBytes);
         var file = PosixFile.Open(path, OpenMode.ReadWrite | OpenMode.CreateNew);
         try

@@ -54,7 +54,7 @@ public sealed class BlockMapBookkeepingTests : IDisposable
     }
 
     [Fact]
-    public void What_is_in_memory_only_is_counted_as_it_is_there_when_its_page_is_set_as_a_whole()
+    public void What_is_in_memory_only_is_counted_and_forgotten_when_its_page_is_set_as_a_whole()
     {
         using var map = BlockMap.Create(Path, 4 * 3 * Page, Small);
         map.SetData(7, Leaf(1));
@@ -67,6 +67,11 @@ public sealed class BlockMapBookkeepingTests : IDisposable
         map.SetData(Page + 1, Leaf(1));
         map.SetUnknown(Page, Page);
         Assert.Equal(2 * Page, map.UnknownBlocks);
+        BlockRun[] expected = [new(0, Page, BlockState.Hole), new(Page, 2 * Page, BlockState.Unknown)];
+        Assert.Equal(expected, map.Runs());
+        map.Close();
+        using var again = BlockMap.Open(Path);
+        Assert.Equal(expected, again.Runs());
     }
 
     /// <summary>Changed pages stay in memory until others need the room: those that are only looked at, and hold nothing, do not.</summary>
@@ -83,6 +88,35 @@ public sealed class BlockMapBookkeepingTests : IDisposable
             Assert.NotEmpty(BlockMap.Diff(map, map));
             Assert.Equal(0, FaultyLibc.Count);
         }
+    }
+
+    [Fact]
+    public void A_walk_over_pages_in_one_state_needs_no_page_in_memory()
+    {
+        using var map = BlockMap.Create(Path, 4L * 300 * Page, Small);
+        map.SetZeroes(0, 100 * Page, BlockState.Hole);
+        map.SetZeroes(100 * Page, 100 * Page, BlockState.Zero);
+        using var other = BlockMap.CreateCopy(directory.File("other"), map);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        using (BlockMap.CreateCopy(directory.File("third"), map)) Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20); // the map's own buffers
+        before = GC.GetAllocatedBytesForCurrentThread();
+        var runs = map.Runs().Count();
+        var differences = BlockMap.Diff(map, other).Count();
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Page); // a page takes seventeen times that
+        Assert.Equal((3, 1), (runs, differences));
+    }
+
+    [Fact]
+    public void A_copy_keeps_no_more_pages_in_memory_than_any_map()
+    {
+        using var map = BlockMap.Create(Path, 4L * 300 * Page, Small);
+        for (var page = 0; page < 300; page++) map.SetData(page * (long)Page, Leaf(1));
+        map.Checkpoint();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        using var copy = BlockMap.CreateCopy(directory.File("copy"), map);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10 << 20); // all of its pages would take 20 MiB
+        Assert.DoesNotContain(BlockMap.Diff(map, copy), difference => difference.Kind == BlockDifferenceKind.Content);
+        Assert.Equal(map.UnknownBlocks, copy.UnknownBlocks);
     }
 
     /// <summary>An index of several pieces of 64 KiB, each kind of end.</summary>
@@ -205,6 +239,22 @@ public sealed class BlockMapBookkeepingTests : IDisposable
         var error = Assert.Throws<Posix.SealiftException>(map.Root);
         Assert.Equal("SL2108", error.Code);
         Assert.Contains($"{count} blocks were never hashed, the first is block {first}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_page_that_came_to_be_in_one_state_piece_by_piece_takes_no_space()
+    {
+        using (var map = BlockMap.Create(Path, 4 * Page, Small))
+        {
+            map.SetData(5, Leaf(1));
+            map.SetZeroes(0, 2000, BlockState.Hole);
+            map.SetZeroes(2000, Page - 2000, BlockState.Hole);
+            map.Close();
+        }
+
+        var file = File.ReadAllBytes(Path);
+        Assert.Equal(-1, file.AsSpan().IndexOf("PAGE"u8));
+        Assert.InRange(file.Length, 8192 + 32, 8192 + 4096 + 32); // an index of one entry, beside that of the checkpoint before
     }
 
     [Fact]

@@ -42,6 +42,18 @@ public sealed class BlockMapFaultTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_close_of_what_was_not_changed_writes_nothing()
+    {
+        New().Close();
+        using var map = BlockMap.OpenForUpdate(Path);
+        using (FaultyLibc.Arm("pwrite64"))
+        {
+            map.Close();
+            Assert.Equal(0, FaultyLibc.Count);
+        }
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
