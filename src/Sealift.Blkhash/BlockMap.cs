@@ -632,7 +632,10 @@ public sealed class BlockMap : IDisposable
         };
     }
 
-    /// <summary>Writes the other header too, so that both tell of the last checkpoint and nothing needs the one before.</summary>
+    /// <summary>
+    /// Writes the other header too, so that both tell of the last checkpoint and nothing needs the one before. What is retiring stays
+    /// so: a map that is new or just opened has none of it, and one that is being closed needs no more space.
+    /// </summary>
     private void Mirror()
     {
         var next = header with { Generation = header.Generation + 1 };
@@ -640,8 +643,6 @@ public sealed class BlockMap : IDisposable
         file.Sync();
         header = next;
         isMirrored = true;
-        foreach (var range in retiring) space.Release(range);
-        retiring = [];
     }
 
     private void Guard(Action write) => Guard(() =>

@@ -96,6 +96,8 @@ public sealed class BlockMapBookkeepingTests : IDisposable
         using var map = BlockMap.Create(Path, 4L * 300 * Page, Small);
         map.SetZeroes(0, 100 * Page, BlockState.Hole);
         map.SetZeroes(100 * Page, 100 * Page, BlockState.Zero);
+        map.SetZeroes(200 * Page, 10, BlockState.Hole); // a page that is in memory
+        map.SetZeroes((200 * Page) + 10, Page - 10, BlockState.Hole);
         using var other = BlockMap.CreateCopy(directory.File("other"), map);
         var before = GC.GetAllocatedBytesForCurrentThread();
         using (BlockMap.CreateCopy(directory.File("third"), map)) Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20); // the map's own buffers
@@ -103,7 +105,7 @@ public sealed class BlockMapBookkeepingTests : IDisposable
         var runs = map.Runs().Count();
         var differences = BlockMap.Diff(map, other).Count();
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Page); // a page takes seventeen times that
-        Assert.Equal((3, 1), (runs, differences));
+        Assert.Equal((4, 1), (runs, differences));
     }
 
     [Fact]
@@ -255,6 +257,45 @@ public sealed class BlockMapBookkeepingTests : IDisposable
         var file = File.ReadAllBytes(Path);
         Assert.Equal(-1, file.AsSpan().IndexOf("PAGE"u8));
         Assert.InRange(file.Length, 8192 + 32, 8192 + 4096 + 32); // an index of one entry, beside that of the checkpoint before
+    }
+
+    /// <summary>After some of these checkpoints the index lies before the page, after others behind it.</summary>
+    [Fact]
+    public void The_file_of_a_closed_map_has_no_unused_end_and_lacks_nothing()
+    {
+        for (var checkpoints = 0; checkpoints < 8; checkpoints++)
+        {
+            using (var map = BlockMap.Create(Path, 4 * 2 * Page, Small))
+            {
+                map.SetData(0, Leaf(1));
+                for (var i = 0; i < checkpoints; i++)
+                {
+                    map.SetZeroes(Page, Page, i % 2 == 0 ? BlockState.Hole : BlockState.Zero);
+                    map.Checkpoint();
+                }
+
+                map.Close();
+            }
+
+            var file = File.ReadAllBytes(Path);
+            Assert.Equal(file.Length, new SpecificationReader(file, 0).Live.Max(range => range.Offset + range.LengthBytes));
+            Assert.Equal(file.Length, new SpecificationReader(file, 1).Live.Max(range => range.Offset + range.LengthBytes));
+            using (var again = BlockMap.Open(Path)) Assert.Equal(BlockState.Data, again.Read(0, Leaf(0)));
+            File.Delete(Path);
+        }
+    }
+
+    [Fact]
+    public void The_index_of_a_checkpoint_gives_its_space_back_after_two_more()
+    {
+        using var map = BlockMap.Create(Path, 4 * 2 * Page, Small);
+        for (var i = 0; i < 100; i++)
+        {
+            map.SetZeroes(0, Page, i % 2 == 0 ? BlockState.Hole : BlockState.Zero);
+            map.Checkpoint();
+        }
+
+        Assert.InRange(new FileInfo(Path).Length, 8192, 8192 + (3 * 4096)); // the last two, and the one that is being written
     }
 
     [Fact]

@@ -126,7 +126,7 @@ public sealed class RefusedArgumentTests : IDisposable
         foreach (var abandoned in new[] { false, true })
         {
             var map = BlockMap.Create(Path, 4 * 5000, Small);
-            map.SetData(1, new byte[16]);
+            map.SetData(4500, new byte[16]); // the first page is in one state, the second is not
             if (abandoned) map.Dispose();
             else map.Close();
             void Closed(Action use) => Assert.Throws<ObjectDisposedException>(use);
