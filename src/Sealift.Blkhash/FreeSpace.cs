@@ -54,7 +54,7 @@ internal sealed class FreeSpace
         var offset = range.Offset;
         var length = BlockMapFormat.RoundUp(range.LengthBytes);
         // Views are only asked for Min and Max (logarithmic); Count would walk them. An empty view answers the default:
-        // a gap of no length that ends at 0, where nothing begins.
+        // no bytes at 0, which no range follows, which is in no set and adds nothing.
         var before = byOffset.GetViewBetween((0, 0), (offset, 0)).Max;
         if (before.Offset + before.Length == offset)
         {
@@ -64,12 +64,8 @@ internal sealed class FreeSpace
         }
 
         var after = byOffset.GetViewBetween((offset + length, 0), (offset + length, long.MaxValue)).Min;
-        if (after.Length > 0)
-        {
-            Remove(after.Offset, after.Length);
-            length += after.Length;
-        }
-
+        Remove(after.Offset, after.Length);
+        length += after.Length;
         if (offset + length == End) End = offset;
         else Add(offset, length);
     }

@@ -133,6 +133,12 @@ public sealed class BlockMapBookkeepingTests : IDisposable
         using (var map = BlockMap.Create(Path, 4L * pages * Page, Small))
         {
             for (var page = 0; page < pages; page++) map.SetZeroes(page * (long)Page, Page, page % 2 == 0 ? BlockState.Hole : BlockState.Zero);
+            using (FaultyLibc.Arm("pwrite64"))
+            {
+                map.Checkpoint();
+                Assert.Equal(((pages + 2047) / 2048) + 1, FaultyLibc.Count); // 2048 runs in one write, and the header
+            }
+
             map.Close();
         }
 

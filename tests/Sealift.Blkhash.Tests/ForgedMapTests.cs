@@ -79,6 +79,40 @@ public sealed class ForgedMapTests : IDisposable
         Assert.Equal("SL2103", Assert.Throws<SealiftException>(() => BlockMap.Open(Forge(file => file[NewestHeader(file) + 32] ^= 1))).Code);
 
     [Fact]
+    public void An_index_that_would_end_after_the_file_is_refused()
+    {
+        var path = Forge(file => Put(file, NewestHeader(file) + 64, 8, Index(file) + (3 * Entry) - 1));
+        var error = Assert.Throws<SealiftException>(() => BlockMap.Open(path));
+        Assert.Equal("SL2103", error.Code);
+        Assert.Contains($"header at offset {NewestHeader(File.ReadAllBytes(path)) + 48}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_header_that_matches_its_checksum_and_begins_otherwise_is_none() =>
+        Assert.Equal("SL2101", Assert.Throws<SealiftException>(() => BlockMap.Open(Forge(file => file[NewestHeader(file)] = (byte)'X'))).Code);
+
+    /// <summary>The generation tells which slot a header belongs to: that of another slot leads nowhere, whatever it says.</summary>
+    [Fact]
+    public void A_header_that_was_copied_into_the_other_slot_is_not_believed()
+    {
+        var path = Sound();
+        var file = File.ReadAllBytes(path);
+        byte[] Copied(int from)
+        {
+            var copied = (byte[])file.Clone();
+            copied.AsSpan(from, Header).CopyTo(copied.AsSpan(Header - from));
+            return copied;
+        }
+
+        File.WriteAllBytes(path, Copied(Header));
+        using (var map = BlockMap.Open(path)) map.Verify(TestContext.Current.CancellationToken);
+        File.WriteAllBytes(path, Copied(0));
+        var error = Assert.Throws<SealiftException>(() => BlockMap.Open(path));
+        Assert.Equal("SL2103", error.Code);
+        Assert.Contains("not possible in this slot", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_header_of_a_later_version_is_told_from_a_damaged_one() =>
         Assert.Equal("SL2102", Assert.Throws<SealiftException>(() => BlockMap.Open(Forge(file => Put(file, NewestHeader(file) + 8, 4, 2)))).Code);
 

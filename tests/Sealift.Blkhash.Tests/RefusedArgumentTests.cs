@@ -74,7 +74,14 @@ public sealed class RefusedArgumentTests : IDisposable
     [InlineData(512, "blkhash-md5-512")]
     [InlineData(1024, "blkhash-md5-1k")]
     [InlineData(1 << 24, "blkhash-md5-16384k")]
-    public void The_smallest_and_the_largest_block_are_possible(int blockBytes, string name) => Assert.Equal(name, new BlkhashParameters(BlkhashAlgorithm.Md5, blockBytes).Name);
+    public void The_smallest_and_the_largest_block_are_possible(int blockBytes, string name)
+    {
+        var parameters = new BlkhashParameters(BlkhashAlgorithm.Md5, blockBytes);
+        Assert.Equal(name, parameters.Name);
+        BlockMap.Create(Path, blockBytes + 1L, parameters).Close();
+        using var map = BlockMap.Open(Path);
+        Assert.Equal((parameters, 2L), (map.Parameters, map.BlockCount));
+    }
 
     [Fact]
     public void A_block_that_is_empty_or_too_long()
