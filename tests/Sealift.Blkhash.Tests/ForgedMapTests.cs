@@ -53,6 +53,7 @@ public sealed class ForgedMapTests : IDisposable
         { 8, 4, 4095, "another number of blocks" },
         { 12, 4, 3, "another number of leaves" },
         { 16, 1, 0b_10_10_11_11, "not those that the index counts" }, // one block more is unknown to the index than to the page
+        { 16, 1, 0b_00_00_10_11, "not those that the index counts" }, // one block has no leaf to the page
         { 16, 1, 0b_11_11_11_11, "not those that the index counts" },
     };
 
