@@ -91,7 +91,6 @@ public sealed class RootHasher : IDisposable
 
     private void Drain()
     {
-        if (buffered == 0) return;
         outer.AppendData(buffer, 0, buffered);
         buffered = 0;
     }
