@@ -47,6 +47,17 @@ public sealed class FreeSpaceTests
         Assert.Null(new FreeSpace().Occupy([third, first]));
     }
 
+    /// <summary>The map of a full disk has as many pages as it is long, and nothing between them.</summary>
+    [Fact]
+    public void Neighbours_in_use_cost_no_memory()
+    {
+        var used = Enumerable.Range(0, 10_000).Select(i => new FileRange(Body + (i * Unit), Unit)).ToList();
+        var space = new FreeSpace();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Null(space.Occupy(used));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000);
+    }
+
     /// <summary>Ranges that do not overlap, some of them neighbours, in no order.</summary>
     private static List<FileRange> Occupied(Random random)
     {
