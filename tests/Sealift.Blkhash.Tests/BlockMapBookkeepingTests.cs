@@ -117,8 +117,11 @@ public sealed class BlockMapBookkeepingTests : IDisposable
         var before = GC.GetAllocatedBytesForCurrentThread();
         using var copy = BlockMap.CreateCopy(directory.File("copy"), map);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10 << 20); // all of its pages would take 20 MiB
-        Assert.DoesNotContain(BlockMap.Diff(map, copy), difference => difference.Kind == BlockDifferenceKind.Content);
+        Assert.Equal(map.Runs(), copy.Runs());
         Assert.Equal(map.UnknownBlocks, copy.UnknownBlocks);
+        using var again = BlockMap.Open(copy.Path);
+        Assert.Equal(map.Runs(), again.Runs());
+        Assert.DoesNotContain(BlockMap.Diff(map, again), difference => difference.Kind == BlockDifferenceKind.Content);
     }
 
     /// <summary>An index of several pieces of 64 KiB, each kind of end.</summary>
@@ -173,6 +176,18 @@ public sealed class BlockMapBookkeepingTests : IDisposable
             using var again = BlockMap.Open(Path);
             Assert.Equal(expected, again.Runs());
         }
+    }
+
+    [Fact]
+    public void A_run_of_one_block_is_one_wherever_it_is()
+    {
+        using (var one = BlockMap.Create(directory.File("one"), 1, Small)) Assert.Equal([new BlockRun(0, 1, BlockState.Unknown)], one.Runs());
+        using var map = BlockMap.Create(Path, 4 * ((2 * Page) + 1), Small);
+        map.SetZeroes(0, map.BlockCount, BlockState.Hole);
+        map.SetZeroes(Page - 1, 1, BlockState.Zero); // before a page in one state
+        map.SetZeroes(2 * Page, 1, BlockState.Zero); // a page of its own, the last
+        BlockRun[] expected = [new(0, Page - 1, BlockState.Hole), new(Page - 1, 1, BlockState.Zero), new(Page, Page, BlockState.Hole), new(2 * Page, 1, BlockState.Zero)];
+        Assert.Equal(expected, map.Runs());
     }
 
     [Fact]

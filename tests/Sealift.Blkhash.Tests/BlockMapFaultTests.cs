@@ -43,6 +43,21 @@ public sealed class BlockMapFaultTests : IDisposable
     }
 
     [Fact]
+    public void A_checkpoint_writes_what_changed_since_the_last_and_no_more()
+    {
+        using var map = New();
+        map.SetData(0, new byte[16]);
+        map.SetData(4096, new byte[16]);
+        map.Checkpoint();
+        using (FaultyLibc.Arm("pwrite64"))
+        {
+            map.SetData(1, new byte[16]);
+            map.Checkpoint();
+            Assert.Equal(3, FaultyLibc.Count); // the page, the index, the header
+        }
+    }
+
+    [Fact]
     public void A_close_of_what_was_not_changed_writes_nothing()
     {
         New().Close();
