@@ -23,6 +23,7 @@ public sealed class BlockMapDiffTests : IDisposable
         Assert.Empty(BlockMap.Diff(a, b));
         b.SetZeroes(0, 5000, BlockState.Zero); // zeros are zeros, however known
         b.SetData(17, new LeafHasher(Small).ZeroLeaf);
+        b.SetData(10_000, new LeafHasher(Small).ZeroLeafOf(3)); // the short last block's are shorter
         Assert.Empty(BlockMap.Diff(a, b));
         foreach (var block in new long[] { 3, 4, 5, 4095, 4096, 9999, 10_000 }) b.SetData(block, Leaf(9));
         a.SetData(4, Leaf(9));
