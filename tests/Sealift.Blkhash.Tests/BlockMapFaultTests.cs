@@ -95,6 +95,28 @@ public sealed class BlockMapFaultTests : IDisposable
         else Assert.True(before.Mismatch(again) is null || after.Mismatch(again) is null);
     }
 
+    /// <summary>The pages that the file was opened with belong to a checkpoint as those that were written since do: nothing is written over them before the next.</summary>
+    [Fact]
+    public void What_was_in_the_file_when_it_was_opened_is_whole_after_a_checkpoint_that_failed()
+    {
+        var before = new MapModel(4 * 4096 * 3, Small);
+        using (var map = New())
+        {
+            for (var page = 0; page < 3; page++) before.SetData(map, page * 4096L, page);
+            map.Close();
+        }
+
+        using (var map = BlockMap.OpenForUpdate(Path))
+        {
+            for (var page = 0; page < 3; page++) map.SetData((page * 4096L) + 1, new byte[16]);
+            using (FaultyLibc.Arm("fsync", Errno.EIO, 1)) Assert.Throws<PosixException>(map.Checkpoint);
+        }
+
+        using var again = BlockMap.Open(Path);
+        again.Verify(TestContext.Current.CancellationToken);
+        Assert.Null(before.Mismatch(again));
+    }
+
     [Theory]
     [InlineData("fsync", 4)]
     [InlineData("pwrite64", 4)]
