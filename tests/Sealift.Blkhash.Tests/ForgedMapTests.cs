@@ -31,6 +31,7 @@ public sealed class ForgedMapTests : IDisposable
     {
         { 1, 0, 4, 2, "goes on with page 2" },
         { 1, 4, 4, 0, "0 pages" },
+        { 1, 4, 4, 3, "3 pages" }, // one more than there are
         { 1, 4, 4, 9, "9 pages" },
         { 1, 8, 1, 4, "not a state" },
         { 0, 4, 4, 2, "stands alone" },
