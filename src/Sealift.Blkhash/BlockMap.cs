@@ -173,8 +173,7 @@ public sealed class BlockMap : IDisposable
         {
             ThrowIfUnusable();
             var number = block / BlockMapFormat.PageBlocks;
-            var page = cache.Find(number);
-            if (page is null && pages[number].IsStored) page = Fetch(number);
+            var page = pages[number].IsStored ? Fetch(number) : cache.Find(number); // looking at holes pushes nothing out of memory
             var at = (int)(block % BlockMapFormat.PageBlocks);
             var state = page?.State(at) ?? pages[number].State;
             switch (state)
@@ -430,7 +429,6 @@ public sealed class BlockMap : IDisposable
 
     private static BlockMap Create(string path, long lengthBytes, BlkhashParameters parameters, Action<BlockMap> fill)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(lengthBytes);
         if (parameters.BlockCount(lengthBytes) > BlockMapFormat.MaximumBlocks) throw BlkhashErrors.TooLong(path, lengthBytes, parameters.BlockBytes);
         var file = PosixFile.Open(path, OpenMode.ReadWrite | OpenMode.CreateNew);
         try
@@ -468,8 +466,7 @@ public sealed class BlockMap : IDisposable
 
     private void FindFreeSpace()
     {
-        var used = new List<FileRange>();
-        if (header.IndexBytes > 0) used.Add(IndexRange(header));
+        var used = new List<FileRange> { IndexRange(header) };
         for (var i = 0; i < pages.Length; i++)
             if (pages[i].IsStored) used.Add(RangeOf(i));
         if (space.Occupy(used) is { } overlapping) throw BlkhashErrors.BadIndex(Path, header.IndexOffset, $"two things are said to be at offset {overlapping.Offset} of the file");
@@ -644,7 +641,7 @@ public sealed class BlockMap : IDisposable
     {
         foreach (var page in cache.Pages.Where(p => p.IsDirty).OrderBy(p => p.Number)) Store(page); // in order, to be read in order
         long indexBytes = MapIndex.Measure(pages), fileBytes = BlockMapFormat.BodyOffset;
-        var indexOffset = indexBytes == 0 ? BlockMapFormat.BodyOffset : space.Allocate(indexBytes);
+        var indexOffset = space.Allocate(indexBytes);
         var checksum = MapIndex.Write(file, indexOffset, pages);
         for (var i = 0; i < pages.Length; i++)
         {
@@ -664,7 +661,10 @@ public sealed class BlockMap : IDisposable
         };
     }
 
-    /// <summary>Writes the other header too, so that both tell of the last checkpoint and nothing needs the one before.</summary>
+    /// <summary>
+    /// Writes the other header too, so that both tell of the last checkpoint and nothing needs the one before. What is retiring stays
+    /// so: a map that is new or just opened has none of it, and one that is being closed needs no more space.
+    /// </summary>
     private void Mirror()
     {
         var next = header with { Generation = header.Generation + 1 };
@@ -672,8 +672,6 @@ public sealed class BlockMap : IDisposable
         file.Sync();
         header = next;
         isMirrored = true;
-        foreach (var range in retiring) space.Release(range);
-        retiring = [];
     }
 
     private void Guard(Action write) => Guard(() =>
@@ -735,8 +733,7 @@ public sealed class BlockMap : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(firstBlock);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(firstBlock, BlockCount);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, BlockCount - firstBlock);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, BlockCount - firstBlock); // less than nothing where the first is beyond the end
     }
 
     private void ThrowIfUnusable()

@@ -53,9 +53,10 @@ internal sealed class FreeSpace
     {
         var offset = range.Offset;
         var length = BlockMapFormat.RoundUp(range.LengthBytes);
-        // Views are only asked for Min and Max (logarithmic); Count would walk them. An empty view answers the default, length 0.
+        // Views are only asked for Min and Max (logarithmic); Count would walk them. An empty view answers the default:
+        // no bytes at 0, which no range follows, which is in no set and adds nothing.
         var before = byOffset.GetViewBetween((0, 0), (offset, 0)).Max;
-        if (before.Length > 0 && before.Offset + before.Length == offset)
+        if (before.Offset + before.Length == offset)
         {
             Remove(before.Offset, before.Length);
             offset = before.Offset;
@@ -63,12 +64,8 @@ internal sealed class FreeSpace
         }
 
         var after = byOffset.GetViewBetween((offset + length, 0), (offset + length, long.MaxValue)).Min;
-        if (after.Length > 0)
-        {
-            Remove(after.Offset, after.Length);
-            length += after.Length;
-        }
-
+        Remove(after.Offset, after.Length);
+        length += after.Length;
         if (offset + length == End) End = offset;
         else Add(offset, length);
     }

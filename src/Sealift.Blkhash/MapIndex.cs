@@ -44,7 +44,7 @@ internal static class MapIndex
     {
         var pages = new PageEntry[header.PageCount];
         var checksum = new XxHash64();
-        var chunk = new byte[(int)Math.Min(ChunkBytes, header.IndexBytes)];
+        var chunk = new byte[ChunkBytes];
         long next = 0;
         for (long done = 0; done < header.IndexBytes;)
         {
@@ -75,10 +75,9 @@ internal static class MapIndex
 
     private static void Encode(Span<byte> raw, int first, int count, in PageEntry page)
     {
-        raw.Clear();
         BinaryPrimitives.WriteInt32LittleEndian(raw, first);
         BinaryPrimitives.WriteInt32LittleEndian(raw[4..], count);
-        raw[8] = (byte)page.State;
+        BinaryPrimitives.WriteUInt32LittleEndian(raw[8..], (uint)page.State); // one byte, and the three reserved ones
         BinaryPrimitives.WriteUInt16LittleEndian(raw[12..], page.UnknownBlocks);
         BinaryPrimitives.WriteUInt16LittleEndian(raw[14..], page.DataBlocks);
         BinaryPrimitives.WriteInt64LittleEndian(raw[16..], page.Offset);

@@ -9,7 +9,7 @@ internal sealed class PageCache(int digestBytes)
     /// <summary>8 MiB: 62 pages of SHA-256 leaves, 15.5 GiB of disk between the slowest and the fastest writer.</summary>
     private const int BudgetBytes = 8 << 20;
 
-    private readonly int capacity = Math.Max(8, BudgetBytes / (BlockMapFormat.PageBlocks * (digestBytes + 1)));
+    private readonly int capacity = BudgetBytes / (BlockMapFormat.PageBlocks * (digestBytes + 1)); // 31 at least
     private readonly Dictionary<long, LinkedListNode<MapPage>> byNumber = [];
     private readonly LinkedList<MapPage> byUse = new();
     private readonly Stack<LinkedListNode<MapPage>> spare = new();
@@ -19,12 +19,8 @@ internal sealed class PageCache(int digestBytes)
     public MapPage? Find(long number)
     {
         if (!byNumber.TryGetValue(number, out var node)) return null;
-        if (byUse.First != node)
-        {
-            byUse.Remove(node);
-            byUse.AddFirst(node);
-        }
-
+        byUse.Remove(node);
+        byUse.AddFirst(node);
         return node.Value;
     }
 

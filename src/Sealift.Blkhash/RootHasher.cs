@@ -99,7 +99,6 @@ public sealed class RootHasher : IDisposable
 
     private void Drain()
     {
-        if (buffered == 0) return;
         outer.AppendData(buffer, 0, buffered);
         buffered = 0;
     }

@@ -91,8 +91,8 @@ public static class StreamHash
             {
                 cancel.ThrowIfCancellationRequested();
                 var n = read(bytes.AsSpan(LengthBytes));
-                if (n == 0) return;
                 if (n < 0 || n > bytes.Length - LengthBytes) throw new InvalidOperationException($"the reader answered {n} bytes for {bytes.Length - LengthBytes}");
+                if (n == 0) return;
                 LengthBytes += n;
             }
         }
@@ -113,8 +113,6 @@ public static class StreamHash
                 onLeaf?.Invoke(root.LeafCount, states[i], leaf);
                 root.Append(leaf);
             }
-
-            LengthBytes = 0;
         }
     }
 }

@@ -25,6 +25,7 @@ public sealed class BlkhashTests
         return StreamHash.Compute(
             buffer =>
             {
+                Assert.False(buffer.IsEmpty); // nothing could be answered but 0, which is the end
                 var n = Math.Min(Math.Min(buffer.Length, chunk?.Invoke() ?? int.MaxValue), bytes.Length - at);
                 bytes.AsSpan(at, n).CopyTo(buffer);
                 at += n;
@@ -164,6 +165,19 @@ public sealed class BlkhashTests
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 
+    [Fact]
+    public void A_run_of_zeros_costs_no_allocation_after_the_first()
+    {
+        using var root = new RootHasher(BlkhashParameters.Default);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        root.AppendZeroBlocks(0);
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        root.AppendZeroBlocks(5000);
+        before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++) root.AppendZeroBlocks(i);
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(2)]
@@ -221,6 +235,52 @@ public sealed class BlkhashTests
             },
             BlkhashParameters.Default,
             cancel: cancel.Token));
+    }
+
+    [Fact]
+    public void A_reader_of_few_bytes_is_asked_no_more_once_it_is_cancelled()
+    {
+        using var cancel = new CancellationTokenSource();
+        var calls = 0;
+        Assert.ThrowsAny<OperationCanceledException>(() => StreamHash.Compute(
+            b =>
+            {
+                if (++calls == 3) cancel.Cancel();
+                b[0] = 1;
+                return 1;
+            },
+            BlkhashParameters.Default,
+            cancel: cancel.Token));
+        Assert.Equal(3, calls);
+    }
+
+    /// <summary>What was read is not hashed any more then, and must not end in a root made of anything else.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5 << 20)] // after a whole batch
+    public void A_cancelled_hash_has_no_root_even_if_all_was_read(int lengthBytes)
+    {
+        using var cancel = new CancellationTokenSource();
+        var left = lengthBytes;
+        Assert.ThrowsAny<OperationCanceledException>(() => StreamHash.Compute(
+            b =>
+            {
+                var n = Math.Min(left, b.Length);
+                b[..n].Fill(1);
+                left -= n;
+                if (n == 0) cancel.Cancel();
+                return n;
+            },
+            BlkhashParameters.Default,
+            cancel: cancel.Token));
+    }
+
+    [Fact]
+    public void A_reader_that_answers_more_than_is_left_of_the_buffer_ends_the_hash()
+    {
+        var calls = 0;
+        Assert.Throws<InvalidOperationException>(() => StreamHash.Compute(b => calls++ == 0 ? 1000 : b.Length + 1, BlkhashParameters.Default, cancel: TestContext.Current.CancellationToken));
+        Assert.Equal(2, calls);
     }
 
     [Fact]

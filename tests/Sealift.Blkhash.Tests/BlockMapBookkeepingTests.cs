@@ -1,3 +1,5 @@
+using Sealift.Posix.Tests;
+
 namespace Sealift.Blkhash.Tests;
 
 /// <summary>Small maps, looked at block by block: counts, runs, leaves and roots, before and after they are opened again.</summary>
@@ -52,6 +54,104 @@ public sealed class BlockMapBookkeepingTests : IDisposable
     }
 
     [Fact]
+    public void What_is_in_memory_only_is_counted_and_forgotten_when_its_page_is_set_as_a_whole()
+    {
+        using var map = BlockMap.Create(Path, 4 * 3 * Page, Small);
+        map.SetData(7, Leaf(1));
+        map.SetZeroes(10, 90, BlockState.Zero);
+        map.SetZeroes(0, Page, BlockState.Hole);
+        Assert.Equal(2 * Page, map.UnknownBlocks);
+        map.Checkpoint();
+        map.SetData(Page, Leaf(1));
+        map.Checkpoint();
+        map.SetData(Page + 1, Leaf(1));
+        map.SetUnknown(Page, Page);
+        Assert.Equal(2 * Page, map.UnknownBlocks);
+        BlockRun[] expected = [new(0, Page, BlockState.Hole), new(Page, 2 * Page, BlockState.Unknown)];
+        Assert.Equal(expected, map.Runs());
+        map.Close();
+        using var again = BlockMap.Open(Path);
+        Assert.Equal(expected, again.Runs());
+    }
+
+    /// <summary>Changed pages stay in memory until others need the room: those that are only looked at, and hold nothing, do not.</summary>
+    [Fact]
+    public void Looking_at_blocks_that_are_not_stored_writes_nothing()
+    {
+        using var map = BlockMap.Create(Path, 4L * 300 * Page, Small); // more pages than stay in memory
+        for (var page = 0; page < 50; page++) map.SetData(page * (long)Page, Leaf(1));
+        var leaf = new byte[16];
+        using (FaultyLibc.Arm("pwrite64"))
+        {
+            for (var page = 50; page < 300; page++) Assert.Equal(BlockState.Unknown, map.Read(page * (long)Page, leaf));
+            Assert.Equal(300L * Page, map.Runs().Sum(run => run.Count));
+            Assert.NotEmpty(BlockMap.Diff(map, map));
+            Assert.Equal(0, FaultyLibc.Count);
+        }
+    }
+
+    [Fact]
+    public void A_walk_over_pages_in_one_state_needs_no_page_in_memory()
+    {
+        using var map = BlockMap.Create(Path, 4L * 300 * Page, Small);
+        map.SetZeroes(0, 100 * Page, BlockState.Hole);
+        map.SetZeroes(100 * Page, 100 * Page, BlockState.Zero);
+        map.SetZeroes(200 * Page, 10, BlockState.Hole); // a page that is in memory
+        map.SetZeroes((200 * Page) + 10, Page - 10, BlockState.Hole);
+        using var other = BlockMap.CreateCopy(directory.File("other"), map);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        using (BlockMap.CreateCopy(directory.File("third"), map)) Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20); // the map's own buffers
+        before = GC.GetAllocatedBytesForCurrentThread();
+        var runs = map.Runs().Count();
+        var differences = BlockMap.Diff(map, other).Count();
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Page); // a page takes seventeen times that
+        Assert.Equal((4, 1), (runs, differences));
+    }
+
+    [Fact]
+    public void A_copy_keeps_no_more_pages_in_memory_than_any_map()
+    {
+        using var map = BlockMap.Create(Path, 4L * 300 * Page, Small);
+        for (var page = 0; page < 300; page++) map.SetData(page * (long)Page, Leaf(1));
+        map.Checkpoint();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        using var copy = BlockMap.CreateCopy(directory.File("copy"), map);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10 << 20); // all of its pages would take 20 MiB
+        Assert.Equal(map.Runs(), copy.Runs());
+        Assert.Equal(map.UnknownBlocks, copy.UnknownBlocks);
+        using var again = BlockMap.Open(copy.Path);
+        Assert.Equal(map.Runs(), again.Runs());
+        Assert.DoesNotContain(BlockMap.Diff(map, again), difference => difference.Kind == BlockDifferenceKind.Content);
+    }
+
+    /// <summary>An index of several pieces of 64 KiB, each kind of end.</summary>
+    [Theory]
+    [InlineData(2047)]
+    [InlineData(2048)]
+    [InlineData(2049)]
+    [InlineData(4096)]
+    [InlineData(5000)]
+    public void Thousands_of_runs_are_kept(int pages)
+    {
+        using (var map = BlockMap.Create(Path, 4L * pages * Page, Small))
+        {
+            for (var page = 0; page < pages; page++) map.SetZeroes(page * (long)Page, Page, page % 2 == 0 ? BlockState.Hole : BlockState.Zero);
+            using (FaultyLibc.Arm("pwrite64"))
+            {
+                map.Checkpoint();
+                Assert.Equal(((pages + 2047) / 2048) + 1, FaultyLibc.Count); // 2048 runs in one write, and the header
+            }
+
+            map.Close();
+        }
+
+        Assert.InRange(new FileInfo(Path).Length, pages * 32, (pages * 32) + 8192 + (2 * 4096));
+        using var again = BlockMap.Open(Path);
+        again.Verify(TestContext.Current.CancellationToken);
+        Assert.Equal(Enumerable.Range(0, pages).Select(page => new BlockRun(page * (long)Page, Page, page % 2 == 0 ? BlockState.Hole : BlockState.Zero)), again.Runs());
+    }
+
+    [Fact]
     public void Runs_begin_and_end_where_states_do()
     {
         using (var empty = BlockMap.Create(directory.File("empty"), 0, Small)) Assert.Empty(empty.Runs());
@@ -76,6 +176,18 @@ public sealed class BlockMapBookkeepingTests : IDisposable
             using var again = BlockMap.Open(Path);
             Assert.Equal(expected, again.Runs());
         }
+    }
+
+    [Fact]
+    public void A_run_of_one_block_is_one_wherever_it_is()
+    {
+        using (var one = BlockMap.Create(directory.File("one"), 1, Small)) Assert.Equal([new BlockRun(0, 1, BlockState.Unknown)], one.Runs());
+        using var map = BlockMap.Create(Path, 4 * ((2 * Page) + 1), Small);
+        map.SetZeroes(0, map.BlockCount, BlockState.Hole);
+        map.SetZeroes(Page - 1, 1, BlockState.Zero); // before a page in one state
+        map.SetZeroes(2 * Page, 1, BlockState.Zero); // a page of its own, the last
+        BlockRun[] expected = [new(0, Page - 1, BlockState.Hole), new(Page - 1, 1, BlockState.Zero), new(Page, Page, BlockState.Hole), new(2 * Page, 1, BlockState.Zero)];
+        Assert.Equal(expected, map.Runs());
     }
 
     [Fact]
@@ -150,6 +262,61 @@ public sealed class BlockMapBookkeepingTests : IDisposable
         var error = Assert.Throws<Posix.SealiftException>(map.Root);
         Assert.Equal("SL2108", error.Code);
         Assert.Contains($"{count} blocks were never hashed, the first is block {first}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_page_that_came_to_be_in_one_state_piece_by_piece_takes_no_space()
+    {
+        using (var map = BlockMap.Create(Path, 4 * Page, Small))
+        {
+            map.SetData(5, Leaf(1));
+            map.SetZeroes(0, 2000, BlockState.Hole);
+            map.SetZeroes(2000, Page - 2000, BlockState.Hole);
+            map.Close();
+        }
+
+        var file = File.ReadAllBytes(Path);
+        Assert.Equal(-1, file.AsSpan().IndexOf("PAGE"u8));
+        Assert.InRange(file.Length, 8192 + 32, 8192 + 4096 + 32); // an index of one entry, beside that of the checkpoint before
+    }
+
+    /// <summary>After some of these checkpoints the index lies before the page, after others behind it.</summary>
+    [Fact]
+    public void The_file_of_a_closed_map_has_no_unused_end_and_lacks_nothing()
+    {
+        for (var checkpoints = 0; checkpoints < 8; checkpoints++)
+        {
+            using (var map = BlockMap.Create(Path, 4 * 2 * Page, Small))
+            {
+                map.SetData(0, Leaf(1));
+                for (var i = 0; i < checkpoints; i++)
+                {
+                    map.SetZeroes(Page, Page, i % 2 == 0 ? BlockState.Hole : BlockState.Zero);
+                    map.Checkpoint();
+                }
+
+                map.Close();
+            }
+
+            var file = File.ReadAllBytes(Path);
+            Assert.Equal(file.Length, new SpecificationReader(file, 0).Live.Max(range => range.Offset + range.LengthBytes));
+            Assert.Equal(file.Length, new SpecificationReader(file, 1).Live.Max(range => range.Offset + range.LengthBytes));
+            using (var again = BlockMap.Open(Path)) Assert.Equal(BlockState.Data, again.Read(0, Leaf(0)));
+            File.Delete(Path);
+        }
+    }
+
+    [Fact]
+    public void The_index_of_a_checkpoint_gives_its_space_back_after_two_more()
+    {
+        using var map = BlockMap.Create(Path, 4 * 2 * Page, Small);
+        for (var i = 0; i < 100; i++)
+        {
+            map.SetZeroes(0, Page, i % 2 == 0 ? BlockState.Hole : BlockState.Zero);
+            map.Checkpoint();
+        }
+
+        Assert.InRange(new FileInfo(Path).Length, 8192, 8192 + (3 * 4096)); // the last two, and the one that is being written
     }
 
     [Fact]

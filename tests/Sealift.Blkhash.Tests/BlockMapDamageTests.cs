@@ -177,8 +177,10 @@ public sealed class BlockMapDamageTests
         }
     }
 
-    [Fact]
-    public void A_damaged_page_is_noticed_when_it_is_read()
+    [Theory]
+    [InlineData(500)] // a state
+    [InlineData(16 + 1024 + 5)] // a leaf, which nothing but the checksum tells from another
+    public void A_damaged_page_is_noticed_when_it_is_read(int damage)
     {
         using var directory = new TemporaryDirectory();
         var path = directory.File("map");
@@ -191,7 +193,7 @@ public sealed class BlockMapDamageTests
 
         var bytes = File.ReadAllBytes(path);
         var second = bytes.AsSpan().LastIndexOf("PAGE"u8);
-        bytes[second + 500] ^= 1;
+        bytes[second + damage] ^= 1;
         File.WriteAllBytes(path, bytes);
         using var damaged = BlockMap.OpenForUpdate(path);
         var leaf = new byte[16];

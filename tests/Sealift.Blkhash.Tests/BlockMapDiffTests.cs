@@ -23,6 +23,7 @@ public sealed class BlockMapDiffTests : IDisposable
         Assert.Empty(BlockMap.Diff(a, b));
         b.SetZeroes(0, 5000, BlockState.Zero); // zeros are zeros, however known
         b.SetData(17, new LeafHasher(Small).ZeroLeaf);
+        b.SetData(10_000, new LeafHasher(Small).ZeroLeafOf(3)); // the short last block's are shorter
         Assert.Empty(BlockMap.Diff(a, b));
         foreach (var block in new long[] { 3, 4, 5, 4095, 4096, 9999, 10_000 }) b.SetData(block, Leaf(9));
         a.SetData(4, Leaf(9));
@@ -52,6 +53,31 @@ public sealed class BlockMapDiffTests : IDisposable
         Assert.Equal([new(32, 16, BlockDifferenceKind.Content), new BlockDifference(16 * 8999, 16, BlockDifferenceKind.Unknown)], BlockMap.Diff(a, b));
         Assert.Equal("SL2108", Assert.Throws<SealiftException>(() => b.Root()).Code);
         Assert.Contains("block 8999", Assert.Throws<SealiftException>(() => b.Root()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Whole_pages_that_only_one_map_knows_differ()
+    {
+        using var a = Map("a", 16 * 4096 * 4);
+        using var b = Map("b", 16 * 4096 * 4);
+        a.SetZeroes(0, 2 * 4096, BlockState.Hole);
+        b.SetZeroes(4096, 2 * 4096, BlockState.Zero);
+        BlockDifference[] expected = [new(0, 16 * 4096, BlockDifferenceKind.Unknown), new(16 * 4096 * 2, 16 * 4096 * 2, BlockDifferenceKind.Unknown)];
+        Assert.Equal(expected, BlockMap.Diff(a, b));
+        Assert.Equal(expected, BlockMap.Diff(b, a));
+    }
+
+    [Fact]
+    public void Neighbours_that_differ_in_another_way_are_told_apart()
+    {
+        using var a = Map("a", (16 * 4) + 5);
+        using var b = Map("b", 16 * 4);
+        a.SetZeroes(0, 5, BlockState.Zero);
+        b.SetData(0, Leaf(1));
+        b.SetData(1, Leaf(2));
+        BlockDifference[] expected = [new(0, 32, BlockDifferenceKind.Content), new(32, 32, BlockDifferenceKind.Unknown), new(64, 5, BlockDifferenceKind.Length)];
+        Assert.Equal(expected, BlockMap.Diff(a, b));
+        Assert.Equal(expected, BlockMap.Diff(b, a));
     }
 
     [Theory]

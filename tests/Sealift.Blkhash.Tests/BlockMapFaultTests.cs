@@ -42,6 +42,33 @@ public sealed class BlockMapFaultTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_checkpoint_writes_what_changed_since_the_last_and_no_more()
+    {
+        using var map = New();
+        map.SetData(0, new byte[16]);
+        map.SetData(4096, new byte[16]);
+        map.Checkpoint();
+        using (FaultyLibc.Arm("pwrite64"))
+        {
+            map.SetData(1, new byte[16]);
+            map.Checkpoint();
+            Assert.Equal(3, FaultyLibc.Count); // the page, the index, the header
+        }
+    }
+
+    [Fact]
+    public void A_close_of_what_was_not_changed_writes_nothing()
+    {
+        New().Close();
+        using var map = BlockMap.OpenForUpdate(Path);
+        using (FaultyLibc.Arm("pwrite64"))
+        {
+            map.Close();
+            Assert.Equal(0, FaultyLibc.Count);
+        }
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -66,6 +93,28 @@ public sealed class BlockMapFaultTests : IDisposable
         // Where not even the pages were flushed, no header may tell of them.
         if (flush == 0) Assert.Null(before.Mismatch(again));
         else Assert.True(before.Mismatch(again) is null || after.Mismatch(again) is null);
+    }
+
+    /// <summary>The pages that the file was opened with belong to a checkpoint as those that were written since do: nothing is written over them before the next.</summary>
+    [Fact]
+    public void What_was_in_the_file_when_it_was_opened_is_whole_after_a_checkpoint_that_failed()
+    {
+        var before = new MapModel(4 * 4096 * 3, Small);
+        using (var map = New())
+        {
+            for (var page = 0; page < 3; page++) before.SetData(map, page * 4096L, page);
+            map.Close();
+        }
+
+        using (var map = BlockMap.OpenForUpdate(Path))
+        {
+            for (var page = 0; page < 3; page++) map.SetData((page * 4096L) + 1, new byte[16]);
+            using (FaultyLibc.Arm("fsync", Errno.EIO, 1)) Assert.Throws<PosixException>(map.Checkpoint);
+        }
+
+        using var again = BlockMap.Open(Path);
+        again.Verify(TestContext.Current.CancellationToken);
+        Assert.Null(before.Mismatch(again));
     }
 
     [Theory]

@@ -176,6 +176,55 @@ public sealed class BlockMapScaleTests : IDisposable
         }
     }
 
+    /// <summary>Whoever sets something while the map is being closed is refused, or finds it in the map, or the close says that it is not: nothing is lost in between.</summary>
+    [Fact]
+    public async Task Nothing_that_is_set_during_a_close_is_lost_silently()
+    {
+        const int Blocks = 100_000;
+        var parameters = new BlkhashParameters(BlkhashAlgorithm.Md5, 4);
+        for (var round = 0; round < 5; round++)
+        {
+            var path = directory.File($"map-{round}");
+            using var map = BlockMap.Create(path, Blocks * 4, parameters);
+            var set = 0;
+            using var begun = new ManualResetEventSlim();
+            var writer = Task.Run(
+                () =>
+                {
+                    var leaf = new byte[16];
+                    try
+                    {
+                        for (; set < Blocks; set++)
+                        {
+                            map.SetData(set, leaf);
+                            if (set == 100) begun.Set();
+                        }
+                    }
+                    catch (ObjectDisposedException)
+                    {
+                        // closed: this block and those after it were refused
+                    }
+                },
+                TestContext.Current.CancellationToken);
+            begun.Wait(TestContext.Current.CancellationToken);
+            var isClosed = true;
+            try
+            {
+                map.Close();
+            }
+            catch (InvalidOperationException)
+            {
+                isClosed = false; // it says so
+                map.Dispose();
+            }
+
+            await writer;
+            using var again = BlockMap.Open(path);
+            again.Verify(TestContext.Current.CancellationToken);
+            if (isClosed) Assert.Equal(Blocks - set, again.UnknownBlocks);
+        }
+    }
+
     /// <summary>The same small part set and checkpointed again and again: old space is used again.</summary>
     [Fact]
     public void A_map_does_not_grow_with_the_number_of_checkpoints()

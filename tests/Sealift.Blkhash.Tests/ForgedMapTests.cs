@@ -31,6 +31,7 @@ public sealed class ForgedMapTests : IDisposable
     {
         { 1, 0, 4, 2, "goes on with page 2" },
         { 1, 4, 4, 0, "0 pages" },
+        { 1, 4, 4, 3, "3 pages" }, // one more than there are
         { 1, 4, 4, 9, "9 pages" },
         { 1, 8, 1, 4, "not a state" },
         { 0, 4, 4, 2, "stands alone" },
@@ -53,6 +54,7 @@ public sealed class ForgedMapTests : IDisposable
         { 8, 4, 4095, "another number of blocks" },
         { 12, 4, 3, "another number of leaves" },
         { 16, 1, 0b_10_10_11_11, "not those that the index counts" }, // one block more is unknown to the index than to the page
+        { 16, 1, 0b_00_00_10_11, "not those that the index counts" }, // one block has no leaf to the page
         { 16, 1, 0b_11_11_11_11, "not those that the index counts" },
     };
 
@@ -77,6 +79,40 @@ public sealed class ForgedMapTests : IDisposable
     [Fact]
     public void A_generation_that_belongs_to_the_other_slot_is_refused() =>
         Assert.Equal("SL2103", Assert.Throws<SealiftException>(() => BlockMap.Open(Forge(file => file[NewestHeader(file) + 32] ^= 1))).Code);
+
+    [Fact]
+    public void An_index_that_would_end_after_the_file_is_refused()
+    {
+        var path = Forge(file => Put(file, NewestHeader(file) + 64, 8, Index(file) + (3 * Entry) - 1));
+        var error = Assert.Throws<SealiftException>(() => BlockMap.Open(path));
+        Assert.Equal("SL2103", error.Code);
+        Assert.Contains($"header at offset {NewestHeader(File.ReadAllBytes(path)) + 48}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_header_that_matches_its_checksum_and_begins_otherwise_is_none() =>
+        Assert.Equal("SL2101", Assert.Throws<SealiftException>(() => BlockMap.Open(Forge(file => file[NewestHeader(file)] = (byte)'X'))).Code);
+
+    /// <summary>The generation tells which slot a header belongs to: that of another slot leads nowhere, whatever it says.</summary>
+    [Fact]
+    public void A_header_that_was_copied_into_the_other_slot_is_not_believed()
+    {
+        var path = Sound();
+        var file = File.ReadAllBytes(path);
+        byte[] Copied(int from)
+        {
+            var copied = (byte[])file.Clone();
+            copied.AsSpan(from, Header).CopyTo(copied.AsSpan(Header - from));
+            return copied;
+        }
+
+        File.WriteAllBytes(path, Copied(Header));
+        using (var map = BlockMap.Open(path)) map.Verify(TestContext.Current.CancellationToken);
+        File.WriteAllBytes(path, Copied(0));
+        var error = Assert.Throws<SealiftException>(() => BlockMap.Open(path));
+        Assert.Equal("SL2103", error.Code);
+        Assert.Contains("not possible in this slot", error.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_header_of_a_later_version_is_told_from_a_damaged_one() =>
@@ -124,6 +160,14 @@ public sealed class ForgedMapTests : IDisposable
         Assert.Equal("SL2105", error.Code);
         Assert.Contains(said, error.Message, StringComparison.Ordinal);
         Assert.Contains($"index at offset {Index(File.ReadAllBytes(path)) + (entry * Entry)}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_page_that_would_end_after_the_file_is_refused()
+    {
+        // In the place of the index, which is the last thing in the file and shorter than the page.
+        var path = Forge(file => Put(file, (int)Index(file) + 16, 8, Index(file)));
+        Assert.Contains("cannot be at offset", Assert.Throws<SealiftException>(() => BlockMap.Open(path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -74,7 +74,14 @@ public sealed class RefusedArgumentTests : IDisposable
     [InlineData(512, "blkhash-md5-512")]
     [InlineData(1024, "blkhash-md5-1k")]
     [InlineData(1 << 24, "blkhash-md5-16384k")]
-    public void The_smallest_and_the_largest_block_are_possible(int blockBytes, string name) => Assert.Equal(name, new BlkhashParameters(BlkhashAlgorithm.Md5, blockBytes).Name);
+    public void The_smallest_and_the_largest_block_are_possible(int blockBytes, string name)
+    {
+        var parameters = new BlkhashParameters(BlkhashAlgorithm.Md5, blockBytes);
+        Assert.Equal(name, parameters.Name);
+        BlockMap.Create(Path, blockBytes + 1L, parameters).Close();
+        using var map = BlockMap.Open(Path);
+        Assert.Equal((parameters, 2L), (map.Parameters, map.BlockCount));
+    }
 
     [Fact]
     public void A_block_that_is_empty_or_too_long()
@@ -108,6 +115,15 @@ public sealed class RefusedArgumentTests : IDisposable
     }
 
     [Fact]
+    public void A_root_that_was_given_up()
+    {
+        var root = new RootHasher(Small);
+        root.Append(new byte[16]);
+        root.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => root.Finish(3));
+    }
+
+    [Fact]
     public void A_reader_that_answers_less_than_nothing() =>
         Assert.Throws<InvalidOperationException>(() => StreamHash.Compute(_ => -1, Small, cancel: TestContext.Current.CancellationToken));
 
@@ -117,7 +133,7 @@ public sealed class RefusedArgumentTests : IDisposable
         foreach (var abandoned in new[] { false, true })
         {
             var map = BlockMap.Create(Path, 4 * 5000, Small);
-            map.SetData(1, new byte[16]);
+            map.SetData(4500, new byte[16]); // the first page is in one state, the second is not
             if (abandoned) map.Dispose();
             else map.Close();
             void Closed(Action use) => Assert.Throws<ObjectDisposedException>(use);
