@@ -26,14 +26,18 @@ public static class ReadBack
         var startedAt = Stopwatch.GetTimestamp();
         var meter = new ProgressMeter(target.LengthBytes, progress);
         var hasher = new LeafHasher(expected.Parameters);
-        var chunkBytes = BlockRuns.ChunkBytes(expected.BlockBytes);
+        var chunkBytes = BlockRuns.ChunkBytes(expected.BlockBytes, options);
         using var root = new RootHasher(expected.Parameters);
         using var buffers = new BufferPool(chunkBytes);
         var found = new MismatchList(target.LengthBytes, expected.BlockBytes, options.MismatchLimit);
         using var window = new OrderedWindow<(HashedChunk Leaves, List<DifferingBlock> Differing)>(options.Workers * WindowPerWorker, piece =>
         {
             for (var i = 0; i < piece.Leaves.Count; i++) root.Append(piece.Leaves.Leaf(i));
-            foreach (var block in piece.Differing) found.Add(block);
+            foreach (var block in piece.Differing)
+            {
+                found.Add(block);
+                options.OnDifferingBlock?.Invoke(block.Number);
+            }
         });
 
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };

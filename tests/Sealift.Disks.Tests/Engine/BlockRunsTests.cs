@@ -23,7 +23,7 @@ public sealed class BlockRunsTests
                 if (chunk.Offset != at || chunk.LengthBytes <= 0) return false;
                 at = chunk.End;
                 if (chunk.Offset % blockBytes != 0 || (chunk.End % blockBytes != 0 && chunk.End != total)) return false;
-                if (!chunk.IsHole && chunk.Offset / BlockRuns.ChunkBytes(blockBytes) != (chunk.End - 1) / BlockRuns.ChunkBytes(blockBytes)) return false;
+                if (!chunk.IsHole && chunk.Offset / BlockRuns.ChunkBytes(blockBytes, CopyOptions.Default) != (chunk.End - 1) / BlockRuns.ChunkBytes(blockBytes, CopyOptions.Default)) return false;
             }
 
             // Block by block against the plain definition.
@@ -54,6 +54,6 @@ public sealed class BlockRunsTests
     {
         using var scratch = new Scratch();
         var disk = new HookedDisk(Scratch.OpenRaw(scratch.Raw("d", total, 0))) { Extents = (_, _) => extents.ToAsyncEnumerable() };
-        return BlockRuns.ChunksAsync(disk, blockBytes, default).ToBlockingEnumerable().ToList();
+        return BlockRuns.ChunksAsync(disk, blockBytes, BlockRuns.ChunkBytes(blockBytes, CopyOptions.Default), default).ToBlockingEnumerable().ToList();
     }
 }
