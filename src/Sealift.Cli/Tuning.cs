@@ -83,6 +83,14 @@ internal sealed record Tuning(long? BandwidthBytesPerSecond, int Connections, in
         return tuning;
     }
 
+    /// <summary>The same for a plan that keeps what was asked for, and nothing of what was not.</summary>
+    /// <exception cref="Posix.SealiftException">A value is out of its range (SL8004).</exception>
+    public static (long? BandwidthBytesPerSecond, int? QueueDepth, int? RequestBytes) AskedFor(ParseResult parsed, int blockBytes)
+    {
+        var tuning = Of(parsed, blockBytes);
+        return (tuning.BandwidthBytesPerSecond, parsed.GetResult(Queue) is null ? null : tuning.QueueDepth, parsed.GetResult(RequestSize) is null ? null : tuning.RequestBytes);
+    }
+
     /// <summary>The same for the connections to an NBD server.</summary>
     public NbdOptions Over(NbdOptions connection) => connection with { Connections = Connections, MaxInFlight = Math.Max(connection.MaxInFlight, QueueDepth) };
 

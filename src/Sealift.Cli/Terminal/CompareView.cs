@@ -54,7 +54,7 @@ internal sealed class CompareView(string a, string b, bool ignoreTrailingZeros, 
         {
             if (found.Rest != LongerEnd.None) Console.Out.WriteLine($"length: A has {found.LengthA} bytes and B {found.LengthB}; {Rest(found)}");
             if (equal) Console.Out.WriteLine($"equal: {Math.Min(found.LengthA, found.LengthB)} bytes{(found.Rest == LongerEnd.None ? string.Empty : ", and only zeros behind them")}");
-            else if (found.Ranges == 0) Console.Out.WriteLine("differ: in their length only, as far as is known");
+            else if (found.Ranges == 0) Console.Out.WriteLine("differ: only behind the end of the shorter one, as far as is known");
             else Console.Out.WriteLine($"differ: {found.DifferingBytes} bytes in {found.Ranges} {(found.Ranges == 1 ? "range" : "ranges")}{(found.ListedRanges < found.Ranges ? $", {found.Ranges - found.ListedRanges} of which are not listed (--limit)" : string.Empty)}");
         }
 

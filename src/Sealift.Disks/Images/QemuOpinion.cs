@@ -32,10 +32,6 @@ internal static class QemuOpinion
             throw ImageErrors.CheckFailed(name, $"qemu-img check found {corruptions} corruptions and {errors} errors of its own: {LastLines(check.ErrorTail)}");
     }
 
-    /// <summary>Throws SL4014 where a process has a lock on the image that forbids others to write to it, as a running machine of qemu has, whatever the format.</summary>
-    public static async Task DemandUnusedAsync(ImageReference image, CancellationToken cancel) =>
-        _ = await RunAsync(new ChildCommand("qemu-img", "info", "--output=json", QemuNode.Json(image with { Backing = null })) { Deadline = TimeSpan.FromMinutes(1) }, image.Location.ToString(), cancel); // that it opens is the answer
-
     private static async Task<ChildResult> RunAsync(ChildCommand command, string name, CancellationToken cancel)
     {
         try

@@ -6,7 +6,7 @@ namespace Sealift.Disks;
 internal static class RepairErrors
 {
     public static SealiftException InUse(string target) =>
-        new("SL4261", "repair this disk", target, "another process holds a lock on it", "Wait for that process, or stop it");
+        new("SL4261", "repair this disk", target, "another process holds a lock on it, as a machine that runs does", "Shut the machine down, or wait for that process");
 
     public static SealiftException OtherLength(string target, long targetBytes, string map, long mapBytes) =>
         new("SL4262", "repair this disk", target, $"it has {targetBytes} bytes, and the block map {map} is of a disk of {mapBytes}", "Name the disk and the map that belong together; a disk that was cut or grew is copied anew");

@@ -40,7 +40,7 @@ public sealed class RepairTarget
     /// <param name="connection">Deadlines and credentials for an NBD export.</param>
     /// <param name="workDirectory">Where sockets may be made.</param>
     /// <param name="cancel">Cancels it.</param>
-    /// <exception cref="SealiftException">It is of a format that is not written, or no disk (SL4264); a qcow2 file is not sound or not complete by itself (SL4002 to SL4014); a machine uses it (SL4014).</exception>
+    /// <exception cref="SealiftException">It is of a format that is not written, or no disk (SL4264); a qcow2 file is not sound or not complete by itself (SL4002 to SL4014); a machine uses it (SL4261).</exception>
     public static async Task<RepairTarget> ExamineAsync(string name, ImageFormat? format, NbdOptions connection, string workDirectory, CancellationToken cancel)
     {
         if (name.Contains("://", StringComparison.Ordinal))
@@ -59,13 +59,12 @@ public sealed class RepairTarget
         }
 
         if (facts.Kind != FileKind.Regular) throw RepairErrors.TargetRefused(path, $"it is a {facts.Kind}", "Name a file, a block device or an NBD URI");
+        DemandUnused(path);
         var location = new ImageLocation(path);
         var found = format ?? ImageProbe.Detect(location) ?? ImageFormat.Raw;
         switch (found)
         {
             case ImageFormat.Raw:
-                var raw = DiskImage.Plain(path, ImageFormat.Raw, facts.LengthBytes);
-                await QemuOpinion.DemandUnusedAsync(raw, cancel);
                 return new RepairTarget(path, path, null, ImageFormat.Raw, false, facts.LengthBytes, connection, workDirectory);
             case ImageFormat.Qcow2:
                 // Sound, and complete by itself: what lies in a backing file could not be repaired here.
@@ -120,6 +119,13 @@ public sealed class RepairTarget
         if (path is null || isDevice || disk.LengthBytes == lengthBytes) return await LeadingPart.OfAsync(disk, lengthBytes);
         await disk.DisposeAsync();
         throw DiskErrors.Changed(Name, $"the disk was {fileBytes} bytes long when it was examined, and is {disk.LengthBytes} now");
+    }
+
+    /// <summary>A machine of QEMU holds record locks on its disks, whatever their format.</summary>
+    private static void DemandUnused(string path)
+    {
+        using var file = PosixFile.Open(path, OpenMode.Read);
+        if (file.HasForeignRecordLock()) throw RepairErrors.InUse(path);
     }
 
     private static void DemandRaw(string name, ImageFormat? format, string what)

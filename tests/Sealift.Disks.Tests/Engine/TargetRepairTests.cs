@@ -155,9 +155,9 @@ public sealed class TargetRepairTests : IDisposable
         await Scratch.ToolAsync("qemu-img", "convert", "-f", "raw", "-O", "qcow2", scratch["target"], scratch["target.qcow2"]);
         foreach (var (path, format) in new[] { (scratch["target"], ImageFormat.Raw), (scratch["target.qcow2"], ImageFormat.Qcow2) })
         {
-            // As a machine that runs: it holds qemu's lock.
+            // It holds the record locks by which qemu says that an image is in use.
             await using var running = await QemuNbdServer.StartWritableAsync(path, format, scratch.Folder, QemuCache.Writeback, Cancel);
-            await RefusedAsync("SL4014", await File.ReadAllBytesAsync(path, Cancel), target: path);
+            await RefusedAsync("SL4261", await File.ReadAllBytesAsync(path, Cancel), target: path);
         }
     }
 
