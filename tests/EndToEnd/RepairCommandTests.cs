@@ -93,7 +93,7 @@ public sealed class RepairCommandTests(Rig rig)
         var before = Digest.OfFile(target);
         var (longer, other, otherMap, cut) = (Path.Combine(directory, "longer.raw"), Path.Combine(directory, "other.raw"), Path.Combine(directory, "other.map"), Path.Combine(directory, "cut"));
         File.Copy(source, other);
-        using (var file = PosixFile.Open(other, OpenMode.ReadWrite)) file.WriteAt("another one"u8, 5 << 20);
+        using (var file = PosixFile.Open(other, OpenMode.ReadWrite)) file.WriteAt("another one"u8, (20 << 20) + 100); // the ranges before it are as the map says
         Assert.Equal(0, (await rig.RunAsync(directory, ["hash", "--map", otherMap, other], Cancel)).ExitCode);
         File.Copy(target, longer);
         using (var file = PosixFile.Open(longer, OpenMode.ReadWrite)) file.SetLength(Length + 512);
