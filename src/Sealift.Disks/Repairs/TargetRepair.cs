@@ -98,8 +98,9 @@ public static class TargetRepair
 
         async Task<ReadBackResult> ReadBackAsync(CopyOptions how)
         {
+            var progress = observer.Progress("read-back");
             await using var uncached = await OpenUncachedAsync(cancel);
-            return await ReadBack.RunAsync(uncached, map, how, observer.Progress("read-back"), cancel);
+            return await ReadBack.RunAsync(uncached, map, how, progress, cancel);
         }
 
         RepairReport Report(ReadBackResult last, long rewrittenBytes) =>

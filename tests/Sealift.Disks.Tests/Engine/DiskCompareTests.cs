@@ -110,6 +110,29 @@ public sealed class DiskCompareTests
     }
 
     [Fact]
+    public async Task A_server_that_gives_out_whole_blocks_only_is_asked_for_no_others()
+    {
+        using var scratch = new Scratch();
+        // The shorter disk ends within a block of the longer one, and within a page.
+        var path = scratch.Raw("a", (2 << 20) + 1000, 1, (0, 1 << 20), (2 << 20, 1000));
+        File.Copy(path, scratch["store"]);
+        using (var file = PosixFile.Open(scratch["store"], OpenMode.ReadWrite))
+        {
+            file.SetLength(4 << 20);
+            file.WriteAt([7], (3 << 20) + 5);
+        }
+
+        await using var server = await Nbdkit.StartAsync(scratch, "--filter=blocksize-policy", "file", scratch["store"], "blocksize-minimum=65536", "blocksize-preferred=65536", "blocksize-maximum=32M", "blocksize-error-policy=error");
+        await using var a = Scratch.OpenRaw(path);
+        await using var export = await DiskImage.OpenNbdAsync(server.Uri, new Nbd.NbdOptions(), Cancel);
+        foreach (var (first, second) in new[] { (a, export), (export, a) })
+        {
+            var result = await DiskCompare.RunAsync(first, second, CopyOptions.Default, _ => Assert.Fail("what both have is equal"), null, Cancel);
+            Assert.Equal(LongerEnd.Data, result.Rest);
+        }
+    }
+
+    [Fact]
     public async Task A_disk_that_cannot_be_read_or_changes_is_an_error_and_no_difference()
     {
         using var scratch = new Scratch();

@@ -206,6 +206,16 @@ public sealed class TargetRepairTests : IDisposable
     }
 
     [Fact]
+    public async Task What_breaks_elsewhere_while_it_is_repaired_is_seen()
+    {
+        await MadeAsync();
+        Spoil(scratch["target"], 100_000);
+        var told = new Told { AtReadBack = number => { if (number == 2) Spoil(scratch["target"], 40 << 20); } };
+        Assert.Equal("SL4235", (await Assert.ThrowsAsync<SealiftException>(() => RepairAsync(told))).Code);
+        Assert.True(told.Wrote);
+    }
+
+    [Fact]
     public async Task Killed_while_it_writes_it_is_simply_run_again()
     {
         var content = await MadeAsync();
@@ -290,7 +300,15 @@ public sealed class TargetRepairTests : IDisposable
 
         public void Begun(long lengthBytes) => Assert.Equal(Length, lengthBytes);
 
-        public IProgress<DiskProgress>? Progress(string stage) => null;
+        public Action<int>? AtReadBack { get; init; }
+
+        private int readBacks;
+
+        public IProgress<DiskProgress>? Progress(string stage)
+        {
+            AtReadBack?.Invoke(++readBacks);
+            return null;
+        }
 
         public void Differs(Mismatch mismatch) => Mismatches.Add(mismatch);
 
