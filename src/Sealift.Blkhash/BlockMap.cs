@@ -94,6 +94,15 @@ public sealed class BlockMap : IDisposable
     /// <exception cref="SealiftException">As for <see cref="Create(string, long, BlkhashParameters)"/> and <see cref="Read"/>.</exception>
     public static BlockMap CreateCopy(string path, BlockMap source) => Create(path, source.LengthBytes, source.Parameters, copy => copy.TakeAll(source));
 
+    /// <summary>Whether a file begins as a block map does, sound or not; anything but a regular file does not.</summary>
+    /// <exception cref="PosixException">It is not there, or cannot be read.</exception>
+    public static bool IsBlockMap(string path)
+    {
+        if (FileFacts.OfPath(path).Kind != FileKind.Regular) return false;
+        using var file = PosixFile.Open(path, OpenMode.Read);
+        return MapHeader.HasMagic(file);
+    }
+
     /// <summary>Opens a map for reading, at its last checkpoint.</summary>
     public static BlockMap Open(string path)
     {

@@ -71,12 +71,11 @@ public sealed class LeafHasher
     /// <summary>
     /// As <see cref="HashOrZero(ReadOnlySpan{byte}, Span{byte})"/> for blocks in a row: sixteen at once where the digest is SHA-256 and the processor can do that.
     /// </summary>
-    /// <param name="blocks">At least one byte; only the last block may be short.</param>
+    /// <param name="blocks">Only the last block may be short.</param>
     /// <param name="leaves">Receives the leaves, in order.</param>
     /// <param name="states">Receives <see cref="BlockState.Zero"/> or <see cref="BlockState.Data"/> for each, as many as there are blocks.</param>
     public unsafe void HashOrZero(ReadOnlySpan<byte> blocks, Span<byte> leaves, Span<BlockState> states)
     {
-        ArgumentOutOfRangeException.ThrowIfZero(blocks.Length);
         ArgumentOutOfRangeException.ThrowIfNotEqual(states.Length, Parameters.BlockCount(blocks.Length));
         ArgumentOutOfRangeException.ThrowIfLessThan(leaves.Length, states.Length * Parameters.DigestBytes);
         var (blockBytes, digestBytes) = (Parameters.BlockBytes, Parameters.DigestBytes);

@@ -39,6 +39,14 @@ internal sealed record MapHeader(BlkhashParameters Parameters, long LengthBytes,
         file.WriteAt(raw, SlotOffset);
     }
 
+    /// <summary>Whether one of the two headers begins as it should; the other one may be torn.</summary>
+    public static bool HasMagic(PosixFile file)
+    {
+        Span<byte> start = stackalloc byte[Magic.Length];
+        return (file.ReadAt(start, 0) == start.Length && start.SequenceEqual(Magic))
+            || (file.ReadAt(start, BlockMapFormat.HeaderBytes) == start.Length && start.SequenceEqual(Magic));
+    }
+
     /// <summary>The header of the last checkpoint. One of the two may be torn by a crash while it was written; then the other holds.</summary>
     public static MapHeader ReadNewest(PosixFile file)
     {

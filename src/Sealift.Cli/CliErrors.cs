@@ -8,6 +8,12 @@ internal static class CliErrors
     public static SealiftException MapOfAStream() => new(
         "SL8003", "write a block map", "standard input", "the length of a stream is not known before its end", "Hash a file, a device or an NBD URI to get a map");
 
+    public static SealiftException TuningOfAStream() => new(
+        "SL8005", "tune the reading", "standard input", "a stream is read by one request after the other, as fast as it comes", "Leave out --bandwidth, --connections, --queue-depth and --request-size, or hash a file, a device or an NBD URI");
+
+    public static SealiftException SameDisk(string a, string b) => new(
+        "SL8006", $"compare {a}", b, "they are the same file, device or export, so that nothing can come out of it", "Name two disks");
+
     public static SealiftException BadValue(string option, string value, string expected) => new(
         "SL8004", $"understand {option}", value, $"it should be {expected}", "See the command's --help for examples");
 }

@@ -17,6 +17,8 @@ internal static class CommandTree
         foreach (var command in JournalCommands.Build()) root.Subcommands.Add(command);
         root.Subcommands.Add(VerifyCommand.Build());
         root.Subcommands.Add(CopyCommand.Build());
+        root.Subcommands.Add(RepairCommand.Build());
+        root.Subcommands.Add(CompareCommand.Build());
         root.Subcommands.Add(HashCommand.Build());
         root.Subcommands.Add(MapCommand.Build());
         root.Subcommands.Add(DoctorCommand.Build());

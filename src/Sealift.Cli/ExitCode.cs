@@ -6,7 +6,7 @@ internal static class ExitCode
     /// <summary>Done; for a migration: sealed; for a copy: proven.</summary>
     public const int Success = 0;
 
-    /// <summary>A verdict of failed, or a seal, disk or map that does not verify.</summary>
+    /// <summary>A verdict of failed; a seal, disk or map that does not verify; disks that differ.</summary>
     public const int Failed = 1;
 
     /// <summary>The command line itself is wrong.</summary>

@@ -27,7 +27,7 @@ internal static class ManualPage
     private static readonly (int Code, string Meaning)[] ExitCodes =
     [
         (ExitCode.Success, "Done; for a migration: sealed; for a copy: proven."),
-        (ExitCode.Failed, "Verdict failed, or a seal, disk or map that does not verify."),
+        (ExitCode.Failed, "Verdict failed; a seal, disk or map that does not verify; disks that differ."),
         (ExitCode.Usage, "The command line is wrong."),
         (ExitCode.Degraded, "Verdict degraded: only waived findings, or less proof than the default."),
         (ExitCode.Cancelled, "Verdict cancelled, or interrupted."),

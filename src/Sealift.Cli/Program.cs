@@ -8,8 +8,8 @@ using Sealift.Cli;
 const int FileSizeExceeded = 25; // SIGXFSZ, signal(7)
 using var outlived = PosixSignalRegistration.Create((PosixSignal)FileSizeExceeded, context => context.Cancel = true);
 
-// A worker waits for the kernel where it stands. The pool adds threads slowly, and those that a copy and its read-back need would not
-// be there before most disks are done.
+// A worker waits for the kernel where it stands. The runtime adds threads only slowly, and those that a copy and its read-back need
+// would not be there before most disks are done.
 if (!ThreadPool.SetMinThreads(32, 8)) throw new InvalidOperationException("the thread pool refused its size");
 
 var parsed = CommandTree.Build().Parse(args);

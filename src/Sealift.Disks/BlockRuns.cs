@@ -11,21 +11,21 @@ internal static class BlockRuns
     /// 1 MiB: sixteen leaves of 64 KiB. Large enough that a request costs little against its bytes (a disk of 200 MB/s takes 5 ms for it),
     /// small enough that a chunk is still in the processor's L2 cache when it is hashed and written.
     /// </summary>
-    private const int PreferredChunkBytes = 1 << 20;
+    public const int PreferredChunkBytes = 1 << 20;
 
     // How much data is gathered from neighbouring extents before it is passed on.
     private const long GatherBytes = 64L << 20;
 
     /// <summary>The chunk for a block size: both are powers of two, so that chunks consist of whole blocks.</summary>
-    public static int ChunkBytes(int blockBytes) => Math.Max(PreferredChunkBytes, blockBytes);
+    public static int ChunkBytes(int blockBytes, CopyOptions options) => Math.Max(options.RequestBytes, blockBytes);
 
     /// <summary>The disk from its start to its end: data in chunks that do not cross chunk boundaries, holes as long as they are.</summary>
-    public static IAsyncEnumerable<DiskExtent> ChunksAsync(IDiskReader disk, int blockBytes, CancellationToken cancel) => ChunksAsync(disk, blockBytes, new DiskRange(0, disk.LengthBytes), cancel);
+    public static IAsyncEnumerable<DiskExtent> ChunksAsync(IDiskReader disk, int blockBytes, int chunkBytes, CancellationToken cancel) =>
+        ChunksAsync(disk, blockBytes, chunkBytes, new DiskRange(0, disk.LengthBytes), cancel);
 
     /// <summary>The same of a range, which begins with a block, and ends with one or with the disk.</summary>
-    public static async IAsyncEnumerable<DiskExtent> ChunksAsync(IDiskReader disk, int blockBytes, DiskRange range, [EnumeratorCancellation] CancellationToken cancel)
+    public static async IAsyncEnumerable<DiskExtent> ChunksAsync(IDiskReader disk, int blockBytes, int chunkBytes, DiskRange range, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var chunkBytes = ChunkBytes(blockBytes);
         await foreach (var run in OfAsync(disk, blockBytes, range, cancel))
         {
             if (run.IsHole)
@@ -48,6 +48,9 @@ internal static class BlockRuns
             offset = next;
         }
     }
+
+    /// <summary>The disk from its start to its end, in runs of whole blocks that are holes or are not.</summary>
+    public static IAsyncEnumerable<DiskExtent> OfAsync(IDiskReader disk, int blockBytes, CancellationToken cancel) => OfAsync(disk, blockBytes, new DiskRange(0, disk.LengthBytes), cancel);
 
     private static async IAsyncEnumerable<DiskExtent> OfAsync(IDiskReader disk, int blockBytes, DiskRange range, [EnumeratorCancellation] CancellationToken cancel)
     {

@@ -3,14 +3,29 @@ namespace Sealift.Disks;
 /// <summary>How a disk is copied, read back or hashed. The defaults are right for most machines.</summary>
 public sealed record CopyOptions
 {
+    /// <summary>The most chunks that are worked on at once.</summary>
+    public const int MaximumWorkers = 64;
+
+    /// <summary>The longest request: 32 MiB, what every NBD server must take.</summary>
+    public const int MaximumRequestBytes = 32 << 20;
+
     /// <summary>The defaults.</summary>
     public static CopyOptions Default { get; } = new();
 
     /// <summary>
     /// Chunks worked on at once, 1 to 64. The default is two for each processor, at least four: while one is hashed, another waits
-    /// for the disk. Memory is this many chunks of 1 MiB (or of one block, where a block is larger).
+    /// for the disk. Memory is this many chunks.
     /// </summary>
-    public int Workers { get; init; } = Math.Clamp(2 * Environment.ProcessorCount, 4, 64);
+    public int Workers { get; init; } = Math.Clamp(2 * Environment.ProcessorCount, 4, MaximumWorkers);
+
+    /// <summary>
+    /// Bytes that are asked for at once, and the length of a chunk; a power of two, at most <see cref="MaximumRequestBytes"/>. Where a
+    /// block is larger, a chunk is one block. Default 1 MiB.
+    /// </summary>
+    public int RequestBytes { get; init; } = BlockRuns.PreferredChunkBytes;
+
+    /// <summary>How fast the source may be read; null: as fast as it can be. A read-back of the target is not slowed.</summary>
+    public BandwidthLimit? Bandwidth { get; init; }
 
     /// <summary>
     /// Whether the target is known to read as zeros where nothing was written, as a disk fresh from
@@ -44,4 +59,7 @@ public sealed record CopyOptions
 
     /// <summary>The most separate differing ranges that a read-back reports one by one, at least 1. Default 256.</summary>
     public int MismatchLimit { get; init; } = 256;
+
+    /// <summary>Told by a read-back of each block that differs, in order, without a limit.</summary>
+    internal Action<long>? OnDifferingBlock { get; init; }
 }

@@ -33,7 +33,7 @@ public static class DiskCopy
         if (source.LengthBytes != map.LengthBytes) throw DiskErrors.WrongMap(source.Name, $"the map is of a disk of {map.LengthBytes} bytes, this one has {source.LengthBytes}");
         var startedAt = Stopwatch.GetTimestamp();
         if (!options.Resume) map.SetUnknown(0, map.BlockCount);
-        var run = new Run(source, target, map, flushed, options, progress);
+        var run = new Run(LimitedDisk.Of(source, options.Bandwidth), target, map, flushed, options, progress);
         await run.CopyAsync(cancel);
         if (!map.IsComplete) throw DiskErrors.WrongMap(source.Name, $"{map.UnknownBlocks} blocks are still unknown after the copy");
         return run.Result(Stopwatch.GetElapsedTime(startedAt));
@@ -56,8 +56,8 @@ public static class DiskCopy
         {
             using var window = new OrderedWindow<DiskExtent>(options.Workers * WindowPerWorker, Written);
             var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };
-            using var buffers = new BufferPool(BlockRuns.ChunkBytes(map.BlockBytes));
-            await using var chunks = BlockRuns.ChunksAsync(source, map.BlockBytes, cancel).GetAsyncEnumerator(cancel);
+            using var buffers = new BufferPool(BlockRuns.ChunkBytes(map.BlockBytes, options));
+            await using var chunks = BlockRuns.ChunksAsync(source, map.BlockBytes, BlockRuns.ChunkBytes(map.BlockBytes, options), cancel).GetAsyncEnumerator(cancel);
             var more = true;
             while (more)
             {

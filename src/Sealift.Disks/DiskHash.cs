@@ -23,10 +23,12 @@ public static class DiskHash
     {
         if (map is not null && (map.LengthBytes != disk.LengthBytes || map.Parameters != parameters))
             throw DiskErrors.WrongMap(disk.Name, $"the map is {map.Parameters} of a disk of {map.LengthBytes} bytes, wanted is {parameters} of {disk.LengthBytes} bytes");
+        disk = LimitedDisk.Of(disk, options.Bandwidth);
+        var chunkBytes = BlockRuns.ChunkBytes(parameters.BlockBytes, options);
         var meter = new ProgressMeter(disk.LengthBytes, progress);
         var hasher = new LeafHasher(parameters);
         using var root = new RootHasher(parameters);
-        using var buffers = new BufferPool(BlockRuns.ChunkBytes(parameters.BlockBytes));
+        using var buffers = new BufferPool(chunkBytes);
         using var window = new OrderedWindow<(HashedChunk? Leaves, long HoleBytes)>(options.Workers * WindowPerWorker, piece =>
         {
             if (piece.Leaves is null) root.AppendZeroes(piece.HoleBytes);
@@ -66,7 +68,7 @@ public static class DiskHash
 
         async IAsyncEnumerable<(long Number, DiskExtent Extent)> Chunks([EnumeratorCancellation] CancellationToken stop = default)
         {
-            await foreach (var extent in BlockRuns.ChunksAsync(disk, parameters.BlockBytes, stop)) yield return (await window.ReserveAsync(stop), extent);
+            await foreach (var extent in BlockRuns.ChunksAsync(disk, parameters.BlockBytes, chunkBytes, stop)) yield return (await window.ReserveAsync(stop), extent);
         }
     }
 }

@@ -64,8 +64,23 @@ public static class DiskRepair
     {
         if (found.IsEqual) return new RepairResult([], 0, found.CacheBypass);
         if (found.MismatchesOmitted) throw DiskErrors.TooManyMismatches(source.Name, found.MismatchedBytes, options.MismatchLimit);
-        var chunkBytes = BlockRuns.ChunkBytes(expected.BlockBytes);
-        var chunks = found.Mismatches.SelectMany(m => BlockRuns.Cut(m.Range.Offset, m.Range.End, chunkBytes));
+        var (rewritten, bypass) = await RunAsync(source, openTarget, openUncached, expected, found.Mismatches.Select(m => m.Range), options, cancel);
+        return new RepairResult(found.Mismatches, rewritten, bypass);
+    }
+
+    /// <summary>The same for any number of ranges, in order, whose ends are those of blocks; they are gone through twice.</summary>
+    /// <returns>The bytes that were written again, and how the page cache was bypassed when they were verified.</returns>
+    internal static async Task<(long RewrittenBytes, string CacheBypass)> RunAsync(
+        IDiskReader source,
+        Func<CancellationToken, Task<IDiskWriter>> openTarget,
+        Func<CancellationToken, Task<IUncachedReader>> openUncached,
+        BlockMap expected,
+        IEnumerable<DiskRange> ranges,
+        CopyOptions options,
+        CancellationToken cancel)
+    {
+        var chunkBytes = BlockRuns.ChunkBytes(expected.BlockBytes, options);
+        var chunks = ranges.SelectMany(range => BlockRuns.Cut(range.Offset, range.End, chunkBytes));
         var hasher = new LeafHasher(expected.Parameters);
         using var fromSource = new AlignedBuffer(chunkBytes);
         using var fromTarget = new AlignedBuffer(chunkBytes);
@@ -114,7 +129,7 @@ public static class DiskRepair
         }
 
         await source.VerifyUnchangedAsync(cancel);
-        return new RepairResult(found.Mismatches, rewritten, uncached.CacheBypass);
+        return (rewritten, uncached.CacheBypass);
 
         async ValueTask ReadSourceAsync(DiskRange chunk, Memory<byte> bytes)
         {

@@ -3,10 +3,10 @@ using Sealift.Posix;
 
 namespace Sealift.Disks;
 
-/// <summary>Finds out which part of a request it was that could not be read: a request is 1 MiB, what a disk can't read is mostly 4 KiB.</summary>
+/// <summary>Finds out which part of a request it was that could not be read: a request is 1 MiB or more, what a disk can't read is mostly 4 KiB.</summary>
 internal static class FailingRange
 {
-    // First the blocks of the request, then the pages of the first bad block: at most 32 reads, of which one in each round fails.
+    // First the blocks of the request, then the pages of the first bad block: at most 32 reads for 1 MiB, of which one in each round fails.
     private static readonly int[] PieceBytes = [65536, 4096];
 
     /// <summary>Reads a request that failed once more, in pieces, up to the first that fails.</summary>

@@ -7,8 +7,6 @@ namespace Sealift.Disks;
 /// <summary>A disk behind NBD: an export of somebody else's, or an image behind a qemu-nbd of our own.</summary>
 internal sealed class NbdDisk : IDiskWriter, IUncachedReader
 {
-    // Enough to keep a server with a few threads busy; more sockets cost more than they bring on one host.
-    private const int Connections = 4;
     private static readonly TimeSpan LastWordsGrace = TimeSpan.FromSeconds(2);
     // NBD_CMD_BLOCK_STATUS carries a 32-bit length; this is below it, with room for any alignment.
     private const long StatusStepBytes = 1L << 30;
@@ -47,7 +45,7 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
     /// <summary>Connects to somebody else's export.</summary>
     public static async Task<NbdDisk> ConnectAsync(NbdUri uri, NbdOptions options, string cacheBypass, bool forWriting, CancellationToken cancel)
     {
-        var pool = await NbdPool.ConnectAsync(uri, options, Connections, cancel);
+        var pool = await NbdPool.ConnectAsync(uri, options, cancel);
         return await CheckedAsync(new NbdDisk(pool, uri.ToString(), null, null, cacheBypass), forWriting);
     }
 
@@ -57,7 +55,7 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
         NbdPool pool;
         try
         {
-            pool = await NbdPool.ConnectAsync(NbdUri.Unix(server.SocketPath), OwnServer, Connections, cancel);
+            pool = await NbdPool.ConnectAsync(NbdUri.Unix(server.SocketPath), OwnServer, cancel);
         }
         catch
         {

@@ -84,7 +84,7 @@ public static class OverlayCommit
 
     private static async Task ForEachChunkAsync(string disk, IReadOnlyList<DiskRange> changed, BlockMap map, CopyOptions options, Func<DiskRange, Memory<byte>, CancellationToken, ValueTask> work, CancellationToken cancel)
     {
-        var chunkBytes = BlockRuns.ChunkBytes(map.BlockBytes);
+        var chunkBytes = BlockRuns.ChunkBytes(map.BlockBytes, options);
         using var buffers = new BufferPool(chunkBytes);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };
         await Parallel.ForEachAsync(WholeBlocks(disk, changed, map.LengthBytes, map.BlockBytes).SelectMany(range => BlockRuns.Cut(range.Offset, range.End, chunkBytes)), parallel, async (chunk, stop) =>

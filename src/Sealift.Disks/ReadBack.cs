@@ -38,7 +38,7 @@ public static class ReadBack
         var startedAt = Stopwatch.GetTimestamp();
         var meter = new ProgressMeter(target.LengthBytes, progress);
         var hasher = new LeafHasher(expected.Parameters);
-        var chunkBytes = BlockRuns.ChunkBytes(expected.BlockBytes);
+        var chunkBytes = BlockRuns.ChunkBytes(expected.BlockBytes, options);
         using var root = new RootHasher(expected.Parameters);
         using var buffers = new BufferPool(chunkBytes);
         var found = new MismatchList(target.LengthBytes, expected.BlockBytes, options.MismatchLimit);
@@ -52,7 +52,11 @@ public static class ReadBack
             }
 
             for (var i = 0; i < piece.Leaves.Count; i++) root.Append(piece.Leaves.Leaf(i));
-            foreach (var block in piece.Differing) found.Add(block);
+            foreach (var block in piece.Differing)
+            {
+                found.Add(block);
+                options.OnDifferingBlock?.Invoke(block.Number);
+            }
         });
 
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };
@@ -105,7 +109,7 @@ public static class ReadBack
                 yield break;
             }
 
-            await foreach (var extent in BlockRuns.ChunksAsync(target, expected.BlockBytes, range, stop))
+            await foreach (var extent in BlockRuns.ChunksAsync(target, expected.BlockBytes, chunkBytes, range, stop))
             {
                 for (var at = extent.Offset; at < extent.End;)
                 {

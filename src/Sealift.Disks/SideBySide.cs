@@ -1,35 +1,43 @@
-using System.Runtime.ExceptionServices;
+using System.Runtime.CompilerServices;
 
 namespace Sealift.Disks;
 
-/// <summary>Two halves of one work: when one fails the other is stopped, and the failure that is thrown is the one that came first.</summary>
+/// <summary>The allocation maps of two disks, one beside the other.</summary>
 internal static class SideBySide
 {
-    /// <summary>Runs both to their ends. Neither runs any more when this returns or throws.</summary>
-    public static async Task<(TFirst First, TSecond Second)> RunAsync<TFirst, TSecond>(Func<CancellationToken, Task<TFirst>> first, Func<CancellationToken, Task<TSecond>> second, CancellationToken cancel)
-    {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        ExceptionDispatchInfo? failure = null;
-        // On threads of their own from the first instruction: a half may block where it opens a disk.
-        var (one, other) = (Task.Run(() => GuardAsync(first), CancellationToken.None), Task.Run(() => GuardAsync(second), CancellationToken.None));
-        await Task.WhenAll(one, other);
-        failure?.Throw();
-        return ((await one)!, (await other)!);
+    /// <summary>Holes begin and end at its multiples, so that whatever alignment a server asks for is kept: the default block of a blkhash.</summary>
+    public const int BlockBytes = 64 << 10;
 
-        async Task<T?> GuardAsync<T>(Func<CancellationToken, Task<T>> half)
+    /// <summary>
+    /// From the start to the end of the longer disk: a hole where both disks prove one, else chunks that do not cross chunk boundaries.
+    /// What lies behind the end of the shorter disk counts as a hole of it.
+    /// </summary>
+    public static async IAsyncEnumerable<DiskExtent> ChunksAsync(IDiskReader a, IDiskReader b, int chunkBytes, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var end = Math.Max(a.LengthBytes, b.LengthBytes);
+        await using var runsA = BlockRuns.OfAsync(a, BlockBytes, cancel).GetAsyncEnumerator(cancel);
+        await using var runsB = BlockRuns.OfAsync(b, BlockBytes, cancel).GetAsyncEnumerator(cancel);
+        DiskExtent runA = default, runB = default;
+        for (long at = 0, next; at < end; at = next)
         {
-            try
-            {
-                return await half(stop.Token);
-            }
-#pragma warning disable CA1031 // thrown again above, whatever it is, when both have ended
-            catch (Exception e)
-            {
-                Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
-                await stop.CancelAsync();
-                return default;
-            }
-#pragma warning restore CA1031
+            runA = await CoveringAsync(runsA, runA, at, end);
+            runB = await CoveringAsync(runsB, runB, at, end);
+            next = Math.Min(runA.End, runB.End);
+            if (runA.IsHole && runB.IsHole) yield return new DiskExtent(at, next - at, IsHole: true);
+            else foreach (var chunk in BlockRuns.Cut(at, next, chunkBytes)) yield return new DiskExtent(chunk.Offset, chunk.LengthBytes, IsHole: false);
         }
+    }
+
+    private static async ValueTask<DiskExtent> CoveringAsync(IAsyncEnumerator<DiskExtent> runs, DiskExtent current, long at, long end)
+    {
+        while (current.End <= at)
+        {
+            if (!await runs.MoveNextAsync()) return new DiskExtent(at, end - at, IsHole: true);
+            current = runs.Current;
+            // Only the last run of a disk ends within a block; the other disk goes on there.
+            if (current.End % BlockBytes is var rest and > 0) current = current with { LengthBytes = Math.Min(end, current.End + BlockBytes - rest) - current.Offset };
+        }
+
+        return current;
     }
 }

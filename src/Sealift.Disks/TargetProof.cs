@@ -53,9 +53,9 @@ public static class TargetProof
         var first = found ?? await ReadBackAsync();
         if (first.IsEqual) return new TargetProofResult(first, [], 0);
         RepairResult repair;
-        await using (var source = await openSource(cancel))
+        await using (var source = LimitedDisk.Of(await openSource(cancel), options.Bandwidth))
         {
-            first = first with { Mismatches = await LocateAsync(source, first.Mismatches) };
+            first = first with { Mismatches = await MismatchPlace.LocateAsync(source, openUncached, map, first.Mismatches, cancel) };
             foreach (var mismatch in first.Mismatches) onDifference(mismatch);
             repair = await DiskRepair.RunAsync(source, openTarget, openUncached, map, first, options, cancel);
         }
@@ -64,28 +64,6 @@ public static class TargetProof
         var second = await ReadBackAsync();
         if (!second.IsEqual) throw CopyErrors.StillDifferent(name, second.MismatchedBytes, second.Mismatches[0].Range);
         return new TargetProofResult(second, first.Mismatches, repair.RewrittenBytes);
-
-        // A leaf says which block differs. Which byte it is, a second look at the first block of each range can tell: at most
-        // CopyOptions.MismatchLimit of them.
-        async Task<IReadOnlyList<Mismatch>> LocateAsync(IDiskReader source, IReadOnlyList<Mismatch> mismatches)
-        {
-            await using var target = await openUncached(cancel);
-            var hasher = new LeafHasher(map.Parameters);
-            using var wanted = new AlignedBuffer(map.BlockBytes);
-            using var actual = new AlignedBuffer(map.BlockBytes);
-            var located = new List<Mismatch>(mismatches.Count);
-            foreach (var mismatch in mismatches)
-            {
-                var length = (int)Math.Min(map.BlockBytes, mismatch.Range.LengthBytes);
-                await source.ReadAsSourceAsync(mismatch.Range.Offset, wanted.Memory[..length], cancel);
-                await target.ReadBackAsync(mismatch.Range.Offset, actual.Memory[..length], cancel);
-                // Only a source that still reads as it was copied can say what should be there; the repair judges one that does not.
-                var stands = ReadBack.Compare(HashedChunk.Of(wanted.GetSpan()[..length], hasher), wanted.GetSpan()[..length], mismatch.Range.Offset, map).Count == 0;
-                located.Add(stands ? mismatch with { First = FirstDifference.Between(mismatch.Range.Offset, wanted.GetSpan()[..length], actual.GetSpan()[..length]) } : mismatch);
-            }
-
-            return located;
-        }
 
         async Task<ReadBackResult> ReadBackAsync()
         {

@@ -25,6 +25,12 @@ internal sealed class MigrationContext
         StateDirectory = store.DirectoryOf(row.Id);
         WorkDirectory = Path.Combine(row.Request.TargetDirectory, $".sealift-{row.Id}");
         Files = new Artefacts(Journal, Id, WorkDirectory);
+        Copying = CopyOptions.Default with
+        {
+            Bandwidth = Request.BandwidthBytesPerSecond is { } rate ? new BandwidthLimit(rate, TimeProvider.System) : null,
+            Workers = Request.QueueDepth ?? CopyOptions.Default.Workers,
+            RequestBytes = Request.RequestBytes ?? CopyOptions.Default.RequestBytes,
+        };
         results = Journal.Steps(Id).Where(s => s is { State: StepState.Done, Result: not null }).ToDictionary(s => s.Step, s => s.Result!);
     }
 
@@ -39,6 +45,9 @@ internal sealed class MigrationContext
     public MigrationRequest Request { get; }
 
     public EventSink Events { get; }
+
+    /// <summary>How disks are copied and read back. One limit of the bandwidth for all of them.</summary>
+    public CopyOptions Copying { get; }
 
     public Artefacts Files { get; }
 

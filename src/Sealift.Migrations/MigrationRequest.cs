@@ -44,6 +44,15 @@ public sealed record MigrationRequest
 
     /// <summary>The length of a hashed block in bytes: a power of two.</summary>
     public int BlockBytes { get; init; } = 64 * 1024;
+
+    /// <summary>The most bytes per second that are read from the source; null: as fast as it can be.</summary>
+    public long? BandwidthBytesPerSecond { get; init; }
+
+    /// <summary>Chunks worked on at once; null for the default (<see cref="CopyOptions.Workers"/>).</summary>
+    public int? QueueDepth { get; init; }
+
+    /// <summary>Bytes in one request; null for the default (<see cref="CopyOptions.RequestBytes"/>).</summary>
+    public int? RequestBytes { get; init; }
 }
 
 /// <summary>Permission to go on in spite of one class of damage that was there before, on one file system. Nothing waives a whole checker.</summary>

@@ -27,6 +27,12 @@ public sealed record NbdOptions
     /// <summary>Credentials for TLS. Setting it makes TLS required whatever the URI says.</summary>
     public NbdTls? Tls { get; init; }
 
+    /// <summary>
+    /// The most connections of a pool, 1 to 64, where the server allows several. Default 4: enough to keep a server with a few threads
+    /// busy; more sockets cost more than they bring on one host.
+    /// </summary>
+    public int Connections { get; init; } = 4;
+
     /// <summary>The most requests in flight on one connection; 1 to 1024, default 16. More callers wait their turn.</summary>
     public int MaxInFlight { get; init; } = 16;
 }

@@ -46,6 +46,10 @@ public sealed class NbdPool : IAsyncDisposable
         }
     }
 
+    /// <summary>Connects as often as <see cref="NbdOptions.Connections"/> says, where the server allows it.</summary>
+    /// <inheritdoc cref="ConnectAsync(NbdUri, NbdOptions, int, CancellationToken)"/>
+    public static Task<NbdPool> ConnectAsync(NbdUri uri, NbdOptions options, CancellationToken cancel = default) => ConnectAsync(uri, options, options.Connections, cancel);
+
     /// <summary>How many connections there are.</summary>
     public int Connections => clients.Length;
 

@@ -217,6 +217,23 @@ public sealed class PosixFile : IDisposable
     /// <summary>Same as <see cref="Close"/>: a failing close is thrown here too.</summary>
     public void Dispose() => Close();
 
+    /// <summary>
+    /// Whether anybody else holds a record lock on any byte of the file, for reading or for writing; fcntl(2) F_OFD_GETLK. QEMU marks
+    /// the images that it uses so. Those of flock(2) are others.
+    /// </summary>
+    public unsafe bool HasForeignRecordLock()
+    {
+        const int OfdGetLock = 36;
+        const short WriteLock = 1, NoLock = 2;
+        for (var failures = 0; ; failures++)
+        {
+            // What would be in the way of a lock for writing of the whole file (length 0: to its end).
+            var wanted = new Libc.RecordLock { Type = WriteLock };
+            if (Libc.FcntlLock(handle, OfdGetLock, &wanted) == 0) return wanted.Type != NoLock;
+            SystemCalls.FindLock.RepeatOrThrow(failures, Path);
+        }
+    }
+
     /// <summary>The flags of open(2); three of them have other numbers on ARM (asm/fcntl.h).</summary>
     internal static int Flags(OpenMode mode, Architecture processor)
     {

@@ -24,6 +24,7 @@ public static class SystemCalls
     public static readonly SystemCall DropCache = new("posix_fadvise(DONTNEED)", Never, None, false, "Called an advice, but it writes back dirty pages of the range and may consume the only report of a lost write; and a read-back served from the cache proves nothing.");
     public static readonly SystemCall Lock = new("flock(LOCK_EX)", Interrupted, new Dictionary<Errno, string> { [Errno.EAGAIN] = "somebody else holds it, which is said with a code" }, false, "Two processes on one journal or one target would undo each other's work.");
     public static readonly SystemCall Unlock = new("flock(LOCK_UN)", Interrupted, None, false, "A lock that stays would block the next run.");
+    public static readonly SystemCall FindLock = new("fcntl(F_OFD_GETLK)", Interrupted, None, false, "A disk that a machine uses must not be written to; a question without an answer is no permission.");
     public static readonly SystemCall DeviceSize = new("ioctl(BLKGETSIZE64)", Interrupted, None, false, "The size of a block device is nowhere else.");
     public static readonly SystemCall Mkdir = new("mkdir", Interrupted, new Dictionary<Errno, string> { [Errno.EEXIST] = "it is looked at: a directory that is there already is what was asked for" }, false, "Followed by fsync of the parent.");
     public static readonly SystemCall Rename = new("renameat2", Never, new Dictionary<Errno, string> { [Errno.EINVAL] = "no RENAME_NOREPLACE here: the new name is looked at, then renamed to" }, false, "Not repeated, for it may have happened. Followed by fsync of both directories.");
@@ -48,7 +49,7 @@ public static class SystemCalls
     /// <summary>All of them.</summary>
     public static IReadOnlyList<SystemCall> All { get; } =
     [
-        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, DropCache, Lock, Unlock, DeviceSize,
+        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, DropCache, Lock, Unlock, FindLock, DeviceSize,
         Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs,
         Access, Pipe, DuplicateDescriptor, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill,
     ];

@@ -47,6 +47,13 @@ public sealed class CommandTreeTests
     [InlineData("migrate a.ova --to /x --format vmdk")]
     [InlineData("migrate a.ova --to /x --cpus many")]
     [InlineData("hash a --digest crc32")]
+    [InlineData("compare a")]
+    [InlineData("compare a b --limit many")]
+    [InlineData("compare a b --format-a floppy")]
+    [InlineData("repair a --from b")]
+    [InlineData("repair a --map b")]
+    [InlineData("repair a --from b --map c --format vmdk")]
+    [InlineData("copy a b --queue-depth many")]
     [InlineData("frobnicate")]
     [InlineData("completion csh")]
     public void A_wrong_command_line_is_told_and_nothing_runs(string line)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sealift.Disks;
 using Sealift.Posix;
 
 namespace Sealift.Migrations.Tests;
@@ -196,6 +197,24 @@ public sealed class StoreTests : IDisposable
 
         var details = rig.Show();
         Assert.Equal(JsonSerializer.Serialize(rig.Request, MigrationJson.Default.MigrationRequest), JsonSerializer.Serialize(details.Request, MigrationJson.Default.MigrationRequest));
+    }
+
+    [Fact]
+    public async Task How_disks_are_copied_is_kept_in_the_plan_and_an_older_plan_says_nothing_of_it()
+    {
+        using var store = rig.OpenStore();
+        var copying = Opened(rig.Request with { BandwidthBytesPerSecond = 5 << 20, QueueDepth = 3, RequestBytes = 128 << 10 }).Copying;
+        Assert.Equal((5L << 20, 3, 128 << 10), (copying.Bandwidth?.BytesPerSecond, copying.Workers, copying.RequestBytes));
+        Assert.Equal(CopyOptions.Default, Opened(rig.Request).Copying);
+
+        var older = System.Text.Json.Nodes.JsonNode.Parse(JsonSerializer.Serialize(rig.Request, MigrationJson.Default.MigrationRequest))!.AsObject();
+        foreach (var name in new[] { "bandwidthBytesPerSecond", "queueDepth", "requestBytes" }) Assert.True(older.Remove(name));
+        Assert.Equal(CopyOptions.Default, Opened(JsonSerializer.Deserialize(older.ToJsonString(), MigrationJson.Default.MigrationRequest)!).Copying);
+
+        var outcome = await rig.StartAsync(rig.Request with { BandwidthBytesPerSecond = 1L << 40, QueueDepth = 1, RequestBytes = 64 << 10 });
+        Assert.Equal(Verdict.Degraded, outcome.Verdict);
+
+        MigrationContext Opened(MigrationRequest request) => new(store, store.Find(store.Create(request).Id), new EventSink(new Recorder()));
     }
 
     [Theory]

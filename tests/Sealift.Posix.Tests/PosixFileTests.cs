@@ -50,6 +50,25 @@ public sealed class PosixFileTests : IDisposable
         Assert.Equal(512, error.LengthBytes);
     }
 
+    [Theory]
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
+    [InlineData(FileAccess.Read, 100)] // as a reader of QEMU's marks its image
+    [InlineData(FileAccess.ReadWrite, 5000)] // behind the end
+    public void A_record_lock_of_somebody_else_is_seen_wherever_it_lies(FileAccess access, long at)
+    {
+        using var file = PosixFile.Open(directory.File("locked"), OpenMode.ReadWrite | OpenMode.CreateNew);
+        file.WriteAt(new byte[1000], 0);
+        Assert.True(file.TryLock());
+        Assert.False(file.HasForeignRecordLock()); // that of flock(2) is of another kind
+        file.Unlock();
+        // A record lock of the process stands in the way of one of an open file.
+        using var other = new FileStream(directory.File("locked"), FileMode.Open, access, FileShare.ReadWrite);
+        other.Lock(at, 1);
+        Assert.True(file.HasForeignRecordLock());
+        other.Unlock(at, 1);
+        Assert.False(file.HasForeignRecordLock());
+    }
+
     [Fact]
     public void Create_new_never_opens_what_exists()
     {

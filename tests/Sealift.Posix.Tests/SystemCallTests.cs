@@ -268,6 +268,7 @@ public sealed class SystemCallTests : IDisposable
             "posix_fadvise(DONTNEED)" => file.DropCache,
             "flock(LOCK_EX)" => () => file.TryLock(),
             "flock(LOCK_UN)" => file.Unlock,
+            "fcntl(F_OFD_GETLK)" => () => file.HasForeignRecordLock(),
             "mkdir" => () => PosixPath.CreateDirectory(at),
             "renameat2" => () => PosixPath.Rename(file.Path, at, replace: false),
             "unlink" => () => PosixPath.RemoveFile(file.Path),

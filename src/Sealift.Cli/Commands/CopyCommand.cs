@@ -32,6 +32,7 @@ internal static class CopyCommand
             Source, Target, Format, SourceFormat, AllowBacking, Overwrite, NoProof, Map, Resume, Restart, Checkpoint, Digest, BlockSize,
             IoTimeout.Option,
         };
+        Tuning.AddTo(command);
         command.Validators.Add(result =>
         {
             if (!result.GetValue(Resume)) return;
@@ -53,23 +54,25 @@ internal static class CopyCommand
         var prove = !parsed.GetValue(NoProof);
         var (from, to) = (parsed.GetValue(Source)!, parsed.GetValue(Target)!);
         using var work = new WorkDirectory();
-        using var view = new CopyView(json, prove);
+        var parameters = new BlkhashParameters(BlkhashParameters.ParseAlgorithm(parsed.GetValue(Digest)!), parsed.GetValue(BlockSize));
+        var tuning = Tuning.Of(parsed, parameters.BlockBytes);
+        using var view = new CopyView(json, prove, tuning);
         try
         {
             var probe = new ImageProbeOptions { Format = parsed.GetValue(SourceFormat), AllowBackingDirectory = parsed.GetValue(AllowBacking) is { } directory ? Path.GetFullPath(directory) : null };
-            var connection = IoTimeout.ConnectionOf(parsed);
+            var connection = tuning.Over(IoTimeout.ConnectionOf(parsed));
             var source = await CopySource.ExamineAsync(from, probe, connection, work.Path, cancel);
             foreach (var note in source.Notes) view.Note(note);
             var format = parsed.GetValue(Format) == "qcow2" ? ImageFormat.Qcow2 : ImageFormat.Raw;
             var target = CopyTarget.Of(to, format, parsed.GetValue(Overwrite), connection, GlobalOptions.StateDirectory(parsed), work.Path);
-            var request = new CopyRequest(source, target, new BlkhashParameters(BlkhashParameters.ParseAlgorithm(parsed.GetValue(Digest)!), parsed.GetValue(BlockSize)))
+            var request = new CopyRequest(source, target, parameters)
             {
                 Prove = prove,
                 MapPath = parsed.GetValue(Map) is { } map ? Path.GetFullPath(map) : null,
                 Start = parsed.GetValue(Resume) ? CopyStart.Resume : parsed.GetValue(Restart) ? CopyStart.Restart : CopyStart.New,
                 Options = parsed.GetValue(Checkpoint) is { } checkpoint
-                    ? CopyOptions.Default with { CheckpointBytes = Quantities.ParseSize(checkpoint) is { } bytes and > 0 ? bytes : throw CliErrors.BadValue("--checkpoint", checkpoint, "a size such as 1G") }
-                    : CopyOptions.Default,
+                    ? tuning.Options with { CheckpointBytes = Quantities.ParseSize(checkpoint) is { } bytes and > 0 ? bytes : throw CliErrors.BadValue("--checkpoint", checkpoint, "a size such as 1G") }
+                    : tuning.Options,
             };
             return view.Finished(from, to, request.Parameters, await ProvenCopy.RunAsync(request, view, cancel));
         }

@@ -20,12 +20,15 @@ internal static class HashCommand
         var format = new Option<ImageFormat?>("--format", "-f") { Description = "The format of the image; by default from its content, and a file that is no image is hashed as it is.", HelpName = "FORMAT" };
         var backing = new Option<string?>("--allow-backing") { Description = "Let the image name backing and data files inside this directory.", HelpName = "DIR" };
         var command = new Command("hash", "Print the blkhash of a disk.") { source, algorithm, blockSize, map, format, backing, IoTimeout.Option };
+        Tuning.AddTo(command);
         command.SetAction(async (parsed, cancel) =>
         {
             var parameters = new BlkhashParameters(BlkhashParameters.ParseAlgorithm(parsed.GetValue(algorithm)!), parsed.GetValue(blockSize));
             var name = parsed.GetValue(source)!;
             var json = parsed.GetValue(GlobalOptions.Json);
-            var root = await HashAsync(name, parameters, parsed.GetValue(map), parsed.GetValue(format), parsed.GetValue(backing), IoTimeout.ConnectionOf(parsed), json, cancel);
+            if (name == "-" && Tuning.IsAskedFor(parsed)) throw CliErrors.TuningOfAStream();
+            var tuning = Tuning.Of(parsed, parameters.BlockBytes);
+            var root = await HashAsync(name, parameters, parsed.GetValue(map), parsed.GetValue(format), parsed.GetValue(backing), IoTimeout.ConnectionOf(parsed), tuning, json, cancel);
             if (json)
             {
                 JsonLine.Write(w =>
@@ -34,6 +37,7 @@ internal static class HashCommand
                     w.WriteString("disk", name);
                     w.WriteString("algorithm", parameters.Name);
                     w.WriteString("digest", Convert.ToHexStringLower(root));
+                    if (name != "-") tuning.WriteTo(w);
                 });
             }
             else
@@ -50,7 +54,7 @@ internal static class HashCommand
             "nbdcopy nbd://host/disk - | sealift hash -");
     }
 
-    private static async Task<byte[]> HashAsync(string name, BlkhashParameters parameters, string? mapPath, ImageFormat? format, string? backing, NbdOptions connection, bool json, CancellationToken cancel)
+    private static async Task<byte[]> HashAsync(string name, BlkhashParameters parameters, string? mapPath, ImageFormat? format, string? backing, NbdOptions connection, Tuning tuning, bool json, CancellationToken cancel)
     {
         if (name == "-")
         {
@@ -60,23 +64,11 @@ internal static class HashCommand
         }
 
         using var work = new WorkDirectory();
-        await using var disk = name.Contains("://", StringComparison.Ordinal)
-            ? await DiskImage.OpenNbdAsync(NbdUri.Parse(name), connection, cancel)
-            : await DiskImage.OpenReadAsync(await ImageAsync(new ImageLocation(Path.GetFullPath(name)), format, backing, cancel), work.Path, cancel);
+        await using var disk = await DiskArgument.OpenAsync(name, format, backing, tuning.Over(connection), work.Path, cancel);
         using var map = mapPath is null ? null : BlockMap.Create(mapPath, disk.LengthBytes, parameters);
         using var progress = ProgressLine.For(json, "hash");
-        var root = await DiskHash.RunAsync(disk, parameters, map, CopyOptions.Default, progress, cancel);
+        var root = await DiskHash.RunAsync(disk, parameters, map, tuning.Options, progress, cancel);
         map?.Close();
         return root;
-    }
-
-    /// <summary>An image is examined like a source of a migration; any other file is hashed as it is, as <c>blksum</c> does.</summary>
-    private static async Task<ImageReference> ImageAsync(ImageLocation location, ImageFormat? format, string? backing, CancellationToken cancel)
-    {
-        if ((format ?? ImageProbe.Detect(location) ?? ImageFormat.Raw) != ImageFormat.Raw)
-            return await ImageProbe.ExamineAsync(location, new ImageProbeOptions { AllowBackingDirectory = backing, Format = format }, cancel);
-        using var file = PosixFile.Open(location.Path, OpenMode.Read);
-        var facts = file.Facts();
-        return new ImageReference(location, ImageFormat.Raw, string.Empty, facts.LengthBytes, facts.AllocatedBytes, null, [location.Path]) { IsBlockDevice = facts.Kind == FileKind.BlockDevice };
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Sealift.Blkhash;
 using Sealift.Cli.Terminal;
 using Sealift.Disks;
 using Sealift.Migrations;
@@ -44,6 +45,7 @@ internal static class MigrateCommand
             Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, AllowBacking, Waive, AcceptDegraded, DryRun,
             Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest,
         };
+        Tuning.AddTo(command, nbd: false); // its sources are files
         command.SetAction(async (parsed, cancel) =>
         {
             var request = Request(parsed);
@@ -59,7 +61,13 @@ internal static class MigrateCommand
             "sealift migrate appliance.qcow2 --to /srv/vms --no-convert --bus sata --nic e1000e,mac=52:54:00:12:34:56");
     }
 
-    private static MigrationRequest Request(ParseResult parsed) => new()
+    private static MigrationRequest Request(ParseResult parsed)
+    {
+        var (bandwidth, queueDepth, requestBytes) = Tuning.AskedFor(parsed, BlkhashParameters.DefaultBlockBytes);
+        return Plan(parsed) with { BandwidthBytesPerSecond = bandwidth, QueueDepth = queueDepth, RequestBytes = requestBytes };
+    }
+
+    private static MigrationRequest Plan(ParseResult parsed) => new()
     {
         Sources = [.. parsed.GetValue(Source)!.Select(Path.GetFullPath)],
         TargetDirectory = Path.GetFullPath(parsed.GetValue(To)!),

@@ -6,7 +6,7 @@ using Sealift.Disks;
 namespace Sealift.Cli.Terminal;
 
 /// <summary>How <c>sealift copy</c> tells what it does: a line of progress on a terminal, JSON where asked for, and the verdict at the end.</summary>
-internal sealed class CopyView(bool json, bool prove) : ICopyObserver, IDisposable
+internal sealed class CopyView(bool json, bool prove, Tuning tuning) : ICopyObserver, IDisposable
 {
     private readonly long startedAt = Stopwatch.GetTimestamp();
     private ProgressLine? line;
@@ -27,6 +27,7 @@ internal sealed class CopyView(bool json, bool prove) : ICopyObserver, IDisposab
             w.WriteNumber("lengthBytes", lengthBytes);
             w.WriteBoolean("resumed", resumed);
             w.WriteBoolean("proof", prove);
+            tuning.WriteTo(w);
         });
     }
 
@@ -41,36 +42,12 @@ internal sealed class CopyView(bool json, bool prove) : ICopyObserver, IDisposab
     /// <inheritdoc/>
     public void Differs(Mismatch mismatch)
     {
-        if (!json)
-        {
-            Note($"{mismatch}; copying them again");
-            return;
-        }
-
-        JsonLine.Write(w =>
-        {
-            w.WriteString("event", "mismatch");
-            w.WriteNumber("offset", mismatch.Range.Offset);
-            w.WriteNumber("lengthBytes", mismatch.Range.LengthBytes);
-            w.WriteString("expectedLeaf", mismatch.ExpectedLeaf);
-            w.WriteString("actualLeaf", mismatch.ActualLeaf);
-            if (mismatch.First is not { } first) return;
-            w.WriteNumber("firstDifferingByte", first.Offset);
-            w.WriteString("expectedBytes", first.ExpectedBytes);
-            w.WriteString("actualBytes", first.ActualBytes);
-        });
+        if (json) DifferenceJson.Write(mismatch);
+        else Note($"{mismatch}; copying them again");
     }
 
     /// <summary>Says something that is no error, on standard error: standard output is the hash and the verdict.</summary>
-    public void Note(string text)
-    {
-        if (json) JsonLine.Write(w =>
-        {
-            w.WriteString("event", "note");
-            w.WriteString("text", text);
-        });
-        else Console.Error.WriteLine($"sealift: note: {ErrorReport.Printable(text)}");
-    }
+    public void Note(string text) => NoteText.Write(text, json);
 
     /// <summary>Prints hash and verdict.</summary>
     /// <returns>The exit code.</returns>
@@ -149,33 +126,5 @@ internal sealed class CopyView(bool json, bool prove) : ICopyObserver, IDisposab
 
         w.WriteNumber("repairedBytes", report.Repaired.Sum(m => m.Range.LengthBytes));
         w.WriteString("cacheBypass", report.CacheBypass);
-    }
-
-    private sealed class JsonProgress(string stage) : IProgress<DiskProgress>
-    {
-        // As often as a migration reports: often enough to look alive, seldom enough to cost nothing.
-        private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
-
-        private readonly Lock gate = new();
-        private long lastShown;
-        private bool any;
-
-        public void Report(DiskProgress value)
-        {
-            lock (gate)
-            {
-                if (any && value.DoneBytes < value.TotalBytes && Stopwatch.GetElapsedTime(lastShown) < Interval) return;
-                any = true;
-                lastShown = Stopwatch.GetTimestamp();
-                JsonLine.Write(w =>
-                {
-                    w.WriteString("event", "progress");
-                    w.WriteString("stage", stage);
-                    w.WriteNumber("doneBytes", value.DoneBytes);
-                    w.WriteNumber("totalBytes", value.TotalBytes);
-                    w.WriteNumber("dataBytes", value.DataBytes);
-                });
-            }
-        }
     }
 }

@@ -95,10 +95,14 @@ public static class ProvenCopy
         private readonly CopySource source = request.Source;
         private readonly CopyTarget target = request.Target;
         private CopyRecord record = null!;
+        private IProgress<DiskProgress>? readBackProgress;
 
         public bool IsResumed { get; private set; }
 
         private FileTarget? NewFile => target as FileTarget;
+
+        // Asked for once: the target may be read more than once.
+        private IProgress<DiskProgress>? ReadBackProgress => readBackProgress ??= observer.Progress("read-back");
 
         /// <summary>Makes what the copy needs, or finds what an interrupted one left. Returns a report where that one was finished but for its tidying up.</summary>
         public async Task<CopyReport?> PrepareAsync(CopyRecord now, CancellationToken cancel)
@@ -146,7 +150,7 @@ public static class ProvenCopy
                 var proving = request.Prove ? await target.OpenUncachedWhileWrittenAsync(work, reader.LengthBytes, cancel) : null;
                 await using var proven = proving;
                 var flushed = proving is null ? null : new FlushedPart();
-                (copied, found) = await SideBySide.RunAsync(
+                (copied, found) = await TwoHalves.RunAsync(
                     async stop =>
                     {
                         var result = await DiskCopy.RunAsync(reader, writer, map, flushed, options, observer.Progress("copy"), stop);
@@ -184,7 +188,7 @@ public static class ProvenCopy
         }
 
         private async Task<ReadBackResult?> ProveMeanwhileAsync(IUncachedReader proving, BlockMap map, FlushedPart flushed, CancellationToken cancel) =>
-            await ReadBack.RunAsync(proving, map, flushed, request.Options, observer.Progress("read-back"), cancel);
+            await ReadBack.RunAsync(proving, map, flushed, request.Options, ReadBackProgress, cancel);
 
         /// <param name="found">What was read back while the disk was copied; null where nothing was.</param>
         /// <param name="closed">The file as it was when its last byte had been written.</param>
@@ -207,7 +211,7 @@ public static class ProvenCopy
                 found,
                 request.Options,
                 observer.Differs,
-                observer.Progress("read-back"),
+                ReadBackProgress,
                 cancel);
             record = record with { Proof = new CopyProof(Convert.ToHexStringLower(proof.Found.Root), proof.Found.CacheBypass, proven) };
             record.Write(work.RecordPath);

@@ -36,7 +36,7 @@ internal sealed class CommitStep(string disk) : Step(StepName.Commit, disk)
         await using (var overlay = await Overlay.OpenAloneAsync(context.OverlayPath(Disk), context.Scratch, cancel))
         await using (var target = await DiskImage.OpenWriteAsync(context.DiskPath(Disk), context.Request.Format, context.Scratch, cancel))
         {
-            root = await OverlayCommit.RunAsync(overlay, mine.Changed, target, finalMap, CopyOptions.Default, context.Events.Progress(Planned), cancel);
+            root = await OverlayCommit.RunAsync(overlay, mine.Changed, target, finalMap, context.Copying, context.Events.Progress(Planned), cancel);
             await target.CloseAsync(cancel);
         }
 

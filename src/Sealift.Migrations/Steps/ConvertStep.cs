@@ -57,7 +57,7 @@ internal sealed class ConvertStep() : Step(StepName.Convert, string.Empty)
         context.Files.Own(mapPath, Artefacts.BlockMap);
         byte[] root;
         await using (var view = await Overlay.OpenViewAsync(overlay, path, context.Request.Format, context.Scratch, cancel))
-            root = await OverlayCommit.ExpectedRootAsync(view, changed, finalMap, CopyOptions.Default, cancel);
+            root = await OverlayCommit.ExpectedRootAsync(view, changed, finalMap, context.Copying, cancel);
         finalMap.Close();
         return new ConvertedDisk(key, changed, MigrationContext.Hex(root));
     }

@@ -24,7 +24,7 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
             context.Files.Own(mapPath, Artefacts.BlockMap);
             await using (var target = await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, cancel))
             {
-                copy = await DiskCopy.RunAsync(source, target, map, CopyOptions.Default with { TargetReadsZeroes = true }, context.Events.Progress(Planned), cancel);
+                copy = await DiskCopy.RunAsync(source, target, map, context.Copying with { TargetReadsZeroes = true }, context.Events.Progress(Planned), cancel);
                 await target.CloseAsync(cancel);
             }
 

@@ -15,7 +15,7 @@ internal sealed class ProveStep(string disk) : Step(StepName.Prove, disk)
         // Before the first byte is read: a write during the reading, or right after it, is not covered by the proof.
         var modified = FileFacts.OfPath(path).ModifiedNanoseconds;
         await using var target = await DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, cancel);
-        var found = await ReadBack.RunAsync(target, map, CopyOptions.Default, context.Events.Progress(Planned), cancel);
+        var found = await ReadBack.RunAsync(target, map, context.Copying, context.Events.Progress(Planned), cancel);
         var root = MigrationContext.Hex(found.Root);
         if (!found.IsEqual || root != expected)
         {

@@ -30,7 +30,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
                 return DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, c);
             },
             map,
-            CopyOptions.Default,
+            context.Copying,
             m =>
             {
                 context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {m}; copying them again"));

@@ -23,7 +23,7 @@ public sealed class BlockRunsTests
                 if (chunk.Offset != at || chunk.LengthBytes <= 0) return false;
                 at = chunk.End;
                 if (chunk.Offset % blockBytes != 0 || (chunk.End % blockBytes != 0 && chunk.End != total)) return false;
-                if (!chunk.IsHole && chunk.Offset / BlockRuns.ChunkBytes(blockBytes) != (chunk.End - 1) / BlockRuns.ChunkBytes(blockBytes)) return false;
+                if (!chunk.IsHole && chunk.Offset / BlockRuns.ChunkBytes(blockBytes, CopyOptions.Default) != (chunk.End - 1) / BlockRuns.ChunkBytes(blockBytes, CopyOptions.Default)) return false;
             }
 
             // Block by block against the plain definition.
@@ -66,7 +66,7 @@ public sealed class BlockRunsTests
     public async Task Nothing_is_passed_on_of_an_extent_that_is_refused(long offset, long length)
     {
         using var scratch = new Scratch();
-        var chunks = BlockRuns.ChunksAsync(Disk(scratch, 128 << 20, [new(offset, length, false)]), 65536, TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        var chunks = BlockRuns.ChunksAsync(Disk(scratch, 128 << 20, [new(offset, length, false)]), 65536, 1 << 20, TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
         Assert.Equal("SL4203", (await Assert.ThrowsAsync<SealiftException>(async () => await chunks.MoveNextAsync())).Code);
     }
 
@@ -90,7 +90,7 @@ public sealed class BlockRunsTests
 
         using var scratch = new Scratch();
         var asked = 0;
-        await using var chunks = BlockRuns.ChunksAsync(Disk(scratch, 1L << 40, Map()), 65536, TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        await using var chunks = BlockRuns.ChunksAsync(Disk(scratch, 1L << 40, Map()), 65536, 1 << 20, TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
         Assert.True(await chunks.MoveNextAsync());
         Assert.Equal(new DiskExtent(0, Mebibyte, false), chunks.Current);
         Assert.Equal(63, asked); // and the 64th is being looked at: 64 MiB
@@ -107,6 +107,6 @@ public sealed class BlockRunsTests
     private static List<DiskExtent> Chunks(List<DiskExtent> extents, long total, int blockBytes)
     {
         using var scratch = new Scratch();
-        return BlockRuns.ChunksAsync(Disk(scratch, total, extents), blockBytes, default).ToBlockingEnumerable().ToList();
+        return BlockRuns.ChunksAsync(Disk(scratch, total, extents), blockBytes, BlockRuns.ChunkBytes(blockBytes, CopyOptions.Default), default).ToBlockingEnumerable().ToList();
     }
 }

@@ -119,7 +119,7 @@ public sealed class OverlapTests : IDisposable
     public async Task The_first_failure_of_two_halves_is_thrown_when_both_have_ended()
     {
         var ended = false;
-        var error = await Assert.ThrowsAsync<InvalidDataException>(() => SideBySide.RunAsync<int, int>(
+        var error = await Assert.ThrowsAsync<InvalidDataException>(() => TwoHalves.RunAsync<int, int>(
             async stop =>
             {
                 try
@@ -136,9 +136,9 @@ public sealed class OverlapTests : IDisposable
             _ => throw new InvalidDataException("first"),
             Cancel));
         Assert.Equal(("first", true), (error.Message, ended));
-        Assert.Equal((1, 2), await SideBySide.RunAsync(_ => Task.FromResult(1), _ => Task.FromResult(2), Cancel));
+        Assert.Equal((1, 2), await TwoHalves.RunAsync(_ => Task.FromResult(1), _ => Task.FromResult(2), Cancel));
         using var cancelled = new CancellationTokenSource();
-        var waiting = SideBySide.RunAsync<int, int>(async stop => { await Task.Delay(Timeout.Infinite, stop); return 1; }, _ => Task.FromResult(2), cancelled.Token);
+        var waiting = TwoHalves.RunAsync<int, int>(async stop => { await Task.Delay(Timeout.Infinite, stop); return 1; }, _ => Task.FromResult(2), cancelled.Token);
         await cancelled.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
     }
@@ -157,7 +157,7 @@ public sealed class OverlapTests : IDisposable
         await using var writer = RawDisk.OpenWrite(scratch["target"]);
         await using var reader = UncachedRawDisk.Open(scratch["target"], whileWritten: true);
         var flushed = new FlushedPart();
-        var (_, found) = await SideBySide.RunAsync(
+        var (_, found) = await TwoHalves.RunAsync(
             stop => DiskCopy.RunAsync(source, asWriter(writer), map, flushed, Options, null, stop),
             stop => ReadBack.RunAsync(asReader(reader), map, flushed, Options, null, stop),
             Cancel);

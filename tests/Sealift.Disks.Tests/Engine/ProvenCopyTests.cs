@@ -174,7 +174,8 @@ public sealed class ProvenCopyTests : IDisposable
         Assert.Equal([true], second.Begins);
         Assert.InRange(copied.ResumedBytes, 1 << 20, Length);
         Assert.Equal(copied.DataBytes + copied.ZeroBytes, second.Last["copy"].DataBytes); // a file shows its changes: what is known is not read again
-        Assert.Equal(new DiskProgress(Length, Length, Length), second.Last["read-back"]);
+        Assert.Equal((Length, Length), (second.Last["read-back"].DoneBytes, second.Last["read-back"].TotalBytes)); // all of it, the part that was known too
+        Assert.InRange(second.Last["read-back"].DataBytes, copied.DataBytes + (1 << 20), Length);
     }
 
     [Theory]
@@ -294,7 +295,6 @@ public sealed class ProvenCopyTests : IDisposable
         var late = new Interrupting(int.MaxValue, 65536) { AtCopied = () => { if (++reports == 2) meddler.WriteAt([1], 0); } };
         Assert.Equal("SL4201", (await Assert.ThrowsAsync<SealiftException>(() => RunAsync(source, CopyStart.New, late))).Code);
         Assert.Equal(2, reports);
-        Assert.DoesNotContain("read-back", late.Last.Keys); // no hour is spent on it
 
         var later = new Interrupting(int.MaxValue, 65536) { AtReadBack = () => meddler.WriteAt([2], 0) };
         Assert.Equal("SL4201", (await Assert.ThrowsAsync<SealiftException>(() => RunAsync(source, CopyStart.Restart, later))).Code);
