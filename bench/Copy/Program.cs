@@ -38,7 +38,7 @@ var rows = all.Where(r => options.Rows.Count == 0 || options.Rows.Contains(r.Nam
 try
 {
     using var scratch = Scratch.Make(options.Directory, rows.Max(r => r.RoomBytes(options, sizes)));
-    var bench = new Bench(options, sizes, scratch, new Clock(scratch, Path.Combine(Repository(), "out")), new Report(), Say);
+    var bench = new Bench(options, sizes, scratch, new Clock(scratch, Path.GetFullPath(options.Sealift ?? Path.Combine(Repository(), "out"))), new Report(), Say);
     foreach (var row in rows)
     {
         Say($"{row.Name}: {row.About}");

@@ -65,7 +65,7 @@ internal sealed class Report
         if (failures.Count > 0) parts.Add($"## Failed\n\n{string.Join('\n', failures)}\n");
         if (lines.Count > 0)
         {
-            parts.Add($"## Goals\n\nMedian, and in brackets the least and the most of {options.Runs} runs where nothing else is said.\n");
+            parts.Add($"## Goals\n\n{(options.Runs == 1 ? "One run" : $"Median, and in brackets the least and the most, of {options.Runs} runs")} where nothing else is said.\n");
             parts.Add(Table(["row", "what is run", "against", "goal", "measured", "holds?", "note"], lines.Select(l => (IReadOnlyList<string>)
                 [l.Row, l.What, l.Against, l.Goal?.ToString() ?? "–", l.Figure.Text(v => Number(v, FormatOf(v, l.Unit))) + l.Unit, l.Goal is null ? "–" : l.Goal.Holds(l.Figure.Median) ? "yes" : "**no**", l.Note])));
         }
@@ -73,7 +73,7 @@ internal sealed class Report
         if (sides.Count > 0) parts.Add("## Each side\n\n" + Table(["row", "command", "runs", "seconds", "MB/s", "peak memory, MB"], sides));
         parts.AddRange(tables);
         if (tried.Count > 0) parts.Add("## Flags tried for the peers\n\nOnce each, before the comparison; the fastest was taken.\n\n" + Table(["row", "command", "seconds", ""], tried));
-        if (commands.Count > 0) parts.Add($"## Commands\n\nIn a directory of their own, by `bash -c`, with `out/` first in PATH.\n\n```bash\n{string.Join('\n', commands.Distinct())}\n```\n");
+        if (commands.Count > 0) parts.Add($"## Commands\n\nIn a directory of their own, by `bash -c`, with sealift's own first in PATH.\n\n```bash\n{string.Join('\n', commands.Distinct())}\n```\n");
         parts.Add($"## Machine\n\n{machine}| whole run | {elapsed.TotalMinutes.ToString("F1", CultureInfo.InvariantCulture)} minutes |\n");
         return string.Join('\n', parts);
     }

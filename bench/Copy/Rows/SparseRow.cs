@@ -42,7 +42,7 @@ internal sealed class SparseRow : IRow
         bench.Compare(Name, $"`sealift copy` of {what}, proven", against, new Goal(1.2), proven[0], proven[1]);
         bench.Compare(Name, "the same with `--no-proof`", against, null, bare[0], bare[1]);
         var peak = proven.Concat(bare).SelectMany(s => s).Max(r => r.PeakBytes);
-        bench.Report.Add(new ReportLine(Name, "peak memory, the most of all these runs", "–", new Goal(150, Unit: " MB"), new Series([peak / 1e6]), " MB"));
+        bench.Report.Add(new ReportLine(Name, "peak memory, the most of all these runs that ended", "–", new Goal(150, Unit: " MB"), new Series([peak / 1e6]), " MB"));
         foreach (var (name, bytes) in mapBytes.OrderBy(m => m.Key, StringComparer.Ordinal))
             bench.Report.Add(new ReportLine(Name, $"block map of the {name} disk, {bytes} bytes", "its data", new Goal(0.06, Unit: " %"), new Series([100.0 * bytes / sizes.SparseData]), " %"));
     }
