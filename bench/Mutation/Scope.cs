@@ -32,7 +32,7 @@ internal sealed record Scope(string Name, string Project, string Tests, IReadOnl
             "tests/Sealift.Disks.Tests/Sealift.Disks.Tests.csproj",
             [
                 "AllocationMap.cs", "BlockRuns.cs", "CacheBypass.cs", "DiskCopy.cs", "DiskRepair.cs", "FileIdentity.cs", "HashedChunk.cs", "Mismatch.cs", "OrderedWindow.cs",
-                "OverlayCommit.cs", "RawDisk.cs", "ReadBack.cs", "SourceFiles.cs", "TargetProof.cs", "UncachedRawDisk.cs", "Copies/",
+                "OverlayCommit.cs", "RawDisk.cs", "ReadBack.cs", "SourceFiles.cs", "TargetProof.cs", "UncachedRawDisk.cs", "FlushedPart.cs", "TwoHalves.cs", "MismatchPlace.cs", "Copies/",
             ],
             85),
     ];

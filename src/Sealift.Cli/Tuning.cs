@@ -32,7 +32,7 @@ internal sealed record Tuning(long? BandwidthBytesPerSecond, int Connections, in
 
     private static readonly Option<int?> Queue = new("--queue-depth")
     {
-        Description = $"Chunks worked on at once, 1 to {CopyOptions.MaximumWorkers}; so many times the request size is the memory that it takes (compare: twice that) [default: two for each processor, at least 4].",
+        Description = $"Chunks worked on at once, 1 to {CopyOptions.MaximumWorkers}; so many times the request size is the memory that it takes (compare: twice that) [default: four for each processor, at least 8].",
         HelpName = "N",
     };
 

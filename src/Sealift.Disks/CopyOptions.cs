@@ -13,10 +13,10 @@ public sealed record CopyOptions
     public static CopyOptions Default { get; } = new();
 
     /// <summary>
-    /// Chunks worked on at once, 1 to 64. The default is two for each processor, at least four: while one is hashed, another waits
+    /// Chunks worked on at once, 1 to 64. The default is four for each processor, at least eight: while one is hashed, others wait
     /// for the disk. Memory is this many chunks.
     /// </summary>
-    public int Workers { get; init; } = Math.Clamp(2 * Environment.ProcessorCount, 4, MaximumWorkers);
+    public int Workers { get; init; } = Math.Clamp(4 * Environment.ProcessorCount, 8, MaximumWorkers);
 
     /// <summary>
     /// Bytes that are asked for at once, and the length of a chunk; a power of two, at most <see cref="MaximumRequestBytes"/>. Where a

@@ -173,6 +173,16 @@ public sealed class PosixFile : IDisposable
     /// <returns>False where the file system cannot (EOPNOTSUPP): the caller then writes zeros to the same range.</returns>
     public bool TryZeroRange(long offset, long lengthBytes) => TryFallocate(FallocZeroRange | FallocKeepSize, SystemCalls.ZeroRange, offset, lengthBytes);
 
+    /// <summary>
+    /// Writes the pages of a range to the device and waits until it took them; sync_file_range(2). Nothing is durable by that:
+    /// neither what the device caches nor how the file's blocks are found. <see cref="Sync"/> follows.
+    /// </summary>
+    public void WriteBack(long offset, long lengthBytes)
+    {
+        const uint WaitBefore = 1, Write = 2, WaitAfter = 4;
+        if (Libc.SyncFileRange(handle, offset, lengthBytes, WaitBefore | Write | WaitAfter) != 0) throw Failed(SystemCalls.WriteBack.Name, Path, offset, lengthBytes);
+    }
+
     /// <summary>Drops the clean pages of the whole file from the page cache; posix_fadvise(2) DONTNEED. Call after <see cref="Sync"/>.</summary>
     public void DropCache() => DropCache(0, 0);
 

@@ -22,6 +22,7 @@ public static class SystemCalls
     public static readonly SystemCall PunchHole = new("fallocate(PUNCH_HOLE)", Interrupted, new Dictionary<Errno, string> { [Errno.EOPNOTSUPP] = "the same range is zeroed with ZERO_RANGE, then by writing zeros" }, false, "A zero request that was not carried out leaves old bytes in the copy.");
     public static readonly SystemCall ZeroRange = new("fallocate(ZERO_RANGE)", Interrupted, new Dictionary<Errno, string> { [Errno.EOPNOTSUPP] = "zeros are written to the same range" }, false, "As PUNCH_HOLE.");
     public static readonly SystemCall DropCache = new("posix_fadvise(DONTNEED)", Never, None, false, "Called an advice, but it writes back dirty pages of the range and may consume the only report of a lost write; and a read-back served from the cache proves nothing.");
+    public static readonly SystemCall WriteBack = new("sync_file_range", Never, None, false, "Never repeated, as fsync: it waits for the device, and may be told of a lost write which nobody is told of again.");
     public static readonly SystemCall Lock = new("flock(LOCK_EX)", Interrupted, new Dictionary<Errno, string> { [Errno.EAGAIN] = "somebody else holds it, which is said with a code" }, false, "Two processes on one journal or one target would undo each other's work.");
     public static readonly SystemCall Unlock = new("flock(LOCK_UN)", Interrupted, None, false, "A lock that stays would block the next run.");
     public static readonly SystemCall FindLock = new("fcntl(F_OFD_GETLK)", Interrupted, None, false, "A disk that a machine uses must not be written to; a question without an answer is no permission.");
@@ -49,7 +50,7 @@ public static class SystemCalls
     /// <summary>All of them.</summary>
     public static IReadOnlyList<SystemCall> All { get; } =
     [
-        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, DropCache, Lock, Unlock, FindLock, DeviceSize,
+        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, DropCache, WriteBack, Lock, Unlock, FindLock, DeviceSize,
         Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs,
         Access, Pipe, DuplicateDescriptor, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill,
     ];

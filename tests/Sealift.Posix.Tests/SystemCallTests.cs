@@ -266,6 +266,7 @@ public sealed class SystemCallTests : IDisposable
             "fallocate(PUNCH_HOLE)" => () => file.TryPunchHole(0, 4096),
             "fallocate(ZERO_RANGE)" => () => file.TryZeroRange(0, 4096),
             "posix_fadvise(DONTNEED)" => file.DropCache,
+            "sync_file_range" => () => file.WriteBack(0, 4096),
             "flock(LOCK_EX)" => () => file.TryLock(),
             "flock(LOCK_UN)" => file.Unlock,
             "fcntl(F_OFD_GETLK)" => () => file.HasForeignRecordLock(),

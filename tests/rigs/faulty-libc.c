@@ -190,6 +190,7 @@ int statvfs64(const char *p, struct statvfs64 *s)
 
 CALL(int, fsync, (int fd), -1, fd)
 CALL(int, fdatasync, (int fd), -1, fd)
+CALL(int, sync_file_range, (int fd, off64_t o, off64_t n, unsigned f), -1, fd, o, n, f)
 /* The real one is made as well: a close that fails has closed. But the standard input of the tests stays. */
 int close(int fd) { int failed = fails("close"), error = errno, r = fd == 0 ? 0 : ((int (*)(int))real("close"))(fd); if (failed) { errno = error; return -1; } return r; }
 int closedir(DIR *d) { int failed = fails("closedir"), error = errno, r = ((int (*)(DIR *))real("closedir"))(d); if (failed) { errno = error; return -1; } return r; }

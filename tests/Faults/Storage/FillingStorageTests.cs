@@ -11,7 +11,7 @@ public sealed class FillingStorageTests(OtherSide side)
     public async Task A_file_system_that_somebody_else_fills_meanwhile(Way way)
     {
         await using var small = await MountedFileSystem.TmpfsAsync(side.NewDirectory(), 96 << 20);
-        var disk = new DisturbedCopy(side, way, ["SL4212", "ENOSPC", "offset", "space"], small.View);
+        var disk = new DisturbedCopy(side, way, ["SL4212|SL1001", "ENOSPC", "offset", "space"], small.View);
         var filler = Path.Combine(small.View, "somebody-elses");
         await disk.RunAsync(disk.Fault("pause", Half(way), 700_000), disk.AtThePause(() => Fill(filler)));
         Assert.True(File.Exists(filler));

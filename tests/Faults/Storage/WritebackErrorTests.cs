@@ -3,8 +3,8 @@ using Sealift.Posix;
 namespace Sealift.Faults.Storage;
 
 /// <summary>
-/// A device accepts what is written and cannot store it. Through the page cache the only word of it would be the one error of one fsync
-/// (nbdcopy --flush and qemu-img convert -t writeback end with exit code 0 there); past it, the write or the flush itself says so.
+/// The kernel accepts what is written and cannot store it: the only word of it is the one error of one call that waits for the device,
+/// sync_file_range or fsync. (On such a device nbdcopy --flush and qemu-img convert -t writeback end with exit code 0.)
 /// </summary>
 public sealed class WritebackErrorTests(OtherSide side)
 {
@@ -36,7 +36,7 @@ public sealed class WritebackErrorTests(OtherSide side)
     {
         var folder = side.NewDirectory();
         await using var device = await FailingDevice.StartAsync(folder, mounted: true, fault);
-        var disk = new DisturbedCopy(side, way, ["SL4212|SL4213", "EIO", "fsync|pwrite"], device.View);
+        var disk = new DisturbedCopy(side, way, ["SL4212|SL4213", "EIO", "fsync|sync_file_range"], device.View);
         await disk.RunAsync(disk.Fault("pause", "/disk" + (way == Way.Migrate ? "1.raw" : string.Empty), 1_500_000), disk.AtThePause(() => device.Fails(true)));
         device.Fails(false);
         await disk.GoOnAsync();

@@ -253,7 +253,6 @@ public sealed class RawDiskFaultTests : IDisposable
     [Fact]
     public async Task A_block_device_is_opened_for_writing_only_where_nobody_uses_it()
     {
-        const long Direct = 0x4000; // O_DIRECT
         scratch.Raw("disk", 8192, 1, (0, 8192));
         using (FaultyLibc.Arm("open", Errno.EBUSY, 1))
         using (FaultyLibc.Device(8192))
@@ -266,14 +265,6 @@ public sealed class RawDiskFaultTests : IDisposable
         {
             Assert.Throws<PosixException>(() => RawDisk.OpenWrite(scratch["disk"]));
             Assert.Equal(PosixFileFlags(exclusive: false), FaultyLibc.Argument(0));
-        }
-
-        using (FaultyLibc.Device(4096))
-        using (FaultyLibc.Arm("open"))
-        {
-            // The second descriptor is not exclusive: the first one would be in its way.
-            await using var disk = RawDisk.OpenWrite(scratch["disk"]);
-            Assert.Equal((2, PosixFileFlags(exclusive: false) | Direct), (FaultyLibc.Count, FaultyLibc.Argument(0)));
         }
 
         static long PosixFileFlags(bool exclusive) => 0x80000 | 2 | (exclusive ? 0x80 : 0); // O_CLOEXEC, O_RDWR, O_EXCL
@@ -298,47 +289,31 @@ public sealed class RawDiskFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_aligned_is_written_past_the_page_cache_and_a_failure_names_its_place()
+    public async Task Large_pieces_are_on_the_device_and_out_of_the_cache_before_the_call_returns_and_a_failure_names_its_place()
     {
-        scratch.Raw("disk", 1 << 20, 1, (0, 1 << 20));
-        using var buffer = new AlignedBuffer(1 << 20);
-        new Random(3).NextBytes(buffer.GetSpan());
+        var content = new byte[1 << 20];
+        new Random(3).NextBytes(content);
+        scratch.Raw("disk", 2 << 20, 1, (0, 1 << 20));
         await using var disk = RawDisk.OpenWrite(scratch["disk"]);
-        using (FaultyLibc.Arm("pwrite64", Errno.EIO, 1, after: 1, most: 8192))
+        foreach (var (call, name) in new[] { ("sync_file_range", "sync_file_range"), ("posix_fadvise64", "posix_fadvise(DONTNEED)") })
         {
-            var error = await Assert.ThrowsAsync<PosixException>(async () => await disk.WriteAsync(65536, buffer.Memory[..65536], Cancel));
-            Assert.Equal((65536 + 8192, Errno.EIO), (error.Offset, error.Errno));
-        }
-
-        // With a length that is no multiple of a sector, what is left goes another way; so it does where the device refuses.
-        await disk.WriteAsync(0, buffer.Memory, Cancel);
-        new Random(4).NextBytes(buffer.GetSpan());
-        using (FaultyLibc.Arm("pwrite64", most: 5000)) await disk.WriteAsync(0, buffer.Memory[..100_000], Cancel);
-        await disk.WriteAsync(100_000, buffer.Memory[100_000..], Cancel);
-        Assert.Equal(buffer.GetSpan().ToArray(), await File.ReadAllBytesAsync(scratch["disk"], Cancel));
-    }
-
-    [Fact]
-    public async Task A_file_system_without_direct_writes_is_written_all_the_same()
-    {
-        scratch.Raw("disk", 1 << 20, 1, (0, 1 << 20));
-        using var buffer = new AlignedBuffer(1 << 20);
-        new Random(3).NextBytes(buffer.GetSpan());
-        foreach (var refusal in new[] { Errno.EIO, Errno.ENOMEM })
-            using (FaultyLibc.Arm("open", refusal, 1, after: 1)) Assert.Equal(refusal, Assert.Throws<PosixException>(() => RawDisk.OpenWrite(scratch["disk"])).Errno);
-        foreach (var refusal in new[] { Errno.EINVAL, Errno.EOPNOTSUPP })
-        {
-            RawDisk disk;
-            using (FaultyLibc.Arm("open", refusal, 1, after: 1)) disk = RawDisk.OpenWrite(scratch["disk"]);
-            await using (disk)
+            using (FaultyLibc.Arm(call, Errno.EIO, 1))
             {
-                new Random((int)refusal).NextBytes(buffer.GetSpan());
-                await disk.WriteAsync(0, buffer.Memory, Cancel);
-                await disk.CloseAsync(Cancel);
+                var error = await Assert.ThrowsAsync<PosixException>(async () => await disk.WriteAsync(1 << 20, content, Cancel));
+                Assert.Equal((name, 1 << 20, 1 << 20, Errno.EIO), (error.Call, error.Offset, error.LengthBytes, error.Errno));
             }
 
-            Assert.Equal(buffer.GetSpan().ToArray(), await File.ReadAllBytesAsync(scratch["disk"], Cancel));
+            using (FaultyLibc.Arm(call))
+            {
+                await disk.WriteAsync(0, content.AsMemory(0, 256 << 10), Cancel);
+                Assert.Equal(1, FaultyLibc.Count);
+                await disk.WriteAsync(0, content.AsMemory(0, (256 << 10) - 1), Cancel);
+                Assert.Equal(1, FaultyLibc.Count);
+            }
         }
+
+        await disk.WriteAsync(77, content, Cancel);
+        Assert.Equal(content, (await File.ReadAllBytesAsync(scratch["disk"], Cancel))[77..(77 + content.Length)]);
     }
 
     [Fact]
