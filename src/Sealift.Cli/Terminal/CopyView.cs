@@ -9,6 +9,7 @@ namespace Sealift.Cli.Terminal;
 internal sealed class CopyView(bool json, bool prove, Tuning tuning) : ICopyObserver, IDisposable
 {
     private readonly long startedAt = Stopwatch.GetTimestamp();
+    private readonly Lock asked = new();
     private ProgressLine? line;
     private CopyTarget? target;
 
@@ -34,9 +35,13 @@ internal sealed class CopyView(bool json, bool prove, Tuning tuning) : ICopyObse
     /// <inheritdoc/>
     public IProgress<DiskProgress>? Progress(string stage)
     {
-        line?.Dispose();
-        line = ProgressLine.For(json, stage);
-        return json ? new JsonProgress(stage) : line;
+        if (json) return new JsonProgress(stage);
+        // A target is read back beside the copy, and on a thread of its own.
+        lock (asked)
+        {
+            if (line is not null) return line.Beside(stage);
+            return line = ProgressLine.For(json, stage);
+        }
     }
 
     /// <inheritdoc/>
