@@ -121,7 +121,8 @@ internal sealed class AllocationMap
             {
                 // "Only a hole is left" is believed only if the hole itself says so too, and if the answer stays the same: a wrong
                 // ENXIO, or a file that was cut short meanwhile, would otherwise turn data into zeros, and nothing later could tell.
-                if (file.SeekHole(offset) != offset || file.SeekData(offset) >= 0)
+                // Data behind the range may be new, where a disk is read back while it is written.
+                if (file.SeekHole(offset) != offset || (file.SeekData(offset) is var again and >= 0 && again < end))
                     throw DiskErrors.BadExtents(name, offset, "lseek says that only a hole is left, and that there is data");
                 return [new DiskExtent(offset, end - offset, IsHole: true)];
             }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Sealift.Blkhash;
 using Sealift.Posix;
 
@@ -63,7 +64,7 @@ public static class DiskCopy
             {
                 // One segment, then a stop: nothing is in flight when the target is flushed and the map made durable, so the map
                 // never claims a block that a power cut could take back.
-                await Parallel.ForEachAsync(Segment(), parallel, async (chunk, stop) =>
+                await Parallel.ForEachAsync(Segment(CancellationToken.None), parallel, async (chunk, stop) =>
                 {
                     if (chunk.Extent.IsHole) await PassHoleAsync(chunk.Extent, stop);
                     else await CopyChunkAsync(chunk.Extent, buffers, stop);
@@ -78,7 +79,7 @@ public static class DiskCopy
 
             meter.Report();
 
-            async IAsyncEnumerable<(long Number, DiskExtent Extent)> Segment()
+            async IAsyncEnumerable<(long Number, DiskExtent Extent)> Segment([EnumeratorCancellation] CancellationToken stop = default)
             {
                 long handedOut = 0;
                 while (options.CheckpointBytes == 0 || handedOut < options.CheckpointBytes)
@@ -86,7 +87,7 @@ public static class DiskCopy
                     if (!(more = await chunks.MoveNextAsync())) yield break;
                     // A hole costs nothing to do again.
                     if (!chunks.Current.IsHole) handedOut += chunks.Current.LengthBytes;
-                    yield return (await window.ReserveAsync(cancel), chunks.Current);
+                    yield return (await window.ReserveAsync(stop), chunks.Current);
                 }
             }
         }

@@ -19,6 +19,8 @@ internal sealed class LeadingPart : IDiskWriter, IUncachedReader
 
     public string CacheBypass => ((IUncachedReader)whole).CacheBypass;
 
+    public bool CanProveHoles => ((IUncachedReader)whole).CanProveHoles;
+
     public ValueTask<string?> HoleDoubtAsync(CancellationToken cancel) => ((IUncachedReader)whole).HoleDoubtAsync(cancel);
 
     public ValueTask DropCacheAsync(long offset, long lengthBytes, CancellationToken cancel) => ((IUncachedReader)whole).DropCacheAsync(offset, lengthBytes, cancel);

@@ -40,6 +40,8 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
     public string? MapDoubt { get; private init; }
 
     // Our own server passes on what the tables of an image say, as whoever runs the machine will read them; another's word is not taken.
+    public bool CanProveHoles => server is not null;
+
     public ValueTask<string?> HoleDoubtAsync(CancellationToken cancel) => ValueTask.FromResult(server is null ? "it is the word of a server" : MapDoubt);
 
     /// <summary>Connects to somebody else's export.</summary>

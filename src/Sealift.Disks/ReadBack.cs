@@ -33,7 +33,8 @@ public static class ReadBack
     {
         if (target.LengthBytes != expected.LengthBytes) throw DiskErrors.WrongMap(target.Name, $"the map is of a disk of {expected.LengthBytes} bytes, this one has {target.LengthBytes}");
         var uncached = target as IUncachedReader;
-        var believesHoles = uncached is not null && await uncached.HoleDoubtAsync(cancel) is null;
+        // While a disk is written, nobody can say yet; it is asked at the end.
+        var believesHoles = uncached is { CanProveHoles: true } && (flushed is not null || await uncached.HoleDoubtAsync(cancel) is null);
         long holeBytes = 0;
         var startedAt = Stopwatch.GetTimestamp();
         var meter = new ProgressMeter(target.LengthBytes, progress);
@@ -85,7 +86,7 @@ public static class ReadBack
         });
         await target.VerifyUnchangedAsync(cancel);
         meter.Report();
-        // The holes of a disk that is being written are all there at last, and looked at once more. Where they are not believed, all is read.
+        // The disk is complete now, and with it its map. Where that is not believed, all of it is read.
         if (flushed is not null && holeBytes > 0 && await uncached!.HoleDoubtAsync(cancel) is not null) return await RunAsync(target, expected, null, options, progress, cancel);
         var bypass = uncached?.CacheBypass is { Length: > 0 } how ? how : "the page cache was not bypassed";
         return new ReadBackResult(root.Finish(target.LengthBytes), found.Ranges, found.TotalBytes, found.Omitted, bypass, Stopwatch.GetElapsedTime(startedAt)) { HoleBytes = holeBytes };

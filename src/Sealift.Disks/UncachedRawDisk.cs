@@ -22,6 +22,8 @@ internal sealed class UncachedRawDisk : RawDisk, IUncachedReader
 
     public string CacheBypass { get; }
 
+    public bool CanProveHoles => true;
+
     /// <summary>Opens a raw file or a block device.</summary>
     /// <param name="path">Which.</param>
     /// <param name="whileWritten">Whether somebody still writes to it, so that a change is none.</param>

@@ -30,6 +30,8 @@ internal sealed class HookedDisk(IDiskReader inner) : IDiskWriter, IUncachedRead
 
     public string CacheBypass => "hooked";
 
+    public bool CanProveHoles => inner is IUncachedReader { CanProveHoles: true };
+
     public ValueTask<string?> HoleDoubtAsync(CancellationToken cancel) => (inner as IUncachedReader)?.HoleDoubtAsync(cancel) ?? ValueTask.FromResult<string?>("hooked");
 
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)

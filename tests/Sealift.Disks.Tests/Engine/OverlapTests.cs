@@ -54,6 +54,29 @@ public sealed class OverlapTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task A_write_that_fails_after_everybody_else_had_to_wait_for_it_ends_the_copy()
+    {
+        const int Workers = 3;
+        scratch.Raw("source", 64 << 20, 1, (0, 64 << 20));
+        await DiskImage.CreateAsync(scratch["target"], ImageFormat.Raw, 64 << 20, Cancel);
+        using var map = scratch.Map("map", 64 << 20);
+        await using var source = Scratch.OpenRaw(scratch["source"]);
+        await using var writer = RawDisk.OpenWrite(scratch["target"]);
+        using var others = new CountdownEvent((Workers * 4) - 1); // as many as may be ahead of the oldest
+        await using var target = new HookedDisk(writer)
+        {
+            OnWrite = (at, _) =>
+            {
+                if (at != 0) return others.IsSet || others.Signal() || true;
+                Assert.True(others.Wait(TimeSpan.FromMinutes(1), Cancel));
+                throw new SealiftException("SL1001", "write", "the first piece", "it failed late", "nothing");
+            },
+        };
+        var copy = DiskCopy.RunAsync(source, target, map, Options with { Workers = Workers }, null, Cancel);
+        Assert.Equal("SL4212", (await Assert.ThrowsAnyAsync<SealiftException>(() => copy.WaitAsync(TimeSpan.FromMinutes(2), Cancel))).Code);
+    }
+
     [Theory]
     [InlineData(0L)]
     [InlineData((9 << 20) + 77)]
@@ -105,8 +128,7 @@ public sealed class OverlapTests : IDisposable
     {
         Source();
         var read = 0L;
-        var asked = 0;
-        var (found, map) = await RunAsync(writer => writer, reader => new DoubtfulDisk(reader, () => ++asked > 1, bytes => Interlocked.Add(ref read, bytes)));
+        var (found, map) = await RunAsync(writer => writer, reader => new DoubtfulDisk(reader, () => true, bytes => Interlocked.Add(ref read, bytes)));
         using (map)
         {
             Assert.Equal(map.Root(), found.Root);
@@ -173,6 +195,8 @@ public sealed class OverlapTests : IDisposable
         public string Name => inner.Name;
 
         public long LengthBytes => inner.LengthBytes;
+
+        public bool CanProveHoles => true;
 
         public ValueTask<string?> HoleDoubtAsync(CancellationToken cancel) => ValueTask.FromResult(doubts() ? "doubted" : null);
 
