@@ -77,7 +77,6 @@ public sealed class LeafHasher
     public unsafe void HashOrZero(ReadOnlySpan<byte> blocks, Span<byte> leaves, Span<BlockState> states)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(states.Length, Parameters.BlockCount(blocks.Length));
-        ArgumentOutOfRangeException.ThrowIfLessThan(leaves.Length, states.Length * Parameters.DigestBytes);
         var (blockBytes, digestBytes) = (Parameters.BlockBytes, Parameters.DigestBytes);
         var useLanes = HashesInLanes;
         Span<int> waiting = stackalloc int[Sha256Lanes.Count];
@@ -98,7 +97,7 @@ public sealed class LeafHasher
             if (count == Sha256Lanes.Count) HashWaiting(blocks, leaves, waiting, ref count);
         }
 
-        if (count > 0) HashWaiting(blocks, leaves, waiting, ref count);
+        HashWaiting(blocks, leaves, waiting, ref count);
     }
 
     /// <summary>How leaves are made on this machine, for people.</summary>

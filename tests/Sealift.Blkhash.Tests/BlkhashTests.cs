@@ -160,9 +160,13 @@ public sealed class BlkhashTests
 
         Once(0);
         Once(1);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 200; i++) Once((byte)(i & 1));
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        // The runtime itself may allocate once, when it compiles this better; a leaf that costs something does so in each round.
+        Assert.Contains(0, Enumerable.Range(0, 5).Select(_ =>
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 200; i++) Once((byte)(i & 1));
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }));
     }
 
     [Fact]
