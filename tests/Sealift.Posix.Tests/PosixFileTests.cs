@@ -70,6 +70,20 @@ public sealed class PosixFileTests : IDisposable
     }
 
     [Fact]
+    public void A_range_that_was_written_back_and_dropped_reads_as_it_was_written()
+    {
+        var data = new byte[1 << 20];
+        new Random(9).NextBytes(data);
+        using var file = PosixFile.Open(directory.File("dropped"), OpenMode.ReadWrite | OpenMode.CreateNew);
+        file.WriteAt(data, 77);
+        file.WriteBack(77, data.Length);
+        file.DropCache(77, data.Length);
+        var back = new byte[data.Length];
+        file.ReadExactlyAt(back, 77);
+        Assert.Equal(data, back);
+    }
+
+    [Fact]
     public void Create_new_never_opens_what_exists()
     {
         File.WriteAllText(directory.File("there"), "precious");
