@@ -32,6 +32,17 @@ public sealed class AllocationMapFaultTests : IDisposable
         using (FaultyLibc.Meanwhile("lseek64", count => FaultyLibc.Rearm("lseek64", Errno.ENXIO, count is 1 or 3 ? 1 : 0))) Contradicts(() => Examine(file));
     }
 
+    /// <summary>Where a disk is read back while it is written: what comes behind a range does not make a lie of the hole in it.</summary>
+    [Theory]
+    [InlineData(4 << 20)]
+    [InlineData(8 << 20)]
+    public void Data_that_come_behind_the_range_meanwhile_are_no_contradiction(int end)
+    {
+        using var file = Open((8 << 20, 65536));
+        using var armed = FaultyLibc.Arm("lseek64", Errno.ENXIO, 1);
+        Assert.Equal([new DiskExtent(0, end, IsHole: true)], AllocationMap.Walk(file, "disk", 0, end));
+    }
+
     [Fact]
     public void Data_that_come_between_two_questions_are_not_lost()
     {

@@ -54,6 +54,47 @@ public sealed class OverlapTests : IDisposable
         }
     }
 
+    /// <summary>Eight chunks of a mebibyte, one after the other.</summary>
+    [Theory]
+    [InlineData(false, 1 << 20, 1)] // nobody reads it back meanwhile: at the end alone
+    [InlineData(true, 1 << 20, 9)] // after each, and at the end
+    [InlineData(true, 2 << 20, 5)]
+    [InlineData(true, (2 << 20) + 1, 3)]
+    [InlineData(true, 1 << 30, 1)]
+    public async Task It_is_flushed_as_often_as_the_read_back_needs_it(bool meanwhile, long flushBytes, int expected)
+    {
+        const long Size = 8 << 20;
+        scratch.Raw("source", Size, 1, (0, (int)Size));
+        await DiskImage.CreateAsync(scratch["target"], ImageFormat.Raw, Size, Cancel);
+        using var map = scratch.Map("map", Size);
+        await using var source = Scratch.OpenRaw(scratch["source"]);
+        var flushes = 0;
+        await using var target = new HookedDisk(RawDisk.OpenWrite(scratch["target"])) { OnFlush = () => Interlocked.Increment(ref flushes) };
+        await DiskCopy.RunAsync(source, target, map, meanwhile ? new FlushedPart() : null, Options with { Workers = 1, FlushBytes = flushBytes }, null, Cancel);
+        Assert.Equal(expected, flushes);
+    }
+
+    [Fact]
+    public async Task What_was_flushed_is_told_to_whoever_waits_for_it_and_never_taken_back()
+    {
+        var flushed = new FlushedPart();
+        var waiting = flushed.WaitBeyondAsync(0, Cancel).AsTask();
+        var further = flushed.WaitBeyondAsync(10, Cancel).AsTask();
+        Assert.False(waiting.IsCompleted);
+        flushed.Advance(10);
+        Assert.Equal(10, await waiting);
+        flushed.Advance(5);
+        flushed.Advance(10);
+        Assert.Equal(10, await flushed.WaitBeyondAsync(7, Cancel));
+        Assert.False(further.IsCompleted);
+        flushed.Advance(11);
+        Assert.Equal(11, await further);
+        using var cancelled = new CancellationTokenSource();
+        var never = flushed.WaitBeyondAsync(11, cancelled.Token).AsTask();
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => never);
+    }
+
     [Fact]
     public async Task A_write_that_fails_after_everybody_else_had_to_wait_for_it_ends_the_copy()
     {
