@@ -100,6 +100,14 @@ internal sealed partial class FaultyLibc : IDisposable
         return new FaultyLibc(isEverywhere: true);
     }
 
+    /// <summary>Changes a file (its time of change) just before the call of a name before which so many were made, on whatever thread. Only where no other test runs beside this one.</summary>
+    public static FaultyLibc Touching(string path, string call, int only)
+    {
+        ArmEverywhere(call, 0, only);
+        TouchEverywhere(path);
+        return new FaultyLibc(isEverywhere: true);
+    }
+
     /// <summary>How often the call that fails everywhere was made since.</summary>
     public static int EverywhereCount => CountEverywhere();
 
@@ -159,6 +167,9 @@ internal sealed partial class FaultyLibc : IDisposable
 
     [LibraryImport(Library, EntryPoint = "fault_everywhere_only", StringMarshalling = StringMarshalling.Utf8)]
     private static partial void ArmEverywhere(string call, int error, int only);
+
+    [LibraryImport(Library, EntryPoint = "fault_everywhere_touch", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial void TouchEverywhere(string path);
 
     [LibraryImport(Library, EntryPoint = "fault_everywhere_count")]
     private static partial int CountEverywhere();

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,15 +68,18 @@ static void note(const char *call, long a, long b, long c)
 
 /* For whoever does its work on other threads: while the call is named, it fails everywhere in the process; where `only` is not negative,
    only the one before which so many were made. */
-static struct { char call[32]; int error; int only; int count; } everywhere;
+static struct { char call[32]; int error; int only; int count; char touched[512]; } everywhere;
 
 void fault_everywhere_only(const char *call, int error, int only)
 {
-    everywhere.error = error; everywhere.only = only; everywhere.count = 0;
+    everywhere.error = error; everywhere.only = only; everywhere.count = 0; everywhere.touched[0] = 0;
     strncpy(everywhere.call, call, sizeof everywhere.call - 1);
 }
 
 void fault_everywhere(const char *call, int error) { fault_everywhere_only(call, error, -1); }
+
+/* Instead of failing, the one call goes through, and just before it somebody else changes a file, where it is there. */
+void fault_everywhere_touch(const char *path) { strncpy(everywhere.touched, path, sizeof everywhere.touched - 1); }
 
 /* How often the call that fails everywhere was made since. */
 int fault_everywhere_count(void) { return __atomic_load_n(&everywhere.count, __ATOMIC_SEQ_CST); }
@@ -86,6 +90,7 @@ static int fails(const char *call)
     {
         int before = __atomic_fetch_add(&everywhere.count, 1, __ATOMIC_SEQ_CST);
         if (everywhere.only >= 0 && before != everywhere.only) return 0;
+        if (everywhere.touched[0]) { utimensat(AT_FDCWD, everywhere.touched, 0, 0); return 0; }
         errno = everywhere.error;
         return 1;
     }
