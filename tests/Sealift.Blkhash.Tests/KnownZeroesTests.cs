@@ -56,6 +56,15 @@ public sealed class KnownZeroesTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Zeros_go_on_over_the_end_of_a_page_that_begins_with_data()
+    {
+        using var map = BlockMap.Create(directory.File("map"), 3 * PageBlocks * 4, Parameters);
+        map.SetZeroes(0, 3 * PageBlocks, BlockState.Zero);
+        map.SetData(0, new byte[32]);
+        Assert.Equal((3 * PageBlocks) - 1, map.CountZeroes(1, (3 * PageBlocks) - 1));
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -90,6 +99,9 @@ public sealed class KnownZeroesTests : IDisposable
         Assert.True(BlockMap.IsBlockMap(path)); // the other one is there
         Spoil(4096);
         Assert.False(BlockMap.IsBlockMap(path));
+        using (var map = BlockMap.Create(directory.File("second"), 100, Parameters)) map.Close();
+        using (var file = PosixFile.Open(directory.File("second"), OpenMode.ReadWrite)) file.WriteAt("X"u8, 4096);
+        Assert.True(BlockMap.IsBlockMap(directory.File("second")));
         Assert.False(BlockMap.IsBlockMap(directory.Path));
         Assert.False(BlockMap.IsBlockMap("/dev/null"));
         foreach (var content in new[] { "", "SEALMAP", "no map at all, however long it goes on" })

@@ -84,8 +84,8 @@ public sealed class OverlapTests : IDisposable
         flushed.Advance(10);
         Assert.Equal(10, await waiting);
         flushed.Advance(5);
+        Assert.Equal(10, await flushed.WaitBeyondAsync(7, Cancel).AsTask().WaitAsync(TimeSpan.FromMinutes(1), Cancel));
         flushed.Advance(10);
-        Assert.Equal(10, await flushed.WaitBeyondAsync(7, Cancel));
         Assert.False(further.IsCompleted);
         flushed.Advance(11);
         Assert.Equal(11, await further);
@@ -162,6 +162,16 @@ public sealed class OverlapTests : IDisposable
         await using var uncached = UncachedRawDisk.Open(scratch["target"]);
         var second = await ReadBack.RunAsync(uncached, again, CopyOptions.Default, null, Cancel);
         Assert.Equal((5L << 30) / 65536, Assert.Single(second.Mismatches).FirstBlock);
+    }
+
+    [Fact]
+    public async Task Nobody_is_told_of_holes_beyond_the_end()
+    {
+        scratch.Raw("disk", 8192, 1, (0, 4096));
+        await using var disk = UncachedRawDisk.Open(scratch["disk"]);
+        Assert.Equal([new(0, 4096, false), new(4096, 4096, true)], disk.ExtentsAsync(0, 8192, Cancel).ToBlockingEnumerable(Cancel));
+        foreach (var (offset, length) in new[] { (0L, 8193L), (8192, 1), (-1, 1) })
+            Assert.Throws<SealiftException>(() => disk.ExtentsAsync(offset, length, Cancel).ToBlockingEnumerable(Cancel).Count());
     }
 
     [Fact]

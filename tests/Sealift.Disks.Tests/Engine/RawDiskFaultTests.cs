@@ -317,6 +317,16 @@ public sealed class RawDiskFaultTests : IDisposable
     }
 
     [Fact]
+    public async Task A_range_that_cannot_be_dropped_from_the_cache_is_not_read_back()
+    {
+        scratch.Raw("disk", 8192, 1, (0, 8192));
+        await using var disk = UncachedRawDisk.Open(scratch["disk"], whileWritten: true);
+        using var armed = FaultyLibc.Arm("posix_fadvise64", Errno.EIO, 1);
+        var error = await Assert.ThrowsAsync<PosixException>(async () => await disk.DropCacheAsync(4096, 4096, Cancel));
+        Assert.Equal((4096, 4096), (error.Offset, error.LengthBytes));
+    }
+
+    [Fact]
     public async Task A_file_system_without_direct_reads_is_read_all_the_same()
     {
         var content = await File.ReadAllBytesAsync(scratch.Raw("disk", 10_000, 1, (0, 10_000)), Cancel);
