@@ -89,7 +89,7 @@ public static class MigrationRunner
         if (store.Journal.Steps(row.Id).Any(s => s is { Step.Step: StepName.Gate, State: StepState.Done }))
             throw MigrationErrors.NotCancellable(row.Id, "it has passed the gate and is being handed over");
         store.Journal.RequestCancel(row.Id);
-        MigrationLock held;
+        HeldLock held;
         try
         {
             held = await store.LockAsync(row.Id, cancel);

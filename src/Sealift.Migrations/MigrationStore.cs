@@ -94,7 +94,7 @@ public sealed class MigrationStore : IDisposable
 
     /// <summary>Takes the lock of a migration; the kernel drops it when this process dies.</summary>
     /// <exception cref="SealiftException">SL7004: somebody else holds it. SL7003: it was removed meanwhile.</exception>
-    internal async Task<MigrationLock> LockAsync(string id, CancellationToken cancel)
+    internal async Task<HeldLock> LockAsync(string id, CancellationToken cancel)
     {
         PosixPath.EnsureDirectory(DirectoryOf(id), 0x1C0 /* 0700 */);
         // `list` holds it for an instant to see whether anybody else does: a few tries tell that from work.
@@ -103,7 +103,7 @@ public sealed class MigrationStore : IDisposable
             var file = PosixFile.Open(LockPath(id), OpenMode.ReadWrite | OpenMode.Create | OpenMode.NoFollow, 0x180 /* 0600 */);
             if (file.TryLock())
             {
-                var held = new MigrationLock(file);
+                var held = new HeldLock(file);
                 if (Journal.Exists(id)) return held;
                 // Removed meanwhile: the directory was just made again for nothing.
                 PosixTree.Remove(DirectoryOf(id));
@@ -155,16 +155,5 @@ public sealed class MigrationStore : IDisposable
             row.Request.TargetDirectory,
             row.CreatedAt,
             row.EndedAt);
-    }
-}
-
-/// <summary>One process's hold on a migration; the kernel drops it when the process dies.</summary>
-internal sealed class MigrationLock(PosixFile file) : IDisposable
-{
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        file.Unlock();
-        file.Close();
     }
 }

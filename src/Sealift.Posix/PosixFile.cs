@@ -215,6 +215,19 @@ public sealed class PosixFile : IDisposable
         for (var failures = 0; Libc.Flock(handle, LockUn) != 0; failures++) SystemCalls.Unlock.RepeatOrThrow(failures, Path);
     }
 
+    /// <summary>Drops the lock and closes; closes also where the lock could not be dropped.</summary>
+    public void LetGo()
+    {
+        try
+        {
+            Unlock();
+        }
+        finally
+        {
+            Close();
+        }
+    }
+
     /// <summary>
     /// Closes the descriptor and reports what close(2) says, which on some file systems is the only report of a lost write.
     /// Not repeated on EINTR: Linux has released the descriptor by then. Calls after the first do nothing.

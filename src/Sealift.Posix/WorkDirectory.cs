@@ -65,12 +65,7 @@ public sealed class WorkDirectory : IDisposable
             // Nothing in it is of value and no verdict depends on it; without the lock it is one that was left, and the next one removes it.
         }
 
-        LetGo(held);
-    }
-
-    private static void LetGo(PosixFile file)
-    {
-        using (file) file.Unlock();
+        held.LetGo();
     }
 
     /// <summary>Locks a directory that is still there; null where somebody else has it, or has removed it.</summary>
@@ -115,7 +110,7 @@ public sealed class WorkDirectory : IDisposable
             }
             finally
             {
-                LetGo(left);
+                left.LetGo();
             }
         }
     }

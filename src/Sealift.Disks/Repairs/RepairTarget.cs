@@ -133,14 +133,3 @@ public sealed class RepairTarget
         if (format is not (null or ImageFormat.Raw)) throw RepairErrors.TargetRefused(name, $"{what} holds the bytes of the disk themselves", "Leave out --format");
     }
 }
-
-/// <summary>A lock on a file that nothing is written through.</summary>
-internal sealed class HeldLock(PosixFile file) : IDisposable
-{
-    public void Dispose()
-    {
-        // Closing drops the lock too, but only when no child that is just being started has a copy of the descriptor.
-        file.Unlock();
-        file.Close();
-    }
-}
