@@ -2,16 +2,14 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Runtime.InteropServices;
 using Sealift.Cli;
+using Sealift.Disks;
 
 // A write beyond the shell's file size limit (ulimit -f) would end the process where it stands; ignored, it fails with EFBIG as
 // any other failing write does, and gets a verdict. setrlimit(2).
 const int FileSizeExceeded = 25; // SIGXFSZ, signal(7)
 using var outlived = PosixSignalRegistration.Create((PosixSignal)FileSizeExceeded, context => context.Cancel = true);
 
-// A worker waits for the kernel where it stands. The runtime adds threads only slowly, and those that a copy and its read-back need
-// would not be there before most disks are done.
-if (!ThreadPool.SetMinThreads(32, 8)) throw new InvalidOperationException("the thread pool refused its size");
-
+WorkerThreads.Provide(CopyOptions.Default.Workers);
 var parsed = CommandTree.Build().Parse(args);
 var configuration = new InvocationConfiguration
 {

@@ -79,7 +79,7 @@ internal sealed record Tuning(long? BandwidthBytesPerSecond, int Connections, in
             InRange(ConnectionLimit, parsed.GetValue(ConnectionLimit), MaximumConnections, new NbdOptions().Connections),
             InRange(Queue, parsed.GetValue(Queue), CopyOptions.MaximumWorkers, CopyOptions.Default.Workers),
             RequestOf(parsed.GetValue(RequestSize), blockBytes));
-        if (parsed.GetValue(Queue) is not null) tuning.MakeThreads();
+        WorkerThreads.Provide(tuning.QueueDepth);
         return tuning;
     }
 
@@ -117,12 +117,5 @@ internal sealed record Tuning(long? BandwidthBytesPerSecond, int Connections, in
         return Quantities.ParseSize(text) is { } bytes && bytes >= blockBytes && bytes <= CopyOptions.MaximumRequestBytes && BitOperations.IsPow2(bytes)
             ? (int)bytes
             : throw CliErrors.BadValue(RequestSize.Name, text, $"a power of two from the block size ({blockBytes} bytes) to 32M");
-    }
-
-    /// <summary>A read of a file holds its thread until the storage has answered, and the runtime adds threads only slowly: so many must be there from the start: for the copy, for its read-back, and a few for what waits beside them.</summary>
-    private void MakeThreads()
-    {
-        ThreadPool.GetMinThreads(out var workers, out var completions);
-        _ = ThreadPool.SetMinThreads(Math.Max(workers, (2 * QueueDepth) + 4), completions); // false: whoever runs this allows fewer threads, and fewer chunks are worked on at once
     }
 }
