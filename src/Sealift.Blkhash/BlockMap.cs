@@ -182,7 +182,7 @@ public sealed class BlockMap : IDisposable
         {
             ThrowIfUnusable();
             var number = block / BlockMapFormat.PageBlocks;
-            var page = pages[number].IsStored ? Fetch(number) : cache.Find(number); // looking at holes pushes nothing out of memory
+            var page = Known(number);
             var at = (int)(block % BlockMapFormat.PageBlocks);
             var state = page?.State(at) ?? pages[number].State;
             switch (state)
@@ -212,8 +212,7 @@ public sealed class BlockMap : IDisposable
                 ThrowIfUnusable();
                 var number = block / BlockMapFormat.PageBlocks;
                 var next = Math.Min(end, (number + 1) * BlockMapFormat.PageBlocks);
-                var page = cache.Find(number);
-                if (page is null && pages[number].IsStored) page = Fetch(number);
+                var page = Known(number);
                 if (page is null && !IsZero(pages[number].State)) return block - firstBlock;
                 for (; block < next; block++)
                     if (page is not null && !IsZero(page.State((int)(block % BlockMapFormat.PageBlocks)))) return block - firstBlock;
@@ -546,6 +545,9 @@ public sealed class BlockMap : IDisposable
         var entry = pages[number];
         return entry.IsStored ? entry.UnknownBlocks : entry.State == BlockState.Unknown ? BlocksIn(number) : 0;
     }
+
+    /// <summary>The page where its blocks are told apart; null where it is of one state. So looking at holes pushes nothing out of memory.</summary>
+    private MapPage? Known(long number) => pages[number].IsStored ? Fetch(number) : cache.Find(number);
 
     /// <summary>The page in memory, from the cache, from the file, or made from its state.</summary>
     private MapPage Fetch(long number)

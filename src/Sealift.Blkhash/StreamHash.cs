@@ -59,8 +59,7 @@ public static class StreamHash
 
     private sealed class Batch
     {
-        // What a vector unit can do side by side.
-        private const int BlocksAtOnce = 16;
+        private const int BlocksAtOnce = Sha256Lanes.Count;
 
         private readonly LeafHasher hasher;
         private readonly int blockBytes, digestBytes;

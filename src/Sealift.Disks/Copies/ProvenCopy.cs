@@ -147,8 +147,7 @@ public static class ProvenCopy
                 };
                 await using var writer = await target.OpenWriteAsync(work, reader.LengthBytes, cancel);
                 // Where the target can be read by somebody else while it is written, its flushed parts are proven meanwhile.
-                var proving = request.Prove ? await target.OpenUncachedWhileWrittenAsync(work, reader.LengthBytes, cancel) : null;
-                await using var proven = proving;
+                await using var proving = request.Prove ? await target.OpenUncachedWhileWrittenAsync(work, reader.LengthBytes, cancel) : null;
                 var flushed = proving is null ? null : new FlushedPart();
                 (copied, found) = await TwoHalves.RunAsync(
                     async stop =>
@@ -159,7 +158,7 @@ public static class ProvenCopy
                         closed = NewFile is null ? null : FileIdentity.Of(work.DiskPath);
                         return result;
                     },
-                    stop => proving is null ? Task.FromResult<ReadBackResult?>(null) : ProveMeanwhileAsync(proving, map, flushed!, stop),
+                    async stop => proving is null ? null : await ReadBack.RunAsync(proving, map, flushed, request.Options, ReadBackProgress, stop),
                     cancel);
                 map.Close();
             }
@@ -186,9 +185,6 @@ public static class ProvenCopy
                 return $"{work.Directory} could not be removed and may be removed by hand ({e.Code}: cannot {e.Attempt}: {e.Subject}: {e.Said})";
             }
         }
-
-        private async Task<ReadBackResult?> ProveMeanwhileAsync(IUncachedReader proving, BlockMap map, FlushedPart flushed, CancellationToken cancel) =>
-            await ReadBack.RunAsync(proving, map, flushed, request.Options, ReadBackProgress, cancel);
 
         /// <param name="found">What was read back while the disk was copied; null where nothing was.</param>
         /// <param name="closed">The file as it was when its last byte had been written.</param>
