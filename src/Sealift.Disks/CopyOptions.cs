@@ -18,6 +18,9 @@ public sealed record CopyOptions
     /// </summary>
     public int Workers { get; init; } = Math.Clamp(4 * Environment.ProcessorCount, 8, MaximumWorkers);
 
+    /// <summary>How many results may wait for an older chunk that is slow: a few for each worker keep all of them busy.</summary>
+    internal int WindowChunks => 4 * Workers;
+
     /// <summary>
     /// Bytes that are asked for at once, and the length of a chunk; a power of two, at most <see cref="MaximumRequestBytes"/>. Where a
     /// block is larger, a chunk is one block. Default 1 MiB.

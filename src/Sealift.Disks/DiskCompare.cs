@@ -9,9 +9,6 @@ public static class DiskCompare
     /// <summary>Two differences with fewer equal bytes than this between them are told as one: what differs is mostly pages.</summary>
     internal const int GapBytes = 4096;
 
-    // Results wait here for an older chunk that is slow: a few for each worker keep all of them busy.
-    private const int WindowPerWorker = 4;
-
     private static readonly List<DiskDifference> Nothing = [];
 
     /// <summary>Reads both disks, but for holes that both prove, and tells where they differ.</summary>
@@ -33,7 +30,7 @@ public static class DiskCompare
         var restHasData = 0;
         var found = new DifferenceList(GapBytes, options.MismatchLimit, onDifference);
         using var buffers = new BufferPool(chunkBytes);
-        using var window = new OrderedWindow<List<DiskDifference>>(options.Workers * WindowPerWorker, differences => differences.ForEach(found.Add));
+        using var window = new OrderedWindow<List<DiskDifference>>(options.WindowChunks, differences => differences.ForEach(found.Add));
 
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };
         await Parallel.ForEachAsync(Chunks(cancel), parallel, async (chunk, stop) =>

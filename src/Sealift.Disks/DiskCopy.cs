@@ -12,9 +12,6 @@ namespace Sealift.Disks;
 /// </remarks>
 public static class DiskCopy
 {
-    // A chunk that is slow holds back what is told of those after it, by a few for each worker.
-    private const int WindowPerWorker = 4;
-
     /// <summary>Copies every byte of the source that is not a proven hole, fills the map with its leaves, flushes the target and checkpoints the map.</summary>
     /// <param name="source">Read only where its allocation map does not prove a hole.</param>
     /// <param name="target">Of the same length; flushed at the end and at each checkpoint, not closed.</param>
@@ -55,7 +52,7 @@ public static class DiskCopy
 
         public async Task CopyAsync(CancellationToken cancel)
         {
-            using var window = new OrderedWindow<DiskExtent>(options.Workers * WindowPerWorker, Written);
+            using var window = new OrderedWindow<DiskExtent>(options.WindowChunks, Written);
             var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };
             using var buffers = new BufferPool(BlockRuns.ChunkBytes(map.BlockBytes, options));
             await using var chunks = BlockRuns.ChunksAsync(source, map.BlockBytes, BlockRuns.ChunkBytes(map.BlockBytes, options), cancel).GetAsyncEnumerator(cancel);
@@ -64,7 +61,7 @@ public static class DiskCopy
             {
                 // One segment, then a stop: nothing is in flight when the target is flushed and the map made durable, so the map
                 // never claims a block that a power cut could take back.
-                await Parallel.ForEachAsync(Segment(CancellationToken.None), parallel, async (chunk, stop) =>
+                await Parallel.ForEachAsync(Segment(cancel), parallel, async (chunk, stop) =>
                 {
                     if (chunk.Extent.IsHole) await PassHoleAsync(chunk.Extent, stop);
                     else await CopyChunkAsync(chunk.Extent, buffers, stop);

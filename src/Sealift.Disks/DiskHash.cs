@@ -7,9 +7,6 @@ namespace Sealift.Disks;
 /// <summary>Hashes a disk without copying it.</summary>
 public static class DiskHash
 {
-    // Results wait here for an older chunk that is slow: a few for each worker keep all of them busy.
-    private const int WindowPerWorker = 4;
-
     /// <summary>The blkhash of a disk. Proven holes are not read: a sparse terabyte takes seconds.</summary>
     /// <param name="disk">The disk.</param>
     /// <param name="parameters">Digest and block size.</param>
@@ -29,7 +26,7 @@ public static class DiskHash
         var hasher = new LeafHasher(parameters);
         using var root = new RootHasher(parameters);
         using var buffers = new BufferPool(chunkBytes);
-        using var window = new OrderedWindow<(HashedChunk? Leaves, long HoleBytes)>(options.Workers * WindowPerWorker, piece =>
+        using var window = new OrderedWindow<(HashedChunk? Leaves, long HoleBytes)>(options.WindowChunks, piece =>
         {
             if (piece.Leaves is null) root.AppendZeroes(piece.HoleBytes);
             else for (var i = 0; i < piece.Leaves.Count; i++) root.Append(piece.Leaves.Leaf(i));

@@ -6,9 +6,6 @@ namespace Sealift.Disks;
 /// <summary>Compares by leaves: a disk with a block map, of which only the disk is read, or two block maps.</summary>
 public static class LeafCompare
 {
-    // Results wait here for an older chunk that is slow: a few for each worker keep all of them busy.
-    private const int WindowPerWorker = 4;
-
     // A hole is compared in pieces of so many blocks, 4 GiB where they have 64 KiB: what they find must not grow with the hole.
     private const int HoleBlocks = 65536;
 
@@ -34,7 +31,7 @@ public static class LeafCompare
         var (restHasData, restIsUnknown) = (0, 0);
         var found = new DifferenceList(1, options.MismatchLimit, onDifference);
         using var buffers = new BufferPool(chunkBytes);
-        using var window = new OrderedWindow<List<DiskDifference>>(options.Workers * WindowPerWorker, differences => differences.ForEach(found.Add));
+        using var window = new OrderedWindow<List<DiskDifference>>(options.WindowChunks, differences => differences.ForEach(found.Add));
 
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };
         await Parallel.ForEachAsync(Chunks(cancel), parallel, async (chunk, stop) =>

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Sealift.Posix;
 
 namespace Sealift.Disks;
@@ -144,10 +143,6 @@ internal class RawDisk : IDiskWriter
         File.Close();
         return ValueTask.CompletedTask;
     }
-
-    /// <summary>Whether a buffer can be transferred past the page cache.</summary>
-    protected static bool IsAligned(ReadOnlyMemory<byte> buffer) =>
-        MemoryMarshal.TryGetMemoryManager<byte, AlignedBuffer>(buffer, out _, out var at, out _) && at % PosixFile.DirectAlignmentBytes == 0;
 
     protected static long CheckedLength(PosixFile file)
     {

@@ -8,9 +8,6 @@ namespace Sealift.Disks;
 /// <summary>Reads a whole target, holes included, and compares it leaf by leaf with a map.</summary>
 public static class ReadBack
 {
-    // Results wait here for an older chunk that is slow: a few for each worker keep all of them busy.
-    private const int WindowPerWorker = 4;
-
     /// <summary>
     /// Reads the target and compares. Not read is only what was copied as zeros and lies in a hole of the target whose allocation map
     /// was checked and is believed (<see cref="IUncachedReader.HoleDoubtAsync"/>). A mismatch is a result, not an error.
@@ -43,7 +40,7 @@ public static class ReadBack
         using var root = new RootHasher(expected.Parameters);
         using var buffers = new BufferPool(chunkBytes);
         var found = new MismatchList(target.LengthBytes, expected.BlockBytes, options.MismatchLimit);
-        using var window = new OrderedWindow<(HashedChunk? Leaves, long HoleBytes, List<DifferingBlock> Differing)>(options.Workers * WindowPerWorker, piece =>
+        using var window = new OrderedWindow<(HashedChunk? Leaves, long HoleBytes, List<DifferingBlock> Differing)>(options.WindowChunks, piece =>
         {
             if (piece.Leaves is null)
             {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Sealift.Posix;
 
 namespace Sealift.Disks;
@@ -110,6 +111,9 @@ internal sealed class UncachedRawDisk : RawDisk, IUncachedReader
         bounce.Dispose();
         return base.DisposeAsync();
     }
+
+    private static bool IsAligned(Memory<byte> buffer) =>
+        MemoryMarshal.TryGetMemoryManager<byte, AlignedBuffer>(buffer, out _, out var start, out _) && start % Alignment == 0;
 
     /// <summary>Reads an aligned range that may reach past the end of the file.</summary>
     private void ReadUpToEnd(Span<byte> span, long offset, int needed)
