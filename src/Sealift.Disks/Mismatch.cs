@@ -41,7 +41,7 @@ public sealed record FirstDifference(long Offset, string ExpectedBytes, string A
 /// <param name="Mismatches">The ranges that differ, in order; at most <see cref="CopyOptions.MismatchLimit"/> of them.</param>
 /// <param name="MismatchedBytes">The bytes in all differing blocks, also in those that are not listed.</param>
 /// <param name="MismatchesOmitted">Whether there are more ranges than <paramref name="Mismatches"/> lists.</param>
-/// <param name="CacheBypass">How the page cache was bypassed, or a statement that it was not.</param>
+/// <param name="CacheBypass">How the page cache was bypassed, or a statement that it was not; and how many bytes of holes were not read.</param>
 /// <param name="Elapsed">How long it took.</param>
 public sealed record ReadBackResult(byte[] Root, IReadOnlyList<Mismatch> Mismatches, long MismatchedBytes, bool MismatchesOmitted, string CacheBypass, TimeSpan Elapsed)
 {

@@ -5,7 +5,7 @@ using Sealift.Posix;
 
 namespace Sealift.Disks;
 
-/// <summary>Reads a whole target, holes included, and compares it leaf by leaf with a map.</summary>
+/// <summary>Reads a target back and compares all of it leaf by leaf with a map.</summary>
 public static class ReadBack
 {
     /// <summary>
@@ -86,6 +86,8 @@ public static class ReadBack
         // The disk is complete now, and with it its map. Where that is not believed, all of it is read.
         if (flushed is not null && holeBytes > 0 && await uncached!.HoleDoubtAsync(cancel) is not null) return await RunAsync(target, expected, null, options, progress, cancel);
         var bypass = uncached?.CacheBypass is { Length: > 0 } how ? how : "the page cache was not bypassed";
+        // Whoever reads the verdict is told what was taken from the map.
+        if (holeBytes > 0) bypass += $"; {holeBytes} bytes of zeros lie in holes by its allocation map, which was checked, and were not read";
         return new ReadBackResult(root.Finish(target.LengthBytes), found.Ranges, found.TotalBytes, found.Omitted, bypass, Stopwatch.GetElapsedTime(startedAt)) { HoleBytes = holeBytes };
 
         async IAsyncEnumerable<(long Number, DiskExtent Range)> Chunks([EnumeratorCancellation] CancellationToken stop = default)

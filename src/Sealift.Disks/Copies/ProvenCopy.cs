@@ -45,7 +45,7 @@ public interface ICopyObserver
 }
 
 /// <summary>
-/// One disk from source to proven target: copied with its hash, flushed, closed, read back past the page cache, and only then
+/// One disk from source to proven target: copied with its hash, flushed, read back past the page cache, closed, and only then
 /// given its name. It can be killed at any instant: what it leaves is continued by <see cref="CopyStart.Resume"/>.
 /// </summary>
 public static class ProvenCopy

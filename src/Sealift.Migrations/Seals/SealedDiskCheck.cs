@@ -38,17 +38,19 @@ internal static class SealedDiskCheck
         if (reader.LengthBytes != disk.VirtualBytes)
             return new ClaimResult(disk.Key, false, $"its length is {Measures.Exact(reader.LengthBytes)}, sealed were {Measures.Exact(disk.VirtualBytes)}", Started);
 
+        // Every byte: what is claimed of a seal years later is not left to the allocation map of a file.
+        var whole = new WholeDisk(reader);
         var relay = progress is null ? null : new Relay(disk.Key, progress);
         var (map, noMap) = OpenMap(disk, sealDirectory, cancel);
         using (map)
         {
             if (map is null)
             {
-                var root = Convert.ToHexStringLower(await DiskHash.RunAsync(new WholeDisk(reader), SealStatement.ParametersOf(disk), null, CopyOptions.Default, relay, cancel));
+                var root = Convert.ToHexStringLower(await DiskHash.RunAsync(whole, SealStatement.ParametersOf(disk), null, CopyOptions.Default, relay, cancel));
                 return root == disk.FinalRoot ? Equal(disk, path) : new ClaimResult(disk.Key, false, $"it differs: its root is {root}, sealed was {disk.FinalRoot}. Where it differs cannot be said: {noMap}", Started);
             }
 
-            var result = await ReadBack.RunAsync(reader, map, CopyOptions.Default, relay, cancel);
+            var result = await ReadBack.RunAsync(whole, map, CopyOptions.Default, relay, cancel);
             if (result.IsEqual && Convert.ToHexStringLower(result.Root) == disk.FinalRoot) return Equal(disk, path);
             return new ClaimResult(disk.Key, false, Locate(result, disk.BlockBytes), Started);
         }
