@@ -83,7 +83,7 @@ public sealed class LyingServerTests(OtherSide side)
         ["write: shutting down"] = (NbdCommand.Write, 1, "SL4212 ESHUTDOWN offset target", (_, r) => new Wire().Simple(r.Cookie, 108)),
         ["write: lost once"] = (NbdCommand.Write, 1, "", (_, r) => new Wire().Simple(r.Cookie)),
         ["write: lost always"] = (NbdCommand.Write, int.MaxValue, "SL4234 offset", (_, r) => new Wire().Simple(r.Cookie)),
-        ["write: elsewhere"] = (NbdCommand.Write, 1, "", (s, r) => s.Honest(r with { Offset = r.Offset ^ (1 << 20) })),
+        ["write: elsewhere"] = (NbdCommand.Write, 1, "", (s, r) => s.Honest(r with { Offset = r.Offset < 1 << 20 ? r.Offset + (1 << 20) : r.Offset - (1 << 20) })),
         ["zeroes: lost once"] = (NbdCommand.WriteZeroes, 1, "", (_, r) => new Wire().Simple(r.Cookie)),
         ["zeroes: lost always"] = (NbdCommand.WriteZeroes, int.MaxValue, "", (_, r) => new Wire().Simple(r.Cookie)),
         ["zeroes: cut short"] = (NbdCommand.WriteZeroes, 1, "", (s, r) => s.Honest(r with { LengthBytes = r.LengthBytes / 2 })),
