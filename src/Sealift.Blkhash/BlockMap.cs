@@ -224,6 +224,9 @@ public sealed class BlockMap : IDisposable
         static bool IsZero(BlockState state) => state is BlockState.Zero or BlockState.Hole;
     }
 
+    /// <summary>The length of a run in bytes: the last block of a disk may be short.</summary>
+    public long BytesOf(BlockRun run) => Math.Min((run.First + run.Count) * BlockBytes, LengthBytes) - (run.First * BlockBytes);
+
     /// <summary>All blocks in order as runs of one state, merged. Each page is seen as it is when the enumeration gets there.</summary>
     public IEnumerable<BlockRun> Runs()
     {

@@ -60,6 +60,9 @@ public sealed record CopyOptions
     /// </summary>
     public long FlushBytes { get; init; } = 128L << 20;
 
+    /// <summary>Measures where the time of one copy and of its read-back goes; null: nobody asks.</summary>
+    public StageMeter? Stages { get; init; }
+
     /// <summary>The most separate differing ranges that a read-back reports one by one, at least 1. Default 256.</summary>
     public int MismatchLimit { get; init; } = 256;
 

@@ -24,6 +24,50 @@ public static class DiskCopy
     public static Task<CopyResult> RunAsync(IDiskReader source, IDiskWriter target, BlockMap map, CopyOptions options, IProgress<DiskProgress>? progress, CancellationToken cancel) =>
         RunAsync(source, target, map, null, options, progress, cancel);
 
+    /// <summary>Copies a disk and closes the target; meanwhile each part of it that was flushed is read back and compared.</summary>
+    /// <param name="source">What is copied.</param>
+    /// <param name="target">Where to; it is closed here.</param>
+    /// <param name="proving">The target again, opened to be read past the page cache while it is written; null where it cannot be: then nothing is read back.</param>
+    /// <param name="map">As in <see cref="RunAsync(IDiskReader, IDiskWriter, BlockMap, CopyOptions, IProgress{DiskProgress}, CancellationToken)"/>.</param>
+    /// <param name="options">How.</param>
+    /// <param name="onClosed">Called when nobody writes to the target any more, and the read-back goes on.</param>
+    /// <param name="copyProgress">Told of the copying.</param>
+    /// <param name="readBackProgress">Told of the reading back.</param>
+    /// <param name="cancel">Stops both.</param>
+    /// <returns>What was copied, and what was found when it was read back: null where nothing was.</returns>
+    /// <exception cref="SealiftException">The first failure of either.</exception>
+    public static Task<(CopyResult Copied, ReadBackResult? Found)> RunBesideReadBackAsync(
+        IDiskReader source,
+        IDiskWriter target,
+        IUncachedReader? proving,
+        BlockMap map,
+        CopyOptions options,
+        Action onClosed,
+        IProgress<DiskProgress>? copyProgress,
+        IProgress<DiskProgress>? readBackProgress,
+        CancellationToken cancel)
+    {
+        var flushed = proving is null ? null : new FlushedPart();
+        return TwoHalves.RunAsync(
+            async stop =>
+            {
+                var result = await RunAsync(source, target, map, flushed, options, copyProgress, stop);
+                try
+                {
+                    await target.CloseAsync(stop);
+                }
+                catch (SealiftException e)
+                {
+                    throw DiskErrors.FlushFailed(target.Name, target.LengthBytes, e);
+                }
+
+                onClosed();
+                return result;
+            },
+            async stop => proving is null ? null : await ReadBack.RunAsync(proving, map, flushed, options, readBackProgress, stop),
+            cancel);
+    }
+
     /// <summary>The same, and tells how far the target has been flushed, so that it can be read back meanwhile.</summary>
     internal static async Task<CopyResult> RunAsync(IDiskReader source, IDiskWriter target, BlockMap map, FlushedPart? flushed, CopyOptions options, IProgress<DiskProgress>? progress, CancellationToken cancel)
     {
@@ -31,16 +75,18 @@ public static class DiskCopy
         if (source.LengthBytes != map.LengthBytes) throw DiskErrors.WrongMap(source.Name, $"the map is of a disk of {map.LengthBytes} bytes, this one has {source.LengthBytes}");
         var startedAt = Stopwatch.GetTimestamp();
         if (!options.Resume) map.SetUnknown(0, map.BlockCount);
-        var run = new Run(LimitedDisk.Of(source, options.Bandwidth), target, map, flushed, options, progress);
+        using var run = new Run(source, target, map, flushed, options, progress);
         await run.CopyAsync(cancel);
         if (!map.IsComplete) throw DiskErrors.WrongMap(source.Name, $"{map.UnknownBlocks} blocks are still unknown after the copy");
         return run.Result(Stopwatch.GetElapsedTime(startedAt));
     }
 
-    private sealed class Run(IDiskReader source, IDiskWriter target, BlockMap map, FlushedPart? flushed, CopyOptions options, IProgress<DiskProgress>? progress)
+    private sealed class Run(IDiskReader source, IDiskWriter target, BlockMap map, FlushedPart? flushed, CopyOptions options, IProgress<DiskProgress>? progress) : IDisposable
     {
-        private readonly ProgressMeter meter = new(source.LengthBytes, progress);
+        private readonly StageMeter stages = options.Stages ?? new StageMeter(options.Workers, TimeProvider.System);
+        private readonly ProgressMeter meter = new(source.LengthBytes, progress, options.Stages);
         private readonly LeafHasher hasher = new(map.Parameters);
+        private readonly RootHasher root = new(map.Parameters); // from the leaves in order, as they come: a sparse disk has many
         private readonly Lock written = new();
         private long writtenEnd; // everything before it was written
         private long unflushedBytes;
@@ -52,7 +98,7 @@ public static class DiskCopy
 
         public async Task CopyAsync(CancellationToken cancel)
         {
-            using var window = new OrderedWindow<DiskExtent>(options.WindowChunks, Written);
+            using var window = new OrderedWindow<(DiskExtent Chunk, HashedChunk? Leaves)>(options.WindowChunks, piece => Written(piece.Chunk, piece.Leaves));
             var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };
             using var buffers = new BufferPool(BlockRuns.ChunkBytes(map.BlockBytes, options));
             await using var chunks = BlockRuns.ChunksAsync(source, map.BlockBytes, BlockRuns.ChunkBytes(map.BlockBytes, options), cancel).GetAsyncEnumerator(cancel);
@@ -63,12 +109,13 @@ public static class DiskCopy
                 // never claims a block that a power cut could take back.
                 await Parallel.ForEachAsync(Segment(cancel), parallel, async (chunk, stop) =>
                 {
+                    HashedChunk? leaves = null;
                     if (chunk.Extent.IsHole) await PassHoleAsync(chunk.Extent, stop);
-                    else await CopyChunkAsync(chunk.Extent, buffers, stop);
-                    window.Complete(chunk.Number, chunk.Extent);
+                    else leaves = await CopyChunkAsync(chunk.Extent, buffers, stop);
+                    window.Complete(chunk.Number, (chunk.Extent, leaves));
                     await FlushWhatIsDueAsync(stop);
                 });
-                await FlushAsync(cancel);
+                await FlushAsync(everybody: true, cancel);
                 flushed?.Advance(writtenEnd);
                 await source.VerifyUnchangedAsync(cancel);
                 map.Checkpoint();
@@ -89,8 +136,11 @@ public static class DiskCopy
             }
         }
 
-        private void Written(DiskExtent chunk)
+        private void Written(DiskExtent chunk, HashedChunk? leaves)
         {
+            if (chunk.IsHole) root.AppendZeroes(chunk.LengthBytes);
+            else if (leaves is not null) leaves.AppendTo(root);
+            else AppendKnown(chunk);
             lock (written)
             {
                 writtenEnd = chunk.End;
@@ -109,12 +159,14 @@ public static class DiskCopy
                 (isFlushing, unflushedBytes, upTo) = (true, 0, writtenEnd);
             }
 
-            await FlushAsync(stop);
+            await FlushAsync(everybody: false, stop);
             flushed.Advance(upTo);
             lock (written) isFlushing = false;
         }
 
-        public CopyResult Result(TimeSpan elapsed) => new(map.Root(), dataBytes, zeroBytes, holeBytes, resumedBytes, elapsed) { MapDoubt = source.MapDoubt };
+        public void Dispose() => root.Dispose();
+
+        public CopyResult Result(TimeSpan elapsed) => new(root.Finish(source.LengthBytes), dataBytes, zeroBytes, holeBytes, resumedBytes, elapsed) { MapDoubt = source.MapDoubt };
 
         private async ValueTask PassHoleAsync(DiskExtent hole, CancellationToken stop)
         {
@@ -124,29 +176,30 @@ public static class DiskCopy
             meter.Add(hole.LengthBytes, 0);
         }
 
-        private async ValueTask CopyChunkAsync(DiskExtent chunk, BufferPool buffers, CancellationToken stop)
+        /// <returns>The leaves; null where the map knows them and nothing was read.</returns>
+        private async ValueTask<HashedChunk?> CopyChunkAsync(DiskExtent chunk, BufferPool buffers, CancellationToken stop)
         {
             var known = options.Resume && IsKnown(chunk);
             if (known && !options.CompareKnown)
             {
                 Interlocked.Add(ref resumedBytes, chunk.LengthBytes);
                 meter.Add(chunk.LengthBytes, 0);
-                return;
+                return null;
             }
 
             var buffer = buffers.Rent();
             try
             {
                 var bytes = buffer.Memory[..(int)chunk.LengthBytes];
-                await source.ReadAsSourceAsync(chunk.Offset, bytes, stop);
-                var leaves = HashedChunk.Of(bytes.Span, hasher);
+                await ReadAsync(chunk.Offset, bytes, stop);
+                var leaves = HashedChunk.Of(bytes.Span, hasher, stages);
                 if (known)
                 {
                     if (ReadBack.Compare(leaves, bytes.Span, chunk.Offset, map) is [var first, ..])
                         throw DiskErrors.Changed(source.Name, $"block {first.Number} of {map.BlockBytes} bytes reads differently from when it was copied before the interruption");
                     Interlocked.Add(ref resumedBytes, chunk.LengthBytes);
                     meter.Add(chunk.LengthBytes, chunk.LengthBytes);
-                    return;
+                    return leaves;
                 }
 
                 foreach (var run in leaves.Runs(bytes.Length))
@@ -158,6 +211,7 @@ public static class DiskCopy
 
                 leaves.Record(map, chunk.Offset / map.BlockBytes);
                 meter.Add(chunk.LengthBytes, chunk.LengthBytes);
+                return leaves;
             }
             finally
             {
@@ -165,12 +219,28 @@ public static class DiskCopy
             }
         }
 
+        private async ValueTask ReadAsync(long offset, Memory<byte> bytes, CancellationToken stop)
+        {
+            var enteredAt = stages.Enter();
+            if (options.Bandwidth is { } limit)
+            {
+                await limit.TakeAsync(bytes.Length, stop);
+                stages.Leave(CopyStage.BandwidthLimit, enteredAt, bytes.Length);
+                enteredAt = stages.Enter();
+            }
+
+            await source.ReadAsSourceAsync(offset, bytes, stop);
+            stages.Leave(CopyStage.Source, enteredAt, bytes.Length);
+        }
+
         private async ValueTask WriteAsync(long offset, long lengthBytes, ReadOnlyMemory<byte>? bytes, CancellationToken stop)
         {
+            var enteredAt = stages.Enter();
             try
             {
                 if (bytes is { } content) await target.WriteAsync(offset, content, stop);
                 else await target.WriteZeroesAsync(offset, lengthBytes, stop);
+                stages.Leave(CopyStage.Target, enteredAt, bytes?.Length ?? 0);
             }
             catch (SealiftException e)
             {
@@ -178,15 +248,30 @@ public static class DiskCopy
             }
         }
 
-        private async Task FlushAsync(CancellationToken cancel)
+        /// <param name="everybody">Whether all workers wait for it.</param>
+        /// <param name="cancel">Cancels it.</param>
+        private async Task FlushAsync(bool everybody, CancellationToken cancel)
         {
+            var enteredAt = stages.Enter();
             try
             {
                 await target.FlushAsync(cancel);
+                stages.Leave(CopyStage.Target, enteredAt, 0, everybody);
             }
             catch (SealiftException e)
             {
                 throw DiskErrors.FlushFailed(target.Name, target.LengthBytes, e);
+            }
+        }
+
+        private void AppendKnown(DiskExtent chunk)
+        {
+            Span<byte> leaf = stackalloc byte[map.Parameters.DigestBytes];
+            var first = chunk.Offset / map.BlockBytes;
+            for (var block = first; block < first + map.Parameters.BlockCount(chunk.LengthBytes); block++)
+            {
+                _ = map.Read(block, leaf); // the leaf of zeros too
+                root.Append(leaf);
             }
         }
 

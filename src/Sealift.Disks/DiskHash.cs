@@ -29,7 +29,7 @@ public static class DiskHash
         using var window = new OrderedWindow<(HashedChunk? Leaves, long HoleBytes)>(options.WindowChunks, piece =>
         {
             if (piece.Leaves is null) root.AppendZeroes(piece.HoleBytes);
-            else for (var i = 0; i < piece.Leaves.Count; i++) root.Append(piece.Leaves.Leaf(i));
+            else piece.Leaves.AppendTo(root);
         });
 
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };

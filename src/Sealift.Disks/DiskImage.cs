@@ -109,6 +109,13 @@ public static class DiskImage
         return await NbdDisk.OwnAsync(server, path, SourceFiles.Measure([path]), how, forWriting: false, cancel);
     }
 
+    /// <summary>The same while somebody of ours writes it; null where that cannot be: what a qcow2 image holds is known only to the one process that writes it.</summary>
+    /// <param name="path">It must exist.</param>
+    /// <param name="format">Raw or qcow2.</param>
+    /// <exception cref="SealiftException">It cannot be opened (SL1001, SL4205).</exception>
+    public static IUncachedReader? OpenUncachedWhileWritten(string path, ImageFormat format) =>
+        format == ImageFormat.Raw ? UncachedRawDisk.Open(path, whileWritten: true) : null;
+
     /// <summary>A file or device of ours, which needs no examination.</summary>
     internal static ImageReference Plain(string path, ImageFormat format, long lengthBytes) =>
         new(new ImageLocation(path), format, string.Empty, lengthBytes, lengthBytes, null, [path]) { IsBlockDevice = FileFacts.OfPath(path).Kind == FileKind.BlockDevice };

@@ -18,16 +18,24 @@ internal sealed class HashedChunk
 
     public int Count => states.Length;
 
-    public static HashedChunk Of(ReadOnlySpan<byte> bytes, LeafHasher hasher)
+    public static HashedChunk Of(ReadOnlySpan<byte> bytes, LeafHasher hasher, StageMeter? stages = null)
     {
+        var enteredAt = stages?.Enter() ?? 0;
         var chunk = new HashedChunk(hasher.Parameters, (int)hasher.Parameters.BlockCount(bytes.Length));
         hasher.HashOrZero(bytes, chunk.leaves, chunk.states);
+        stages?.Leave(CopyStage.Hash, enteredAt, bytes.Length);
         return chunk;
     }
 
     public ReadOnlySpan<byte> Leaf(int index) => leaves.AsSpan(index * parameters.DigestBytes, parameters.DigestBytes);
 
     public BlockState State(int index) => states[index];
+
+    /// <summary>Appends the leaves to a root.</summary>
+    public void AppendTo(RootHasher root)
+    {
+        for (var i = 0; i < Count; i++) root.Append(Leaf(i));
+    }
 
     /// <summary>Writes the leaves to the map.</summary>
     public void Record(BlockMap map, long firstBlock)

@@ -68,4 +68,8 @@ public readonly record struct DiskRange(long Offset, long LengthBytes)
 /// <param name="DoneBytes">Bytes of the disk dealt with, holes included.</param>
 /// <param name="TotalBytes">The disk's length (or the length of the work), in bytes.</param>
 /// <param name="DataBytes">Bytes that really were read or written so far.</param>
-public readonly record struct DiskProgress(long DoneBytes, long TotalBytes, long DataBytes);
+public readonly record struct DiskProgress(long DoneBytes, long TotalBytes, long DataBytes)
+{
+    /// <summary>Where the time of the last seconds went; null where that is not measured.</summary>
+    public StageReport? Performance { get; init; }
+}

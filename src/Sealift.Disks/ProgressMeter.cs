@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Sealift.Disks;
 
 /// <summary>Adds up what workers did and reports it ten times a second, and at the end.</summary>
-internal sealed class ProgressMeter(long totalBytes, IProgress<DiskProgress>? progress)
+internal sealed class ProgressMeter(long totalBytes, IProgress<DiskProgress>? progress, StageMeter? stages = null)
 {
     private static readonly long IntervalTicks = Stopwatch.Frequency / 10;
     private long doneBytes;
@@ -20,5 +20,5 @@ internal sealed class ProgressMeter(long totalBytes, IProgress<DiskProgress>? pr
         if (now >= due && Interlocked.CompareExchange(ref nextReportAt, now + IntervalTicks, due) == due) Report();
     }
 
-    public void Report() => progress?.Report(new DiskProgress(Interlocked.Read(ref doneBytes), totalBytes, Interlocked.Read(ref dataBytes)));
+    public void Report() => progress?.Report(new DiskProgress(Interlocked.Read(ref doneBytes), totalBytes, Interlocked.Read(ref dataBytes)) { Performance = stages?.Lately() });
 }

@@ -12,18 +12,18 @@ internal class RawDisk : IDiskWriter
     // Large enough that the call does not count, small enough to stay in the cache.
     private static readonly ReadOnlyMemory<byte> Zeros = new byte[1 << 20];
 
-    // What is written is on its way to the device before the call returns, while other workers read and hash: so the device is never idle,
-    // a failure is told with its place, and memory that running machines need is not filled with what nobody reads again. On ext4 it is
-    // faster than O_DIRECT, which holds the file's lock while it waits. Smaller pieces would cost more waiting than they are worth.
-    private const int WaitedForBytes = 256 << 10;
+    // Smaller pieces are left to the next flush: to send each of them costs more than it is worth.
+    private const int SentAtOnceBytes = 256 << 10;
 
     private readonly SourceFiles files;
     private readonly long start;
+    private readonly WriteBehind behind;
     private AllocationMap? allocation;
 
     protected RawDisk(PosixFile file, string name, long start, long lengthBytes, SourceFiles files)
     {
         File = file;
+        behind = new WriteBehind(file);
         Name = name;
         this.start = start;
         LengthBytes = lengthBytes;
@@ -106,12 +106,8 @@ internal class RawDisk : IDiskWriter
         cancel.ThrowIfCancellationRequested();
         CheckRange(offset, buffer.Length);
         File.WriteAt(buffer.Span, offset);
-        if (buffer.Length >= WaitedForBytes)
-        {
-            File.WriteBack(offset, buffer.Length);
-            File.DropCache(offset, buffer.Length);
-        }
-
+        // Through the page cache: on ext4 that is faster than O_DIRECT, which holds the file's lock while it waits.
+        if (buffer.Length >= SentAtOnceBytes) behind.Written(offset, buffer.Length);
         return ValueTask.CompletedTask;
     }
 
@@ -130,7 +126,7 @@ internal class RawDisk : IDiskWriter
     }
 
     // On another thread: it may take minutes, and cannot be cancelled.
-    public async ValueTask FlushAsync(CancellationToken cancel) => await Task.Run(File.Sync, cancel);
+    public async ValueTask FlushAsync(CancellationToken cancel) => await Task.Run(behind.Flush, cancel);
 
     public async ValueTask CloseAsync(CancellationToken cancel)
     {

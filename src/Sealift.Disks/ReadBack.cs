@@ -34,7 +34,8 @@ public static class ReadBack
         var believesHoles = uncached is { CanProveHoles: true } && (flushed is not null || await uncached.HoleDoubtAsync(cancel) is null);
         long holeBytes = 0;
         var startedAt = Stopwatch.GetTimestamp();
-        var meter = new ProgressMeter(target.LengthBytes, progress);
+        var meter = new ProgressMeter(target.LengthBytes, progress, options.Stages);
+        var stages = options.Stages ?? new StageMeter(options.Workers, TimeProvider.System);
         var hasher = new LeafHasher(expected.Parameters);
         var chunkBytes = BlockRuns.ChunkBytes(expected.BlockBytes, options);
         using var root = new RootHasher(expected.Parameters);
@@ -49,7 +50,7 @@ public static class ReadBack
                 return;
             }
 
-            for (var i = 0; i < piece.Leaves.Count; i++) root.Append(piece.Leaves.Leaf(i));
+            piece.Leaves.AppendTo(root);
             foreach (var block in piece.Differing)
             {
                 found.Add(block);
@@ -71,8 +72,10 @@ public static class ReadBack
             try
             {
                 var bytes = buffer.Memory[..(int)chunk.Range.LengthBytes];
+                var enteredAt = stages.Enter();
                 await target.ReadBackAsync(chunk.Range.Offset, bytes, stop);
-                var leaves = HashedChunk.Of(bytes.Span, hasher);
+                stages.Leave(CopyStage.ReadBack, enteredAt, bytes.Length);
+                var leaves = HashedChunk.Of(bytes.Span, hasher, stages);
                 window.Complete(chunk.Number, (leaves, 0, Compare(leaves, bytes.Span, chunk.Range.Offset, expected)));
                 meter.Add(chunk.Range.LengthBytes, chunk.Range.LengthBytes);
             }

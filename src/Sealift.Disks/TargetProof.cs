@@ -37,8 +37,8 @@ public static class TargetProof
         IProgress<DiskProgress>? progress,
         CancellationToken cancel) => RunAsync(openSource, openTarget, openUncached, map, null, options, onDifference, progress, cancel);
 
-    /// <summary>The same after a first read-back that was made while the disk was copied.</summary>
-    internal static async Task<TargetProofResult> RunAsync(
+    /// <summary>The same after a first read-back that was made while the disk was copied; null where none was.</summary>
+    public static async Task<TargetProofResult> RunAsync(
         Func<CancellationToken, Task<IDiskReader>> openSource,
         Func<CancellationToken, Task<IDiskWriter>> openTarget,
         Func<CancellationToken, Task<IUncachedReader>> openUncached,

@@ -56,7 +56,7 @@ internal sealed class EventSink(IMigrationObserver observer)
                 sinceLast.Restart();
             }
 
-            sink.Send(new StepProgress(step.Step, step.Disk, value.DoneBytes, value.TotalBytes, value.DataBytes));
+            sink.Send(new StepProgress(step.Step, step.Disk, value.DoneBytes, value.TotalBytes, value.DataBytes) { Performance = value.Performance });
         }
     }
 

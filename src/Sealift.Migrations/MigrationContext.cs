@@ -30,6 +30,7 @@ internal sealed class MigrationContext
             Bandwidth = Request.BandwidthBytesPerSecond is { } rate ? new BandwidthLimit(rate, TimeProvider.System) : null,
             Workers = Request.QueueDepth ?? CopyOptions.Default.Workers,
             RequestBytes = Request.RequestBytes ?? CopyOptions.Default.RequestBytes,
+            CheckpointBytes = Request.CheckpointBytes ?? CopyOptions.Default.CheckpointBytes,
         };
         results = Journal.Steps(Id).Where(s => s is { State: StepState.Done, Result: not null }).ToDictionary(s => s.Step, s => s.Result!);
     }
@@ -50,6 +51,12 @@ internal sealed class MigrationContext
     public CopyOptions Copying { get; }
 
     public Artefacts Files { get; }
+
+    /// <summary>
+    /// What was found where a disk was read back while it was copied, by its key. Not journaled: a run that is killed before the
+    /// read-back step reads the disk again.
+    /// </summary>
+    public Dictionary<string, ReadBackResult> ReadBackWhileCopied { get; } = [];
 
     /// <summary>Logs and reports, in the state directory.</summary>
     public string StateDirectory { get; }

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Sealift.Disks;
 using Sealift.Guests;
 
 namespace Sealift.Migrations;
@@ -44,7 +45,11 @@ public sealed record StepStarted(string Step, string Disk) : MigrationEvent;
 /// <param name="DoneBytes">Bytes of the disk dealt with, holes included.</param>
 /// <param name="TotalBytes">The disk's length (or the length of the work), in bytes; 0 where unknown.</param>
 /// <param name="DataBytes">Bytes that really were read or written so far.</param>
-public sealed record StepProgress(string Step, string Disk, long DoneBytes, long TotalBytes, long DataBytes) : MigrationEvent;
+public sealed record StepProgress(string Step, string Disk, long DoneBytes, long TotalBytes, long DataBytes) : MigrationEvent
+{
+    /// <summary>Where the time of the last seconds went; null where that is not measured.</summary>
+    public StageReport? Performance { get; init; }
+}
 
 /// <summary>A step is done and its results are durable.</summary>
 /// <param name="Step">Its name.</param>

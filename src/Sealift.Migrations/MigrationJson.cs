@@ -18,6 +18,7 @@ namespace Sealift.Migrations;
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(MigrationRequest))]
 [JsonSerializable(typeof(MigrationEvent))]
+[JsonSerializable(typeof(StageReport))]
 [JsonSerializable(typeof(MigrationOutcome))]
 [JsonSerializable(typeof(MigrationForecast))]
 [JsonSerializable(typeof(MigrationSummary))]

@@ -53,6 +53,9 @@ public sealed record MigrationRequest
 
     /// <summary>Bytes in one request; null for the default (<see cref="CopyOptions.RequestBytes"/>).</summary>
     public int? RequestBytes { get; init; }
+
+    /// <summary>After so many bytes of a disk its copy can be resumed; null for the default (<see cref="CopyOptions.CheckpointBytes"/>).</summary>
+    public long? CheckpointBytes { get; init; }
 }
 
 /// <summary>Permission to go on in spite of one class of damage that was there before, on one file system. Nothing waives a whole checker.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Sealift.Migrations.Seals;
 using Sealift.Migrations.Steps;
+using Sealift.Nbd;
 using Sealift.Posix;
 using Sealift.Providers;
 
@@ -18,6 +19,7 @@ internal sealed class MigrationRun
     private bool commitDecided;
     private Step? current;
     private Stopwatch elapsed = new();
+    private bool keepsHalfCopy;
 
     public MigrationRun(MigrationStore store, MigrationRow row, IMigrationObserver observer, bool resumed)
     {
@@ -186,6 +188,7 @@ internal sealed class MigrationRun
         // A source that changed, damage in it, a plan that does not accept what was found, or a gate that stays closed: trying again
         // cannot end otherwise. Where only a system call failed, it can.
         var final = cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210";
+        keepsHalfCopy = !final && !LacksSpace(cause);
         return End(Verdict.Failed, [cause.Message], [$"{cause.NextStep}."], final);
     }
 
@@ -240,11 +243,11 @@ internal sealed class MigrationRun
         context.Forget(null, StepName.Gate, StepName.HandOver, StepName.Seal);
         HandOverMoves.TakeBack(context);
         var failed = current?.Planned;
-        // What a copy left half-way is of no use to anybody and takes space that may be what it lacked: a resume begins it anew.
-        if (failed?.Step == StepName.Copy)
-            foreach (var path in new[] { context.DiskPath(failed.Disk), context.SourceMapPath(failed.Disk) })
-                if (context.Files.Find(path) is not null && !context.Files.Remove(path)) throw MigrationErrors.FileReplaced(path);
+        // A resume goes on with what was copied half-way. Where there will be none it is of no use to anybody, and where space was
+        // lacking it would take that of others: a resume begins it anew then, as it does with a disk that did not read back.
         if (failed?.Step == StepName.ReadBack) context.Forget(failed.Disk, StepName.Copy, StepName.ReadBack);
+        if (failed?.Step == StepName.ReadBack || (failed?.Step == StepName.Copy && !keepsHalfCopy)) RemoveIfMade(context.SourceMapPath(failed.Disk));
+        if (failed?.Step == StepName.Copy && !keepsHalfCopy) RemoveIfMade(context.DiskPath(failed.Disk));
         if (!context.Request.Convert) return;
         if (Journal.Migration(context.Id).CommitDecided)
         {
@@ -255,9 +258,17 @@ internal sealed class MigrationRun
 
         // The copied disks stay as they arrived.
         foreach (var disk in source.Machine.Disks)
-            foreach (var path in new[] { context.OverlayPath(disk.Key), context.FinalMapPath(disk.Key) })
-                if (context.Files.Find(path) is not null && !context.Files.Remove(path)) throw MigrationErrors.FileReplaced(path);
+        {
+            RemoveIfMade(context.OverlayPath(disk.Key));
+            RemoveIfMade(context.FinalMapPath(disk.Key));
+        }
+
         context.Forget(null, StepName.Convert, StepName.CheckTarget);
+    }
+
+    private void RemoveIfMade(string path)
+    {
+        if (context.Files.Find(path) is not null && !context.Files.Remove(path)) throw MigrationErrors.FileReplaced(path);
     }
 
     /// <summary>Where no disk was copied, nothing stays in the target, not even directories. A resume makes them anew.</summary>
@@ -270,6 +281,14 @@ internal sealed class MigrationRun
         foreach (var artefact in made.Where(a => !(keepsUnpacked && a.Path == context.Unpacked)).OrderByDescending(a => a.Path.Length))
             _ = context.Files.Remove(artefact.Path); // false: it holds something else, which stays
     }
+
+    /// <summary>Whether there was no room for what was written.</summary>
+    private static bool LacksSpace(Exception? cause) => cause switch
+    {
+        null => false,
+        PosixException { Errno: Errno.ENOSPC or Errno.EDQUOT } or NbdServerException { ErrnoName: nameof(Errno.ENOSPC) } => true,
+        _ => LacksSpace(cause.InnerException),
+    };
 
     /// <summary>Cleaning up after a failure must not hide the failure: what goes wrong here is told beside it.</summary>
     private static void Try(Action action, List<string> troubles)

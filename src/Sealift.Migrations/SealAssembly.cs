@@ -81,6 +81,8 @@ internal static class SealAssembly
             TargetFormat = context.Extension,
             BlockMap = handedOver?.Maps.FirstOrDefault(m => m.Key == disk.Key)?.File,
             CacheBypass = final?.CacheBypass ?? readBack?.CacheBypass ?? string.Empty,
+            Performance = copy?.Performance,
+            ReadBackPerformance = readBack?.Performance,
             Picture = copy is null ? null : PictureOf(context, disk, changed?.Changed ?? [], mismatches),
         };
     }
@@ -108,8 +110,7 @@ internal static class SealAssembly
         foreach (var run in map.Runs())
         {
             if (run.State != state) continue;
-            var offset = run.First * map.BlockBytes;
-            yield return new DiskRange(offset, Math.Min(run.Count * map.BlockBytes, map.LengthBytes - offset));
+            yield return new DiskRange(run.First * map.BlockBytes, map.BytesOf(run));
         }
     }
 

@@ -180,7 +180,19 @@ public sealed class PosixFile : IDisposable
     public void WriteBack(long offset, long lengthBytes)
     {
         const uint WaitBefore = 1, Write = 2, WaitAfter = 4;
-        if (Libc.SyncFileRange(handle, offset, lengthBytes, WaitBefore | Write | WaitAfter) != 0) throw Failed(SystemCalls.WriteBack.Name, Path, offset, lengthBytes);
+        SyncRange(offset, lengthBytes, WaitBefore | Write | WaitAfter);
+    }
+
+    /// <summary>The same without waiting: the device gets the pages, and <see cref="WriteBack"/> or <see cref="Sync"/> tells later what became of them.</summary>
+    public void StartWriteBack(long offset, long lengthBytes)
+    {
+        const uint Write = 2;
+        SyncRange(offset, lengthBytes, Write);
+    }
+
+    private void SyncRange(long offset, long lengthBytes, uint flags)
+    {
+        if (Libc.SyncFileRange(handle, offset, lengthBytes, flags) != 0) throw Failed(SystemCalls.WriteBack.Name, Path, offset, lengthBytes);
     }
 
     /// <summary>Drops the clean pages of the whole file from the page cache; posix_fadvise(2) DONTNEED. Call after <see cref="Sync"/>.</summary>

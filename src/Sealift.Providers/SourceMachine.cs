@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Sealift.Posix;
 
 namespace Sealift.Providers;
@@ -15,6 +16,10 @@ public sealed record SourceMachine(
     IReadOnlyList<string> Notes,
     IReadOnlyList<string> CreatedFiles)
 {
+    /// <summary>Whether a change of any of them shows in size, identity or time of change; it does for files, and not for block devices.</summary>
+    [JsonIgnore]
+    public bool ShowsChanges => Files.All(f => f.Facts.Kind == FileKind.Regular);
+
     /// <summary>Measures every source file again.</summary>
     /// <exception cref="SealiftException">One is not what it was (SL6003), or is gone.</exception>
     public void VerifyUnchanged()

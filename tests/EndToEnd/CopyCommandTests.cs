@@ -65,6 +65,26 @@ public sealed class CopyCommandTests(Rig rig)
         Assert.Contains("SL4257", itself.ErrorTail, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task It_says_where_its_time_went_and_how_this_machine_hashes()
+    {
+        var (directory, source) = Disk();
+        var result = await CopyAsync(source, Path.Combine(directory, "target.raw"), "--json");
+        Assert.True(result.ExitCode == 0, result.ErrorTail);
+        var events = Events(result);
+        Assert.NotEmpty(events.Single(e => Kind(e) == "copy-started").GetProperty("hashEngine").GetString()!);
+        var performance = events[^1].GetProperty("performance");
+        var stages = performance.GetProperty("stages").EnumerateArray().ToDictionary(s => s.GetProperty("stage").GetString()!);
+        Assert.Equal(["source", "hash", "target", "read-back"], stages.Keys);
+        Assert.Contains(performance.GetProperty("bottleneck").GetString()!, stages.Keys);
+        var data = events[^1].GetProperty("dataBytes").GetInt64() + events[^1].GetProperty("zeroBytes").GetInt64();
+        Assert.Equal(data, stages["source"].GetProperty("bytes").GetInt64());
+        Assert.Equal(events[^1].GetProperty("dataBytes").GetInt64(), stages["target"].GetProperty("bytes").GetInt64());
+        foreach (var (stage, series) in new[] { ("source", "sourceBytes"), ("target", "targetBytes"), ("read-back", "readBackBytes") })
+            Assert.Equal(stages[stage].GetProperty("bytes").GetInt64(), performance.GetProperty("throughput").GetProperty(series).EnumerateArray().Sum(b => b.GetInt64()));
+        Assert.All(events.Where(e => Kind(e) == "progress" && e.GetProperty("stage").GetString() == "copy"), e => Assert.True(e.TryGetProperty("performance", out _)));
+    }
+
     [Theory]
     [InlineData("flip")]
     [InlineData("lost")]

@@ -1,3 +1,5 @@
+using Sealift.Blkhash;
+using Sealift.Disks;
 using Sealift.Posix;
 
 namespace Sealift.Migrations.Tests;
@@ -103,16 +105,68 @@ public sealed class CrashTests : IDisposable
         });
     }
 
-    [Fact]
-    public async Task A_crash_in_the_progress_of_a_copy_leaves_a_partial_disk_that_the_resume_replaces()
+    [Theory]
+    [InlineData(ImageFormat.Raw)]
+    [InlineData(ImageFormat.Qcow2)]
+    public async Task A_crash_in_a_copy_costs_no_more_than_was_copied_since_its_last_checkpoint(ImageFormat format)
     {
-        await Assert.ThrowsAsync<SimulatedCrash>(() => rig.StartAsync(rig.Request, new Recorder(e =>
-        {
-            if (e is StepProgress { Step: StepName.Copy }) throw new SimulatedCrash();
-        })));
+        // Slow enough that it is told of more than once. Half of the data is two checkpoints, of which at least one was made then.
+        var request = rig.Request with { Format = format, CheckpointBytes = 256 << 10, QueueDepth = 1, RequestBytes = 64 << 10, BandwidthBytesPerSecond = 512 << 10 };
+        await CrashInCopyAsync(request, e => e.DataBytes >= 512 << 10 && e.DoneBytes < e.TotalBytes);
         Assert.Empty(Directory.EnumerateFiles(rig.Target));
-        Assert.Equal(Verdict.Degraded, (await rig.ResumeAsync()).Verdict);
-        Assert.Equal(await File.ReadAllBytesAsync(rig.First, MigrationRig.Cancel), await File.ReadAllBytesAsync(Path.Combine(rig.Target, "box-disk1.raw"), MigrationRig.Cancel));
+        using (var map = BlockMap.Open(MapOfCopy())) Assert.InRange(map.UnknownBlocks, 1, map.BlockCount - (256 << 10 >> 16));
+        var events = new Recorder();
+        Assert.Equal(Verdict.Degraded, (await rig.ResumeAsync(events)).Verdict);
+        Assert.Contains("copied before the interruption", events.Events.OfType<StepFinished>().Single(e => e.Step == StepName.Copy).Summary, StringComparison.Ordinal);
+        await ArrivedAsync(format);
+    }
+
+    [Fact]
+    public async Task What_was_copied_before_a_crash_is_not_copied_again_and_the_seal_counts_it_all_the_same()
+    {
+        await CrashInCopyAsync(rig.Request, e => e.DoneBytes == e.TotalBytes);
+        var events = new Recorder();
+        var outcome = await rig.ResumeAsync(events);
+        Assert.Contains("copied before the interruption", events.Events.OfType<StepFinished>().Single(e => e.Step == StepName.Copy).Summary, StringComparison.Ordinal);
+        await ArrivedAsync(ImageFormat.Raw);
+        var resumed = MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0];
+        Assert.Equal(0, resumed.GetProperty("performance").GetProperty("stages").EnumerateArray().Where(s => s.GetProperty("stage").GetString() == "target").Sum(s => s.GetProperty("bytes").GetInt64()));
+
+        Directory.Delete(rig.Target, recursive: true);
+        Directory.Delete(rig.State, recursive: true);
+        var undisturbed = MigrationRig.Predicate((await rig.StartAsync(rig.Request)).SealPath!).GetProperty("disks")[0];
+        foreach (var name in new[] { "dataBytes", "zeroBytes", "holeBytes", "sourceRoot", "finalReadBackRoot" })
+            Assert.Equal(undisturbed.GetProperty(name).ToString(), resumed.GetProperty(name).ToString());
+    }
+
+    [Fact]
+    public async Task What_was_copied_before_a_crash_is_not_trusted_either()
+    {
+        await CrashInCopyAsync(rig.Request, e => e.DoneBytes == e.TotalBytes);
+        using (var file = File.OpenWrite(WorkFile("disk1.raw")))
+        {
+            file.Position = 300_000;
+            file.WriteByte(0xFF);
+            file.WriteByte(0x00);
+        }
+
+        var outcome = await rig.ResumeAsync();
+        Assert.Equal(Verdict.Degraded, outcome.Verdict);
+        var mismatch = Assert.Single(MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0].GetProperty("mismatches").EnumerateArray());
+        Assert.Equal((4 * 65536, true), (mismatch.GetProperty("offset").GetInt64(), mismatch.GetProperty("repaired").GetBoolean()));
+        await ArrivedAsync(ImageFormat.Raw);
+    }
+
+    [Fact]
+    public async Task A_copy_whose_block_map_was_damaged_begins_anew_and_says_so()
+    {
+        await CrashInCopyAsync(rig.Request, e => e.DoneBytes == e.TotalBytes);
+        using (var file = File.OpenWrite(MapOfCopy())) file.Write(new byte[16 << 10]); // both headers, and what follows them
+        var events = new Recorder();
+        Assert.Equal(Verdict.Degraded, (await rig.ResumeAsync(events)).Verdict);
+        Assert.Contains(events.Events.OfType<Note>(), n => n.Text.Contains("copied anew", StringComparison.Ordinal));
+        Assert.DoesNotContain("copied before", events.Events.OfType<StepFinished>().Single(e => e.Step == StepName.Copy).Summary, StringComparison.Ordinal);
+        await ArrivedAsync(ImageFormat.Raw);
     }
 
     [Theory]
@@ -236,7 +290,8 @@ public sealed class CrashTests : IDisposable
     public async Task A_disk_that_is_written_to_as_its_read_back_ends_is_not_sealed()
     {
         var written = false;
-        var outcome = await rig.StartAsync(rig.Request, new Recorder(e =>
+        // A raw disk is read back while it is copied.
+        var outcome = await rig.StartAsync(rig.Request with { Format = ImageFormat.Qcow2 }, new Recorder(e =>
         {
             if (written || e is not StepProgress { Step: StepName.ReadBack } p || p.DoneBytes < p.TotalBytes) return;
             written = true;
@@ -247,6 +302,37 @@ public sealed class CrashTests : IDisposable
         Assert.True(written);
         Assert.Equal(Verdict.Failed, outcome.Verdict);
         Assert.Empty(Directory.EnumerateFiles(rig.Target));
+    }
+
+    [Fact]
+    public async Task A_disk_that_is_written_to_after_it_was_read_back_while_it_was_copied_is_read_back_again()
+    {
+        var events = new Recorder(e =>
+        {
+            if (e is not StepStarted { Step: StepName.ReadBack }) return;
+            using var file = File.OpenWrite(WorkFile("disk1.raw"));
+            file.Position = 70_000;
+            file.Write(new byte[16]);
+        });
+        var outcome = await rig.StartAsync(rig.Request, events);
+        Assert.Equal(Verdict.Degraded, outcome.Verdict);
+        Assert.Contains(events.Events.OfType<Note>(), n => n.Text.Contains("written to after it was copied", StringComparison.Ordinal));
+        var mismatch = Assert.Single(MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0].GetProperty("mismatches").EnumerateArray());
+        Assert.Equal((65536, true), (mismatch.GetProperty("offset").GetInt64(), mismatch.GetProperty("repaired").GetBoolean()));
+        await ArrivedAsync(ImageFormat.Raw);
+    }
+
+    [Fact]
+    public async Task A_raw_disk_is_read_once_after_it_was_written_and_a_qcow2_as_well()
+    {
+        foreach (var format in new[] { ImageFormat.Raw, ImageFormat.Qcow2 })
+        {
+            var request = rig.Request with { Format = format, TargetDirectory = Path.Combine(rig.Root, format.ToString()) };
+            var disk = MigrationRig.Predicate((await rig.StartAsync(request)).SealPath!).GetProperty("disks")[0];
+            var read = new[] { "performance", "readBackPerformance" }.Where(name => disk.GetProperty(name).ValueKind == System.Text.Json.JsonValueKind.Object)
+                .SelectMany(name => disk.GetProperty(name).GetProperty("stages").EnumerateArray()).Where(s => s.GetProperty("stage").GetString() == "read-back").ToList();
+            Assert.InRange(Assert.Single(read).GetProperty("bytes").GetInt64(), disk.GetProperty("dataBytes").GetInt64(), disk.GetProperty("virtualBytes").GetInt64());
+        }
     }
 
     [Fact]
@@ -332,6 +418,22 @@ public sealed class CrashTests : IDisposable
         {
             if (e is StepStarted s && s.Step == step) throw new SimulatedCrash();
         })));
+
+    private async Task CrashInCopyAsync(MigrationRequest request, Func<StepProgress, bool> when) =>
+        await Assert.ThrowsAsync<SimulatedCrash>(() => rig.StartAsync(request, new Recorder(e =>
+        {
+            if (e is StepProgress { Step: StepName.Copy } progress && when(progress)) throw new SimulatedCrash();
+        })));
+
+    private string MapOfCopy() => WorkFile("disk1.source.blockmap");
+
+    private string WorkFile(string name) => Directory.EnumerateFiles(rig.Target, name, new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }).Single();
+
+    private async Task ArrivedAsync(ImageFormat format)
+    {
+        var name = format.ToString().ToLowerInvariant();
+        Assert.Equal(await File.ReadAllBytesAsync(rig.First, MigrationRig.Cancel), await rig.DiskBytesAsync(Path.Combine(rig.Target, $"box-disk1.{name}"), name));
+    }
 
     private async Task<Verdict> RunAsync(MigrationRequest request, Action beforeWrite)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Sealift.Blkhash;
 using Sealift.Disks;
 using Sealift.Posix;
 using Sealift.Providers;
@@ -72,7 +73,14 @@ public sealed class MigrationRig : IDisposable
         ? new SortedDictionary<string, string>()
         : new SortedDictionary<string, string>(Directory.EnumerateFileSystemEntries(directory).ToDictionary(
             p => Path.GetFileName(p),
-            p => p.Contains(".seal.", StringComparison.Ordinal) || Directory.Exists(p) ? "-" : Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(p)))));
+            p => p.Contains(".seal.", StringComparison.Ordinal) || Directory.Exists(p) ? "-" : p.EndsWith(".blockmap", StringComparison.Ordinal) ? MapContent(p) : Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(p)))));
+
+    // Where in the file a page lies depends on how many checkpoints there were.
+    private static string MapContent(string path)
+    {
+        using var map = BlockMap.Open(path);
+        return $"{Convert.ToHexString(map.Root())} {string.Join(' ', map.Runs().Select(r => $"{r.Count} {r.State}"))}";
+    }
 
     public IReadOnlyDictionary<string, string> TargetSnapshot() => Snapshot(Target);
 

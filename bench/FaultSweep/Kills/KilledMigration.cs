@@ -21,7 +21,7 @@ public partial record KilledMigration(string Sealift, string Name = "sealift mig
     protected virtual IReadOnlyList<(string Name, Func<string, string?> WhatDiffers)> Disks(Workspace place) => [("source-disk1.raw", place.WhatDiffers)];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Arguments(Workspace place) => ["migrate", place.Source, "--to", Machines(place), "--no-convert", "--no-check", "--accept-degraded"];
+    public override IReadOnlyList<string> Arguments(Workspace place) => ["migrate", place.Source, "--to", Machines(place), "--no-convert", "--no-check", "--accept-degraded", "--checkpoint", "1M"];
 
     /// <inheritdoc/>
     public override string? WhatIsWrongAfterDeath(Workspace place)
@@ -153,7 +153,7 @@ public sealed record KilledCommit(string Sealift) : KilledMigration(Sealift, "se
     private string? first;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Arguments(Workspace place) => ["migrate", place.Source, place.In("second.raw"), "--to", Machines(place), "--no-check", "--accept-degraded"];
+    public override IReadOnlyList<string> Arguments(Workspace place) => ["migrate", place.Source, place.In("second.raw"), "--to", Machines(place), "--no-check", "--accept-degraded", "--checkpoint", "1M"];
 
     /// <inheritdoc/>
     public override int FirstCall(IReadOnlyList<string> calls)

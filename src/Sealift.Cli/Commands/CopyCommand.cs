@@ -19,7 +19,6 @@ internal static class CopyCommand
     private static readonly Option<string?> Map = new("--map") { Description = "Keep the block map in this new file.", HelpName = "FILE" };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with a copy of the same source to the same target that was interrupted." };
     private static readonly Option<bool> Restart = new("--restart") { Description = "Throw away what an interrupted copy to the same target left, and begin anew." };
-    private static readonly Option<string?> Checkpoint = new("--checkpoint") { Description = "After so much data the target is flushed and the block map made durable, so that a copy that is interrupted loses no more than this; a size such as 1G [default: 4G].", HelpName = "SIZE" };
     private static readonly Option<string> Digest = new("--digest", "-d") { Description = "md5, sha1, sha256 or sha512.", HelpName = "NAME", DefaultValueFactory = _ => "sha256" };
     private static readonly Option<int> BlockSize = new("--block-size", "-b") { Description = "Block size in bytes, a power of two.", HelpName = "BYTES", DefaultValueFactory = _ => BlkhashParameters.DefaultBlockBytes };
 
@@ -29,7 +28,7 @@ internal static class CopyCommand
         Digest.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
         var command = new Command("copy", "Copy a disk, hash it on the way, and prove the target by reading it back from storage.")
         {
-            Source, Target, Format, SourceFormat, AllowBacking, Overwrite, NoProof, Map, Resume, Restart, Checkpoint, Digest, BlockSize,
+            Source, Target, Format, SourceFormat, AllowBacking, Overwrite, NoProof, Map, Resume, Restart, Checkpoint.Option, Digest, BlockSize,
             IoTimeout.Option,
         };
         Tuning.AddTo(command);
@@ -56,7 +55,7 @@ internal static class CopyCommand
         using var work = new WorkDirectory();
         var parameters = new BlkhashParameters(BlkhashParameters.ParseAlgorithm(parsed.GetValue(Digest)!), parsed.GetValue(BlockSize));
         var tuning = Tuning.Of(parsed, parameters.BlockBytes);
-        using var view = new CopyView(json, prove, tuning);
+        using var view = new CopyView(json, prove, parameters, tuning);
         try
         {
             var probe = new ImageProbeOptions { Format = parsed.GetValue(SourceFormat), AllowBackingDirectory = parsed.GetValue(AllowBacking) is { } directory ? Path.GetFullPath(directory) : null };
@@ -70,11 +69,9 @@ internal static class CopyCommand
                 Prove = prove,
                 MapPath = parsed.GetValue(Map) is { } map ? Path.GetFullPath(map) : null,
                 Start = parsed.GetValue(Resume) ? CopyStart.Resume : parsed.GetValue(Restart) ? CopyStart.Restart : CopyStart.New,
-                Options = parsed.GetValue(Checkpoint) is { } checkpoint
-                    ? tuning.Options with { CheckpointBytes = Quantities.ParseSize(checkpoint) is { } bytes and > 0 ? bytes : throw CliErrors.BadValue("--checkpoint", checkpoint, "a size such as 1G") }
-                    : tuning.Options,
+                Options = Checkpoint.Of(parsed) is { } bytes ? tuning.Options with { CheckpointBytes = bytes } : tuning.Options,
             };
-            return view.Finished(from, to, request.Parameters, await ProvenCopy.RunAsync(request, view, cancel));
+            return view.Finished(from, to, await ProvenCopy.RunAsync(request, view, cancel));
         }
         catch (Exception e) when (view.HasBegun && e is SealiftException or OperationCanceledException)
         {

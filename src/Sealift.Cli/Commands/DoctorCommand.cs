@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Sealift.Blkhash;
 using Sealift.Cli.Terminal;
 using Sealift.Guests;
 using Sealift.Posix;
@@ -64,6 +65,8 @@ internal static class DoctorCommand
                 var kvm = await Hypervisor.KvmUsableAsync(cancel);
                 Say(json, kvm ? "ok" : "note", "kvm", kvm ? "a guest runs under it" : "not usable here: checks and conversion run under emulation, slowly but as surely");
             }
+
+            Say(json, "ok", "hash engine", $"SHA-256 by {new LeafHasher(BlkhashParameters.Default).Engine}");
 
             var state = GlobalOptions.StateDirectory(parsed);
             Say(json, "ok", "state", $"{state}, {Quantities.Size(PosixPath.FreeBytes(NearestExisting(state)))} free");

@@ -37,8 +37,7 @@ internal static class MapCommand
 
             foreach (var run in map.Runs())
             {
-                var offset = run.First * map.BlockBytes;
-                var length = Math.Min(run.Count * map.BlockBytes, map.LengthBytes - offset);
+                var (offset, length) = (run.First * map.BlockBytes, map.BytesOf(run));
                 if (json) WriteRange("run", offset, length, run.State.ToString());
                 else Console.Out.WriteLine($"{offset,20} {length,20} {Name(run.State.ToString())}");
             }

@@ -43,7 +43,7 @@ internal static class MigrateCommand
         var command = new Command("migrate", "Migrate a machine and prove that every byte arrived.")
         {
             Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, AllowBacking, Waive, AcceptDegraded, DryRun,
-            Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest,
+            Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest, Checkpoint.Option,
         };
         Tuning.AddTo(command, nbd: false); // its sources are files
         command.SetAction(async (parsed, cancel) =>
@@ -64,7 +64,7 @@ internal static class MigrateCommand
     private static MigrationRequest Request(ParseResult parsed)
     {
         var (bandwidth, queueDepth, requestBytes) = Tuning.AskedFor(parsed, BlkhashParameters.DefaultBlockBytes);
-        return Plan(parsed) with { BandwidthBytesPerSecond = bandwidth, QueueDepth = queueDepth, RequestBytes = requestBytes };
+        return Plan(parsed) with { BandwidthBytesPerSecond = bandwidth, QueueDepth = queueDepth, RequestBytes = requestBytes, CheckpointBytes = Checkpoint.Of(parsed) };
     }
 
     private static MigrationRequest Plan(ParseResult parsed) => new()

@@ -6,7 +6,7 @@ using Sealift.Disks;
 namespace Sealift.Cli.Terminal;
 
 /// <summary>How <c>sealift copy</c> tells what it does: a line of progress on a terminal, JSON where asked for, and the verdict at the end.</summary>
-internal sealed class CopyView(bool json, bool prove, Tuning tuning) : ICopyObserver, IDisposable
+internal sealed class CopyView(bool json, bool prove, BlkhashParameters parameters, Tuning tuning) : ICopyObserver, IDisposable
 {
     private readonly long startedAt = Stopwatch.GetTimestamp();
     private readonly Lock asked = new();
@@ -28,6 +28,7 @@ internal sealed class CopyView(bool json, bool prove, Tuning tuning) : ICopyObse
             w.WriteNumber("lengthBytes", lengthBytes);
             w.WriteBoolean("resumed", resumed);
             w.WriteBoolean("proof", prove);
+            w.WriteString("hashEngine", new LeafHasher(parameters).Engine);
             tuning.WriteTo(w);
         });
     }
@@ -56,9 +57,10 @@ internal sealed class CopyView(bool json, bool prove, Tuning tuning) : ICopyObse
 
     /// <summary>Prints hash and verdict.</summary>
     /// <returns>The exit code.</returns>
-    public int Finished(string from, string to, BlkhashParameters parameters, CopyReport report)
+    public int Finished(string from, string to, CopyReport report)
     {
         line?.Dispose();
+        if (line is not null && report.Performance is { } went) Note($"{Quantities.Time(TimeSpan.FromSeconds(went.ElapsedSeconds))}{StageText.Limit(went)}: {StageText.Rates(went)}");
         if (report.Copied?.MapDoubt is { } doubt) Note($"no hole of the source was believed and every byte was read: {doubt}");
         if (report.NotRemoved is { } stays) Note(stays);
         var proven = report.CacheBypass is not null;
@@ -75,6 +77,7 @@ internal sealed class CopyView(bool json, bool prove, Tuning tuning) : ICopyObse
                 w.WriteNumber("lengthBytes", report.LengthBytes);
                 Amounts(w, report);
                 w.WriteNumber("elapsedSeconds", Math.Round(Stopwatch.GetElapsedTime(startedAt).TotalSeconds, 3));
+                if (report.Performance is { } performance) StageText.WriteTo(w, performance);
             });
         }
         else

@@ -28,6 +28,7 @@ internal sealed class JsonProgress(string stage) : IProgress<DiskProgress>
                 w.WriteNumber("doneBytes", value.DoneBytes);
                 w.WriteNumber("totalBytes", value.TotalBytes);
                 w.WriteNumber("dataBytes", value.DataBytes);
+                if (value.Performance is { } performance) StageText.WriteTo(w, performance);
             });
         }
     }

@@ -62,7 +62,7 @@ internal sealed class ProgressLine : IProgress<DiskProgress>, IDisposable
                 meter.Add(value.DoneBytes, value.TotalBytes, value.DataBytes);
                 var percent = value.TotalBytes == 0 ? 100 : 100 * value.DoneBytes / value.TotalBytes;
                 var left = meter.Left is { } time ? $", {Quantities.Time(time)} left" : string.Empty;
-                Text = $"{what}: {percent} % of {Quantities.Size(value.TotalBytes)}, {Quantities.Size(meter.DataRate)}/s{left}";
+                Text = $"{what}: {percent} % of {Quantities.Size(value.TotalBytes)}, {Quantities.Size(meter.DataRate)}/s{StageText.Limit(value.Performance)}{left}";
                 IsDone = value.DoneBytes == value.TotalBytes;
                 line.Show();
             }

@@ -25,7 +25,7 @@ internal static partial class StepText
     {
         if (progress.TotalBytes == 0) return string.Empty;
         var left = meter.Left is { } time ? $", {Quantities.Time(time)} left" : string.Empty;
-        return $"{100 * progress.DoneBytes / progress.TotalBytes} % of {Quantities.Size(progress.TotalBytes)}, {Quantities.Size(meter.DataRate)}/s{left}";
+        return $"{100 * progress.DoneBytes / progress.TotalBytes} % of {Quantities.Size(progress.TotalBytes)}, {Quantities.Size(meter.DataRate)}/s{StageText.Limit(progress.Performance)}{left}";
     }
 
     /// <summary>The end of a migration: verdict first, then why, then what to do next.</summary>

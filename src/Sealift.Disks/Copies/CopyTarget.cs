@@ -95,7 +95,7 @@ internal sealed class FileTarget(string path, ImageFormat format, bool replace, 
         DiskImage.OpenUncachedAsync(work.DiskPath, Format, workDirectory, cancel);
 
     internal override Task<IUncachedReader?> OpenUncachedWhileWrittenAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
-        Task.FromResult<IUncachedReader?>(Format == ImageFormat.Raw ? UncachedRawDisk.Open(work.DiskPath, whileWritten: true) : null);
+        Task.FromResult(DiskImage.OpenUncachedWhileWritten(work.DiskPath, Format));
 }
 
 /// <summary>A block device, overwritten in place.</summary>

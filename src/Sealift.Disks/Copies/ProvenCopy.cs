@@ -29,7 +29,11 @@ public sealed record CopyRequest(CopySource Source, CopyTarget Target, BlkhashPa
 /// <param name="CacheBypass">How the page cache was bypassed in the read-back; null where nothing was read back, and the target is not proven.</param>
 /// <param name="Repaired">The ranges that read back different once and were copied again.</param>
 /// <param name="NotRemoved">Why the directory of the copy stayed behind, where it did: the target stands all the same.</param>
-public sealed record CopyReport(string Root, long LengthBytes, CopyResult? Copied, string? CacheBypass, IReadOnlyList<Mismatch> Repaired, string? NotRemoved);
+public sealed record CopyReport(string Root, long LengthBytes, CopyResult? Copied, string? CacheBypass, IReadOnlyList<Mismatch> Repaired, string? NotRemoved)
+{
+    /// <summary>Where the time went; null where an interrupted copy had only to be tidied up.</summary>
+    public StageReport? Performance { get; init; }
+}
 
 /// <summary>Who is told how a copy goes on.</summary>
 public interface ICopyObserver
@@ -94,6 +98,7 @@ public static class ProvenCopy
     {
         private readonly CopySource source = request.Source;
         private readonly CopyTarget target = request.Target;
+        private readonly StageMeter stages = new(request.Options.Workers, TimeProvider.System);
         private CopyRecord record = null!;
         private IProgress<DiskProgress>? readBackProgress;
 
@@ -144,21 +149,20 @@ public static class ProvenCopy
                     TargetReadsZeroes = !IsResumed && !target.IsInPlace,
                     // A source that does not show its changes is read again where it was copied before, and compared with the map.
                     CompareKnown = !source.ShowsChanges,
+                    Stages = stages,
                 };
                 await using var writer = await target.OpenWriteAsync(work, reader.LengthBytes, cancel);
                 // Where the target can be read by somebody else while it is written, its flushed parts are proven meanwhile.
                 await using var proving = request.Prove ? await target.OpenUncachedWhileWrittenAsync(work, reader.LengthBytes, cancel) : null;
-                var flushed = proving is null ? null : new FlushedPart();
-                (copied, found) = await TwoHalves.RunAsync(
-                    async stop =>
-                    {
-                        var result = await DiskCopy.RunAsync(reader, writer, map, flushed, options, observer.Progress("copy"), stop);
-                        await CloseAsync(writer, stop);
-                        // From here on nobody writes to it any more.
-                        closed = NewFile is null ? null : FileIdentity.Of(work.DiskPath);
-                        return result;
-                    },
-                    async stop => proving is null ? null : await ReadBack.RunAsync(proving, map, flushed, request.Options, ReadBackProgress, stop),
+                (copied, found) = await DiskCopy.RunBesideReadBackAsync(
+                    reader,
+                    writer,
+                    proving,
+                    map,
+                    options,
+                    () => closed = NewFile is null ? null : FileIdentity.Of(work.DiskPath),
+                    observer.Progress("copy"),
+                    proving is null ? null : ReadBackProgress,
                     cancel);
                 map.Close();
             }
@@ -169,7 +173,7 @@ public static class ProvenCopy
             source.VerifyUnchanged();
             if (request.MapPath is { } mapPath) Keep(mapPath, copied.Root);
             if (NewFile is { } file) PosixPath.Rename(work.DiskPath, target.Name, file.Replace);
-            return new CopyReport(root, record.SourceBytes, copied, proof?.Found.CacheBypass, proof?.Repaired ?? [], TidyUp());
+            return new CopyReport(root, record.SourceBytes, copied, proof?.Found.CacheBypass, proof?.Repaired ?? [], TidyUp()) { Performance = stages.Report() };
         }
 
         /// <summary>Removes the directory of the copy. The target is whole, proven and has its name by now: what cannot be removed does not undo that, and is told.</summary>
@@ -205,7 +209,7 @@ public static class ProvenCopy
                 },
                 map,
                 found,
-                request.Options,
+                request.Options with { Stages = stages },
                 observer.Differs,
                 ReadBackProgress,
                 cancel);
@@ -257,18 +261,6 @@ public static class ProvenCopy
             _ = PosixPath.RemoveFile(half); // false: no earlier run was killed right here
             using (var copy = BlockMap.CreateCopy(half, map)) copy.Close();
             PosixPath.Rename(half, mapPath, replace: false);
-        }
-
-        private static async Task CloseAsync(IDiskWriter writer, CancellationToken cancel)
-        {
-            try
-            {
-                await writer.CloseAsync(cancel);
-            }
-            catch (SealiftException e)
-            {
-                throw DiskErrors.FlushFailed(writer.Name, writer.LengthBytes, e);
-            }
         }
     }
 }

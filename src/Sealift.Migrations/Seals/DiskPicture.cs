@@ -41,7 +41,7 @@ public sealed record DiskPicture(long CellBytes, string Data, string Zero, strin
         return Of(map.LengthBytes, In(BlockState.Data), In(BlockState.Zero), changed, mismatched);
 
         IEnumerable<DiskRange> In(BlockState state) =>
-            map.Runs().Where(r => r.State == state).Select(r => new DiskRange(r.First * map.BlockBytes, Math.Min(r.Count * map.BlockBytes, map.LengthBytes - (r.First * map.BlockBytes))));
+            map.Runs().Where(r => r.State == state).Select(r => new DiskRange(r.First * map.BlockBytes, map.BytesOf(r)));
     }
 
     private static long CellBytesOf(long lengthBytes)

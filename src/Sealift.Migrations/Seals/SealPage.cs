@@ -115,6 +115,8 @@ public static class SealPage
             </ol>
             {DiskStrip.Draw(d)}
             {(d.Picture is null ? Markup.Empty : Markup.Of($"<dl>{Facts(d)}</dl>"))}
+            {ThroughputChart.Draw("Reading the source and writing the target", d.Performance)}
+            {ThroughputChart.Draw("Reading the target back", d.ReadBackPerformance)}
             {Mismatches(d)}
             {Ranges(d)}
             </article>

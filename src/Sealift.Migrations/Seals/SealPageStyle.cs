@@ -64,6 +64,7 @@ internal static class SealPageStyle
         details{margin-bottom:.8rem}summary{font-size:.9rem}
         .strip svg{display:block;width:100%;height:4.6rem}
         .bed{fill:var(--bed)}.data{fill:var(--data)}.zero{fill:url(#hatch)}.changed{fill:var(--changed)}.mismatch{fill:var(--bad)}
+        .chart polyline{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}.chart .line-source{stroke:var(--data)}.chart .line-target{stroke:var(--changed)}.chart .line-back{stroke:var(--good);stroke-dasharray:5 3}
         .hatch{stroke:var(--zero);stroke-width:1.6}
         .scale{display:flex;justify-content:space-between;font-size:.75rem;color:var(--quiet);margin-top:.3rem;font-variant-numeric:tabular-nums}
         .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.6rem;padding:0;margin:0 0 1.6rem;font-size:.85rem;max-width:none}

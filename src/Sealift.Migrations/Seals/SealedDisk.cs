@@ -84,6 +84,12 @@ public sealed record SealedDisk
     [JsonRequired]
     public string CacheBypass { get; init; } = string.Empty;
 
+    /// <summary>Where the time of the copy went, and of the read-back where that was done meanwhile; null where the copy did not come to its end.</summary>
+    public StageReport? Performance { get; init; }
+
+    /// <summary>The same of a read-back that was done after the copy; null where there was none.</summary>
+    public StageReport? ReadBackPerformance { get; init; }
+
     /// <summary>What lies where, for the picture on the page; null where nothing was read.</summary>
     [JsonRequired]
     public DiskPicture? Picture { get; init; }

@@ -1,45 +1,95 @@
 using Sealift.Blkhash;
 using Sealift.Disks;
+using Sealift.Posix;
+using Sealift.Providers;
 
 namespace Sealift.Migrations.Steps;
 
-/// <summary>Copies a disk into the work directory. S is the hash of what was read; every leaf goes to the map.</summary>
+/// <summary>
+/// Copies a disk into the work directory, or goes on with a copy that was interrupted. S is the hash of what was read; every leaf goes
+/// to the map. Where the target can be read while it is written, its flushed parts are read back meanwhile.
+/// </summary>
 internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
 {
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
         var image = context.Disk(Disk).Image;
         var path = context.DiskPath(Disk);
-        var mapPath = context.SourceMapPath(Disk);
-        context.Files.Claim(path, Artefacts.Disk);
-        context.Files.Claim(mapPath, Artefacts.BlockMap);
         context.Source.VerifyUnchanged();
+        context.ReadBackWhileCopied.Remove(Disk);
 
+        var stages = new StageMeter(context.Copying.Workers, TimeProvider.System);
+        FileFacts? closed = null;
         CopyResult copy;
+        ReadBackResult? found;
+        Dictionary<BlockState, long> amounts;
         await using (var source = await DiskImage.OpenReadAsync(image, context.Scratch, cancel))
         {
-            await DiskImage.CreateAsync(path, context.Request.Format, source.LengthBytes, cancel);
-            context.Files.Own(path, Artefacts.Disk);
-            using var map = BlockMap.Create(mapPath, source.LengthBytes, context.Hash);
-            context.Files.Own(mapPath, Artefacts.BlockMap);
-            await using (var target = await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, cancel))
+            var interrupted = Interrupted(context, source.LengthBytes);
+            using var map = interrupted ?? await BeginAsync(context, source.LengthBytes, cancel);
+            var options = context.Copying with
             {
-                copy = await DiskCopy.RunAsync(source, target, map, context.Copying with { TargetReadsZeroes = true }, context.Events.Progress(Planned), cancel);
-                await target.CloseAsync(cancel);
-            }
-
+                Resume = interrupted is not null,
+                // Only a file that was just made reads as zeros where nothing was written; what an interrupted copy wrote last is not known.
+                TargetReadsZeroes = interrupted is null,
+                CompareKnown = !context.Source.ShowsChanges,
+                Stages = stages,
+            };
+            await using var target = await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, cancel);
+            await using var proving = DiskImage.OpenUncachedWhileWritten(path, context.Request.Format);
+            (copy, found) = await DiskCopy.RunBesideReadBackAsync(source, target, proving, map, options, () => closed = FileFacts.OfPath(path), context.Events.Progress(Planned), null, cancel);
+            // Of the whole disk, whichever run copied what.
+            amounts = map.Runs().GroupBy(r => r.State).ToDictionary(g => g.Key, g => g.Sum(r => map.BytesOf(r)));
             map.Close();
             await source.VerifyUnchangedAsync(cancel);
         }
 
         context.Source.VerifyUnchanged();
         if (copy.MapDoubt is { } doubt) context.Events.Send(new Note(StepName.Copy, $"{Disk}: no hole of the source was believed and every byte was read: {doubt}"));
-        var facts = Posix.FileFacts.OfPath(path);
-        var result = new CopyStepResult(MigrationContext.Hex(copy.Root), image.VirtualLengthBytes, copy.DataBytes, copy.ZeroBytes, copy.HoleBytes, facts.ModifiedNanoseconds);
+        if (found is not null) context.ReadBackWhileCopied[Disk] = found;
+        var result = new CopyStepResult(MigrationContext.Hex(copy.Root), image.VirtualLengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), closed!.ModifiedNanoseconds) { Performance = stages.Report() };
+        var resumed = copy.ResumedBytes > 0 ? $", {MigrationContext.Size(copy.ResumedBytes)} copied before the interruption" : string.Empty;
         return MigrationContext.Done(
-            $"{MigrationContext.Size(copy.DataBytes)} of data, {MigrationContext.Size(copy.HoleBytes + copy.ZeroBytes)} of zeros, S = {result.Root}",
+            $"{MigrationContext.Size(result.DataBytes)} of data, {MigrationContext.Size(result.HoleBytes + result.ZeroBytes)} of zeros{resumed}, S = {result.Root}",
             result,
             JournalJson.Default.CopyStepResult);
+    }
+
+    private async Task<BlockMap> BeginAsync(MigrationContext context, long lengthBytes, CancellationToken cancel)
+    {
+        var (path, mapPath) = (context.DiskPath(Disk), context.SourceMapPath(Disk));
+        context.Files.Claim(path, Artefacts.Disk);
+        context.Files.Claim(mapPath, Artefacts.BlockMap);
+        await DiskImage.CreateAsync(path, context.Request.Format, lengthBytes, cancel);
+        context.Files.Own(path, Artefacts.Disk);
+        BlockMap.Create(mapPath, lengthBytes, context.Hash).Close();
+        context.Files.Own(mapPath, Artefacts.BlockMap);
+        return BlockMap.OpenForUpdate(mapPath);
+    }
+
+    /// <summary>
+    /// The map of a copy that was interrupted, where both it and the disk are still the files that were made. What it knows was flushed
+    /// before the map was made durable, and is proven by the read-back like everything else.
+    /// </summary>
+    private BlockMap? Interrupted(MigrationContext context, long lengthBytes)
+    {
+        var mapPath = context.SourceMapPath(Disk);
+        if (!context.Files.IsOurs(context.DiskPath(Disk)) || !context.Files.IsOurs(mapPath)) return null;
+        BlockMap? map = null;
+        try
+        {
+            map = BlockMap.OpenForUpdate(mapPath);
+            if (map.LengthBytes == lengthBytes && map.Parameters == context.Hash) return map;
+            context.Events.Send(new Note(StepName.Copy, $"{Disk}: the block map of the interrupted copy is of another disk; it is copied anew"));
+        }
+        catch (SealiftException e) when (e is not PosixException)
+        {
+            // Of a map that is damaged nothing is believed, and nothing is lost but time.
+            context.Events.Send(new Note(StepName.Copy, $"{Disk}: the block map of the interrupted copy cannot be used, and it is copied anew: {e.Message}"));
+        }
+
+        map?.Dispose();
+        return null;
     }
 }
 
@@ -50,4 +100,8 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
 /// <param name="ZeroBytes">Bytes read in blocks that are all zeros.</param>
 /// <param name="HoleBytes">Bytes that the source's allocation map calls holes.</param>
 /// <param name="ModifiedNanoseconds">When the copied file was written last.</param>
-internal sealed record CopyStepResult(string Root, long LengthBytes, long DataBytes, long ZeroBytes, long HoleBytes, long ModifiedNanoseconds);
+internal sealed record CopyStepResult(string Root, long LengthBytes, long DataBytes, long ZeroBytes, long HoleBytes, long ModifiedNanoseconds)
+{
+    /// <summary>Where the time went, reading back included where that was done meanwhile.</summary>
+    public StageReport? Performance { get; init; }
+}

@@ -16,7 +16,16 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
 
         var mismatches = new List<SealedMismatch>();
         // Taken before the first byte is read: a write during the reading, or right after it, is not covered by the proof.
-        long modified = 0;
+        var modified = copy.ModifiedNanoseconds;
+        // What was found while it was copied counts only if nobody has written to the file since its copy closed it.
+        context.ReadBackWhileCopied.Remove(Disk, out var whileCopied);
+        if (whileCopied is not null && FileFacts.OfPath(path).ModifiedNanoseconds != modified)
+        {
+            context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {path} was written to after it was copied; all of it is read back again"));
+            whileCopied = null;
+        }
+
+        var stages = new StageMeter(context.Copying.Workers, TimeProvider.System);
         var proof = await TargetProof.RunAsync(
             c =>
             {
@@ -30,7 +39,8 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
                 return DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, c);
             },
             map,
-            context.Copying,
+            whileCopied,
+            context.Copying with { Stages = stages },
             m =>
             {
                 context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {m}; copying them again"));
@@ -48,8 +58,8 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var root = MigrationContext.Hex(found.Root);
         if (!found.IsEqual || root != copy.Root) throw MigrationErrors.RootsDiffer(Disk, path, copy.Root, root);
         return MigrationContext.Done(
-            $"T = S{(mismatches.Count > 0 ? $", after {Measures.Count(mismatches.Count, "range")} copied again" : string.Empty)} ({found.CacheBypass})",
-            new ReadBackStepResult(root, mismatches, found.CacheBypass, modified),
+            $"T = S{(whileCopied is null ? string.Empty : ", while it was copied")}{(mismatches.Count > 0 ? $", after {Measures.Count(mismatches.Count, "range")} copied again" : string.Empty)} ({found.CacheBypass})",
+            new ReadBackStepResult(root, mismatches, found.CacheBypass, modified) { Performance = whileCopied is null ? stages.Report() : null },
             JournalJson.Default.ReadBackStepResult);
     }
 }
@@ -59,4 +69,8 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
 /// <param name="Mismatches">What the first read-back found different.</param>
 /// <param name="CacheBypass">How the page cache was bypassed.</param>
 /// <param name="ModifiedNanoseconds">When the file had been written last as the reading began.</param>
-internal sealed record ReadBackStepResult(string Root, IReadOnlyList<SealedMismatch> Mismatches, string CacheBypass, long ModifiedNanoseconds);
+internal sealed record ReadBackStepResult(string Root, IReadOnlyList<SealedMismatch> Mismatches, string CacheBypass, long ModifiedNanoseconds)
+{
+    /// <summary>Where the time went; null where it was read back while it was copied.</summary>
+    public StageReport? Performance { get; init; }
+}

@@ -289,31 +289,74 @@ public sealed class RawDiskFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task Large_pieces_are_on_the_device_and_out_of_the_cache_before_the_call_returns_and_a_failure_names_its_place()
+    public async Task Large_pieces_are_sent_to_the_device_at_once_and_small_ones_are_not()
     {
         var content = new byte[1 << 20];
         new Random(3).NextBytes(content);
         scratch.Raw("disk", 2 << 20, 1, (0, 1 << 20));
         await using var disk = RawDisk.OpenWrite(scratch["disk"]);
-        foreach (var (call, name) in new[] { ("sync_file_range", "sync_file_range"), ("posix_fadvise64", "posix_fadvise(DONTNEED)") })
+        using (FaultyLibc.Arm("sync_file_range", Errno.EIO, 1))
         {
-            using (FaultyLibc.Arm(call, Errno.EIO, 1))
-            {
-                var error = await Assert.ThrowsAsync<PosixException>(async () => await disk.WriteAsync(1 << 20, content, Cancel));
-                Assert.Equal((name, 1 << 20, 1 << 20, Errno.EIO), (error.Call, error.Offset, error.LengthBytes, error.Errno));
-            }
+            var error = await Assert.ThrowsAsync<PosixException>(async () => await disk.WriteAsync(1 << 20, content, Cancel));
+            Assert.Equal(("sync_file_range", 1 << 20, 1 << 20, Errno.EIO), (error.Call, error.Offset, error.LengthBytes, error.Errno));
+        }
 
-            using (FaultyLibc.Arm(call))
-            {
-                await disk.WriteAsync(0, content.AsMemory(0, 256 << 10), Cancel);
-                Assert.Equal(1, FaultyLibc.Count);
-                await disk.WriteAsync(0, content.AsMemory(0, (256 << 10) - 1), Cancel);
-                Assert.Equal(1, FaultyLibc.Count);
-            }
+        using (FaultyLibc.Arm("sync_file_range"))
+        {
+            await disk.WriteAsync(0, content.AsMemory(0, 256 << 10), Cancel);
+            Assert.Equal(1, FaultyLibc.Count);
+            await disk.WriteAsync(0, content.AsMemory(0, (256 << 10) - 1), Cancel);
+            Assert.Equal(1, FaultyLibc.Count);
         }
 
         await disk.WriteAsync(77, content, Cancel);
         Assert.Equal(content, (await File.ReadAllBytesAsync(scratch["disk"], Cancel))[77..(77 + content.Length)]);
+    }
+
+    /// <summary>The device is 32 MiB behind at most: the thirty-third mebibyte waits for the first, and drops it from the cache.</summary>
+    [Theory]
+    [InlineData("sync_file_range", "sync_file_range", 1)] // the first call of a write sends it, the second waits for an older one
+    [InlineData("posix_fadvise64", "posix_fadvise(DONTNEED)", 0)]
+    public async Task A_piece_is_waited_for_and_dropped_when_enough_was_written_since_and_a_failure_names_its_place(string call, string name, int after)
+    {
+        var content = new byte[1 << 20];
+        scratch.Raw("disk", 64 << 20, 1);
+        await using var disk = RawDisk.OpenWrite(scratch["disk"]);
+        using (FaultyLibc.Arm("posix_fadvise64"))
+        {
+            for (var at = 0; at < 32; at++) await disk.WriteAsync(at << 20, content, Cancel);
+            Assert.Equal(0, FaultyLibc.Count);
+        }
+
+        using (FaultyLibc.Arm(call, Errno.EIO, 1, after: after))
+        {
+            var error = await Assert.ThrowsAsync<PosixException>(async () => await disk.WriteAsync(32 << 20, content, Cancel));
+            Assert.Equal((name, 0, 1 << 20, Errno.EIO), (error.Call, error.Offset, error.LengthBytes, error.Errno));
+        }
+
+        using (FaultyLibc.Everywhere("posix_fadvise64", Errno.EIO, only: int.MaxValue))
+        {
+            await disk.WriteAsync(33 << 20, content, Cancel);
+            Assert.Equal(1, FaultyLibc.EverywhereCount);
+            await disk.FlushAsync(Cancel);
+            Assert.Equal(33, FaultyLibc.EverywhereCount); // with the 32 that were left
+            await disk.FlushAsync(Cancel);
+            Assert.Equal(33, FaultyLibc.EverywhereCount);
+        }
+    }
+
+    [Fact]
+    public async Task A_flush_fails_by_what_it_does_first_and_by_what_it_does_then()
+    {
+        scratch.Raw("disk", 2 << 20, 1);
+        await using var disk = RawDisk.OpenWrite(scratch["disk"]);
+        await disk.WriteAsync(0, new byte[1 << 20], Cancel);
+        using (FaultyLibc.Everywhere("fsync", Errno.EIO)) Assert.Equal("fsync", (await Assert.ThrowsAsync<PosixException>(async () => await disk.FlushAsync(Cancel))).Call);
+        using (FaultyLibc.Everywhere("posix_fadvise64", Errno.EIO))
+        {
+            await disk.WriteAsync(0, new byte[1 << 20], Cancel);
+            Assert.Equal("posix_fadvise(DONTNEED)", (await Assert.ThrowsAsync<PosixException>(async () => await disk.FlushAsync(Cancel))).Call);
+        }
     }
 
     [Fact]

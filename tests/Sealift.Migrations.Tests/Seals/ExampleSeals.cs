@@ -110,7 +110,20 @@ internal static class ExampleSeals
         BlockMap = new SealedFile("block map", $"web-01-{key}.map", length / 65536 * 33, Digest(key + "map")),
         CacheBypass = "O_DIRECT (qemu-nbd, cache=none)",
         Picture = Picture(length, converted),
+        Performance = Performance(CopyStage.Target, length),
+        ReadBackPerformance = Performance(CopyStage.ReadBack, length),
     };
+
+    private static StageReport Performance(CopyStage bottleneck, long length)
+    {
+        var random = new Random((int)bottleneck);
+        long[] Bytes(bool any) => [.. Enumerable.Range(0, 90).Select(i => any ? (long)(length / 450.0 * (0.6 + (0.4 * random.NextDouble()))) : 0)];
+        var copies = bottleneck == CopyStage.Target;
+        return new StageReport(45, [new StageFigures(copies ? CopyStage.Source : CopyStage.Hash, length / 5, 12.5), new StageFigures(bottleneck, length / 5, 41)])
+        {
+            Throughput = new ThroughputSeries(0.5, Bytes(copies), Bytes(copies), Bytes(!copies)),
+        };
+    }
 
     private static DiskPicture Picture(long length, bool converted, params DiskRange[] mismatched)
     {

@@ -65,6 +65,34 @@ public sealed class SealPageTests
     }
 
     [Fact]
+    public void A_copy_is_drawn_with_what_it_waited_for()
+    {
+        var p = ExampleSeals.Sealed();
+        var html = Parse(Render(p));
+        var charts = html.Descendants("figure").Where(f => ((string?)f.Attribute("class"))!.Contains("chart", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2 * p.Disks.Count, charts.Count);
+        Assert.Contains("45 s, limited by the target.", charts[0].Element("figcaption")!.Value, StringComparison.Ordinal);
+        Assert.Contains("source 328 MiB/s · target 99.9 MiB/s", charts[0].Element("figcaption")!.Value, StringComparison.Ordinal);
+        Assert.Contains("limited by reading the target back", charts[1].Element("figcaption")!.Value, StringComparison.Ordinal);
+        Assert.Equal(["line-source", "line-target"], charts[0].Element("svg")!.Elements("polyline").Select(l => (string?)l.Attribute("class")));
+        Assert.Equal(["line-back"], charts[1].Element("svg")!.Elements("polyline").Select(l => (string?)l.Attribute("class")));
+        // Every stretch is drawn, left to right, and the highest of both lines touches the top of the chart.
+        var points = charts[0].Descendants("polyline").Where(l => l.Parent!.Attribute("viewBox")!.Value == "0 0 1024 64")
+            .Select(l => ((string)l.Attribute("points")!).Split(' ').Select(t => t.Split(',').Select(n => double.Parse(n, System.Globalization.CultureInfo.InvariantCulture)).ToArray()).ToList()).ToList();
+        Assert.All(points, line => Assert.Equal(180, line.Count));
+        Assert.Equal((0, 1024), (points[0][0][0], points[0][^1][0]));
+        Assert.Equal(1, points.SelectMany(line => line).Min(point => point[1]));
+    }
+
+    [Fact]
+    public void Nothing_is_drawn_of_what_was_not_measured()
+    {
+        var p = ExampleSeals.Sealed();
+        var html = Parse(Render(p with { Disks = [.. p.Disks.Select(d => d with { Performance = null, ReadBackPerformance = new Disks.StageReport(0, []) { Throughput = new Disks.ThroughputSeries(0.05, [0], [0], [0]) } })] }));
+        Assert.DoesNotContain(html.Descendants("figure"), f => ((string?)f.Attribute("class"))!.Contains("chart", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Names_from_the_guest_stay_text()
     {
         const string hostile = "<script>alert(1)</script>\"' onload=x &amp; \u202Eexe.gpj\u2066 \0 \uD800 שלום";
