@@ -246,8 +246,13 @@ internal sealed class MigrationRun
         // A resume goes on with what was copied half-way. Where there will be none it is of no use to anybody, and where space was
         // lacking it would take that of others: a resume begins it anew then, as it does with a disk that did not read back.
         if (failed?.Step == StepName.ReadBack) context.Forget(failed.Disk, StepName.Copy, StepName.ReadBack);
-        if (failed?.Step == StepName.ReadBack || (failed?.Step == StepName.Copy && !keepsHalfCopy)) RemoveIfMade(context.SourceMapPath(failed.Disk));
-        if (failed?.Step == StepName.Copy && !keepsHalfCopy) RemoveIfMade(context.DiskPath(failed.Disk));
+        if (failed?.Step == StepName.ReadBack) RemoveIfMade(context.SourceMapPath(failed.Disk));
+        if (failed?.Step == StepName.Copy && !(keepsHalfCopy && CopyStep.CanGoOn(context, failed.Disk)))
+        {
+            RemoveIfMade(context.SourceMapPath(failed.Disk));
+            RemoveIfMade(context.DiskPath(failed.Disk));
+        }
+
         if (!context.Request.Convert) return;
         if (Journal.Migration(context.Id).CommitDecided)
         {

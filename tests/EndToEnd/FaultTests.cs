@@ -104,6 +104,21 @@ public sealed class FaultTests(Rig rig)
         Assert.Equal(Digest.OfFile(source), Digest.OfFile(Path.Combine(target, "box-disk1.raw")));
     }
 
+    [Theory]
+    [InlineData("eio", "/box.raw", true)]
+    [InlineData("enospc", "/disk1.raw", false)] // others may need the space that is missing
+    public async Task What_was_copied_up_to_a_checkpoint_before_a_failure_is_not_copied_again(string fault, string path, bool stays)
+    {
+        var (source, target) = (await new HostileSources(rig.NewDirectory()).RawAsync(), Path.Combine(rig.NewDirectory(), "box"));
+        var attempt = await MigrateAsync(source, target, Fault(fault, path, Inside), "--checkpoint", "1M");
+        Assert.Equal(1, attempt.Result.ExitCode);
+        Assert.Equal(stays, Directory.Exists(target));
+        var resumed = await Attempt.RunAsync(rig, attempt.State, target, [source], ["resume", attempt.Outcome.GetProperty("id").GetString()!]);
+        Assert.True(resumed.Result.ExitCode == 3, resumed.Said);
+        Assert.Equal(stays, resumed.Result.Output.Contains("copied before the interruption", StringComparison.Ordinal));
+        Assert.Equal(Digest.OfFile(source), Digest.OfFile(Path.Combine(target, "box-disk1.raw")));
+    }
+
     [Fact]
     public async Task A_limit_on_file_sizes_is_an_error_and_not_the_end_of_the_process()
     {

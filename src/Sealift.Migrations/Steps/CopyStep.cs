@@ -55,6 +55,21 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
             JournalJson.Default.CopyStepResult);
     }
 
+    /// <summary>Whether a copy that failed has come to a checkpoint, so that a resume need not begin anew.</summary>
+    public static bool CanGoOn(MigrationContext context, string disk)
+    {
+        if (!context.Files.IsOurs(context.DiskPath(disk)) || !context.Files.IsOurs(context.SourceMapPath(disk))) return false;
+        try
+        {
+            using var map = BlockMap.Open(context.SourceMapPath(disk));
+            return map.UnknownBlocks < map.BlockCount;
+        }
+        catch (SealiftException e) when (e is not PosixException)
+        {
+            return false; // of a map that is damaged nothing is believed
+        }
+    }
+
     private async Task<BlockMap> BeginAsync(MigrationContext context, long lengthBytes, CancellationToken cancel)
     {
         var (path, mapPath) = (context.DiskPath(Disk), context.SourceMapPath(Disk));
