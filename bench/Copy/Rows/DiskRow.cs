@@ -16,11 +16,13 @@ internal sealed class DiskRow : IRow
         var disk = TestDisk.Dense(bench.Scratch.In("source.raw"), bench.Sizes.Copy, 21, half: false, cancel);
         var write = new FileCopies(bench, "source.raw", disk).Peer("dd if=source.raw of=target.raw bs=4M oflag=direct conv=fsync status=none", makeTarget: false);
         var read = new Contestant("dd if=target.raw of=/dev/null bs=4M iflag=direct status=none");
-        var runs = await bench.InterleaveAsync(Name, [write, read], disk.LengthBytes, cancel, runs: 2);
-        Add("written", runs[0]);
-        Add("read", runs[1]);
+        var both = new FileCopies(bench, "source.raw", disk).Peer("dd if=source.raw of=target.raw bs=4M oflag=direct conv=fsync status=none & dd if=source.raw of=/dev/null bs=4M iflag=direct status=none && wait $!", makeTarget: false);
+        var runs = await bench.InterleaveAsync(Name, [write, read, both], disk.LengthBytes, cancel, runs: 2);
+        Add($"{Text(disk.LengthBytes)} written", disk.LengthBytes, runs[0]);
+        Add($"{Text(disk.LengthBytes)} read", disk.LengthBytes, runs[1]);
+        Add($"{Text(disk.LengthBytes)} written while as much is read, both together,", 2 * disk.LengthBytes, runs[2]);
 
-        void Add(string what, IReadOnlyList<Run> taken) => bench.Report.Add(
-            new ReportLine(Name, $"{Text(disk.LengthBytes)} {what} past the page cache", "–", null, new Series([.. taken.Select(r => disk.LengthBytes / 1e6 / r.Seconds)]), " MB/s"));
+        void Add(string what, long bytes, IReadOnlyList<Run> taken) => bench.Report.Add(
+            new ReportLine(Name, $"{what} past the page cache", "–", null, new Series([.. taken.Select(r => bytes / 1e6 / r.Seconds)]), " MB/s"));
     }
 }
