@@ -4,7 +4,7 @@ namespace Sealift.Guests.Ntfs;
 internal sealed class AttributeContent
 {
     /// <summary>An attribute in more pieces than this is not followed. It bounds the memory: 24 bytes a run.</summary>
-    public const int MaximumRuns = 1 << 20;
+    public const int MaximumRuns = 1 << 18;
 
     private readonly VolumeBytes volume;
     private readonly int clusterBytes;

@@ -101,7 +101,7 @@ internal sealed class AttributeListCheck(NtfsVolume volume, RecordTable table)
                 if (extent.Type != first.Type || !extent.NameBytes.SequenceEqual(first.NameBytes)) break;
                 if (extent.LowestVcn != total)
                 {
-                    volume.Findings.Damage(NtfsClasses.AttributeList, $"{NtfsVolume.NameOf(number)}: {extent.Description} of {NtfsVolume.NameOf(extents[j].Record)} starts at cluster {extent.LowestVcn} of the content instead of {total}");
+                    volume.Findings.Disagreement(NtfsClasses.AttributeList, $"{NtfsVolume.NameOf(number)}: {extent.Description} of {NtfsVolume.NameOf(extents[j].Record)} starts at cluster {extent.LowestVcn} of the content instead of {total}");
                     broken = true;
                 }
 
@@ -116,7 +116,7 @@ internal sealed class AttributeListCheck(NtfsVolume volume, RecordTable table)
             }
 
             if (!broken && ExtentSizes.Wrong(first, total, placed, volume.Boot.ClusterBytes) is { } wrong)
-                volume.Findings.Damage(NtfsClasses.Attribute, $"{NtfsVolume.NameOf(number)}: {first.Description} {wrong}");
+                volume.Findings.Disagreement(NtfsClasses.Attribute, $"{NtfsVolume.NameOf(number)}: {first.Description} {wrong}");
             i = j;
         }
     }
@@ -131,5 +131,5 @@ internal sealed class AttributeListCheck(NtfsVolume volume, RecordTable table)
         return order != 0 ? order : a.LowestVcn.CompareTo(b.LowestVcn);
     }
 
-    private void Wrong(long number, string text) => volume.Findings.Damage(NtfsClasses.AttributeList, $"{NtfsVolume.NameOf(number)}: its attribute list {text}");
+    private void Wrong(long number, string text) => volume.Findings.Disagreement(NtfsClasses.AttributeList, $"{NtfsVolume.NameOf(number)}: its attribute list {text}");
 }

@@ -70,7 +70,7 @@ internal sealed class ClusterBitmapCheck(NtfsVolume volume, ClusterMap claimed)
     private void Flush(bool claimsAreWhole)
     {
         if (claimedFree.Count > 0)
-            volume.Findings.Damage(NtfsClasses.ClusterBitmap, $"{claimedFree.Count} clusters from {claimedFree.First} on are in use and marked free");
+            volume.Findings.Disagreement(NtfsClasses.ClusterBitmap, $"{claimedFree.Count} clusters from {claimedFree.First} on are in use and marked free");
         claimedFree = default;
         if (markedUnclaimed.Count > 0)
         {

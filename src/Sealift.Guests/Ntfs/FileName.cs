@@ -13,9 +13,6 @@ internal readonly ref struct FileName
     /// <summary>The flag for a directory, a copy of the one in the file record.</summary>
     public const uint DirectoryFlag = 0x1000_0000;
 
-    /// <summary>The flag for another index, a copy likewise.</summary>
-    public const uint ViewIndexFlag = 0x2000_0000;
-
     /// <summary>Flags that no Windows has defined.</summary>
     public const uint UnknownFlags = 0xCF80_0000;
 

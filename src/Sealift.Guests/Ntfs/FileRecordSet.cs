@@ -15,10 +15,17 @@ internal sealed class FileRecordSet
     public IReadOnlyList<(long Number, byte[] Bytes)> Records => records;
 
     /// <summary>Loads them. A record that is not sound, or not this file's, is left out: the check of all records tells why.</summary>
+    /// <param name="volume">The volume.</param>
+    /// <param name="mft">Where the records are.</param>
+    /// <param name="number">The base record's number.</param>
+    /// <param name="known">
+    /// What is known of all records, once they were checked. Then only those are read that say that they are this file's, so that no
+    /// record is read for two files, whatever lists claim.
+    /// </param>
     /// <returns>Null where the base record itself is not sound.</returns>
-    public static async Task<FileRecordSet?> LoadAsync(NtfsVolume volume, MasterFileTable table, long number)
+    public static async Task<FileRecordSet?> LoadAsync(NtfsVolume volume, MasterFileTable mft, long number, RecordTable? known = null)
     {
-        if (await table.TryReadAsync(number) is not { } first) return null;
+        if (await mft.TryReadAsync(number) is not { } first) return null;
         var set = new FileRecordSet(volume);
         set.records.Add((number, first));
         if (await ReadListAsync(volume, first) is not { } list) return set;
@@ -28,7 +35,7 @@ internal sealed class FileRecordSet
             if (AttributeListEntry.Read(list.AsSpan(offset), out var entry) is not null) break; // said when attribute lists are checked
             offset += entry.LengthBytes;
             var other = entry.Record.Number;
-            if (!loaded.Add(other) || await table.TryReadAsync(other) is not { } bytes) continue;
+            if (!loaded.Add(other) || known?.IsExtensionOf(other, number) == false || await mft.TryReadAsync(other) is not { } bytes) continue;
             var record = MftRecord.Trusted(bytes);
             if (record.IsInUse && record.Base.Number == number && record.Base.Raw != 0) set.records.Add((other, bytes));
         }

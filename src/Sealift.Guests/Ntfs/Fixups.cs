@@ -11,6 +11,9 @@ internal static class Fixups
     /// <summary>The stride, whatever the sector size of the volume.</summary>
     public const int StrideBytes = 512;
 
+    /// <summary>The bytes of the shortest header of a protected record.</summary>
+    public const int LeastHeaderBytes = 0x1E;
+
     /// <summary>Puts back what belongs into each stride's end.</summary>
     /// <param name="record">The whole record; changed in place.</param>
     /// <param name="headerBytes">The bytes of the fixed header, behind which the array starts.</param>

@@ -7,25 +7,23 @@ internal sealed class IndexCheck(NtfsVolume volume, RecordTable table, UpCaseTab
 {
     private const string HibernationFile = "hiberfil.sys";
 
+    // No file has more than two.
+    private const int MaximumIndexes = 16;
+
     private readonly IndexWalk walk = new(volume, upCase);
 
     /// <summary>The memory image of a sleeping Windows, as the root directory names it; null where there is none.</summary>
     public FileReference? Hibernation { get; private set; }
 
     /// <summary>Directories whose index could not be walked to its end, so that files may seem to be missing from it.</summary>
-    public long Broken { get; private set; }
+    public long Broken { get; set; }
 
     /// <summary>Walks all indexes of one file.</summary>
     public async Task RunAsync(long number, FileRecordSet file)
     {
-        if ((table.State(number) & RecordState.CrossLinked) != 0)
-        {
-            // Whose content it is cannot be told, and the time that it takes would not be bounded by the size of the volume.
-            Broken++;
-            return;
-        }
-
-        foreach (var name in Names(file))
+        var names = Names(file);
+        if (names.Count > MaximumIndexes) volume.Findings.NotChecked($"{NtfsVolume.NameOf(number)} has more than {MaximumIndexes} indexes; the others are not checked");
+        foreach (var name in names.Take(MaximumIndexes))
         {
             var ofNames = name.AsSpan().SequenceEqual(IndexName.Directory);
             if (!await walk.RunAsync(number, file, name, ofNames ? e => Name(number, e) : _ => { })) Broken++;
@@ -39,7 +37,10 @@ internal sealed class IndexCheck(NtfsVolume volume, RecordTable table, UpCaseTab
         {
             foreach (var attribute in MftRecord.Trusted(bytes))
             {
-                if (attribute.Type == AttributeType.IndexRoot) names.Add(attribute.NameBytes.ToArray());
+                if (names.Count > MaximumIndexes) return names;
+                if (attribute.Type != AttributeType.IndexRoot) continue;
+                var name = attribute.NameBytes.ToArray();
+                if (!names.Exists(n => n.AsSpan().SequenceEqual(name))) names.Add(name);
             }
         }
 
@@ -71,5 +72,5 @@ internal sealed class IndexCheck(NtfsVolume volume, RecordTable table, UpCaseTab
         if (directory == SystemRecord.Root && Encoding.Unicode.GetString(name.NameBytes).Equals(HibernationFile, StringComparison.OrdinalIgnoreCase)) Hibernation = file;
     }
 
-    private void Wrong(long directory, FileName name, string text) => volume.Findings.Damage(NtfsClasses.Index, $"{NtfsVolume.NameOf(directory)}: the entry \"{name.Text}\" {text}");
+    private void Wrong(long directory, FileName name, string text) => volume.Findings.Disagreement(NtfsClasses.Index, $"{NtfsVolume.NameOf(directory)}: the entry \"{name.Text}\" {text}");
 }

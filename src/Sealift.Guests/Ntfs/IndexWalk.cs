@@ -74,7 +74,7 @@ internal sealed class IndexWalk(NtfsVolume volume, UpCaseTable upCase)
         }
 
         var inClusters = blockBytes >= volume.Boot.ClusterBytes ? blockBytes / volume.Boot.ClusterBytes : blockBytes / Fixups.StrideBytes;
-        if (root[12] != inClusters) volume.Findings.Damage(NtfsClasses.Index, $"{what}: says that a block has {root[12]} clusters or sectors instead of {inClusters}");
+        if (root[12] != inClusters && root[12] != blockBytes / volume.Boot.SectorBytes) volume.Findings.Damage(NtfsClasses.Index, $"{what}: says that a block has {root[12]} clusters or sectors instead of {inClusters}");
         return (int)blockBytes;
     }
 
@@ -166,7 +166,7 @@ internal sealed class IndexWalk(NtfsVolume volume, UpCaseTable upCase)
             else
             {
                 if (lastKeyLength >= 0 && !Collation.IsAscending(walk.Rule, lastKey.AsSpan(0, lastKeyLength), entry.Key, upCase))
-                    volume.Findings.Damage(NtfsClasses.Index, $"{walk.What}, {level.Name}, offset {level.At}: an entry{Named(walk, entry)} that does not come behind the one before it");
+                    volume.Findings.Disagreement(NtfsClasses.Index, $"{walk.What}, {level.Name}, offset {level.At}: an entry{Named(walk, entry)} that does not come behind the one before it");
                 entry.Key.CopyTo(lastKey);
                 lastKeyLength = entry.Key.Length;
                 walk.Visit(entry);
@@ -182,18 +182,18 @@ internal sealed class IndexWalk(NtfsVolume volume, UpCaseTable upCase)
         long unit = volume.Boot.ClusterBytes <= walk.BlockBytes ? volume.Boot.ClusterBytes : Fixups.StrideBytes;
         if (walk.Blocks is null || vcn < 0 || vcn > walk.Blocks.LengthBytes / unit || vcn * unit % walk.BlockBytes != 0 || (vcn * unit) + walk.BlockBytes > walk.Blocks.LengthBytes)
         {
-            volume.Findings.Damage(NtfsClasses.Index, $"{walk.What}: an entry leads to the block at {vcn}, and the blocks have {walk.Blocks?.LengthBytes ?? 0} bytes");
+            volume.Findings.Disagreement(NtfsClasses.Index, $"{walk.What}: an entry leads to the block at {vcn}, and the blocks have {walk.Blocks?.LengthBytes ?? 0} bytes");
             return false;
         }
 
         var block = vcn * unit / walk.BlockBytes;
         if (walk.Visited!.Set(block))
         {
-            volume.Findings.Damage(NtfsClasses.Index, $"{walk.What}: two entries lead to the block at {vcn}");
+            volume.Findings.Disagreement(NtfsClasses.Index, $"{walk.What}: two entries lead to the block at {vcn}");
             return false;
         }
 
-        if (walk.Used is not null && !walk.Used[block]) volume.Findings.Damage(NtfsClasses.Index, $"{walk.What}: the block at {vcn} is used and marked free");
+        if (walk.Used is not null && !walk.Used[block]) volume.Findings.Disagreement(NtfsClasses.Index, $"{walk.What}: the block at {vcn} is used and marked free");
         var bytes = LevelAt(depth, walk.BlockBytes).Bytes;
         if (!await walk.Window!.TryReadAsync(vcn * unit, bytes.AsMemory(0, walk.BlockBytes)))
         {
@@ -214,7 +214,8 @@ internal sealed class IndexWalk(NtfsVolume volume, UpCaseTable upCase)
         var arrayEnd = block.U16(4) + (block.U16(6) * 2);
         if (wrong is null && block.U32(NodeOffset) + NodeOffset < arrayEnd) wrong = $"its entries start at {block.U32(NodeOffset)}";
         if (wrong is null) return Enter(walk, depth, bytes, NodeOffset, walk.BlockBytes - NodeOffset, name);
-        volume.Findings.Damage(NtfsClasses.Index, $"{walk.What}, {name}: {wrong}");
+        // A block that was never written, or that was another index's before, is one that the log has yet to write.
+        volume.Findings.Disagreement(NtfsClasses.Index, $"{walk.What}, {name}: {wrong}");
         return false;
     }
 
@@ -255,7 +256,7 @@ internal sealed class IndexWalk(NtfsVolume volume, UpCaseTable upCase)
         var blocks = walk.Blocks.LengthBytes / walk.BlockBytes;
         for (long i = 0; i < blocks; i++)
         {
-            if (walk.Used[i] && !walk.Visited![i]) volume.Findings.Damage(NtfsClasses.Index, $"{walk.What}: its block number {i} is marked used, and no entry leads to it");
+            if (walk.Used[i] && !walk.Visited![i]) volume.Findings.Disagreement(NtfsClasses.Index, $"{walk.What}: its block number {i} is marked used, and no entry leads to it");
         }
 
         for (var i = blocks; i < walk.Used.Count; i++)

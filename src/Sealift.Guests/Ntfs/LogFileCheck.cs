@@ -72,7 +72,8 @@ internal sealed class LogFileCheck(NtfsVolume volume, MasterFileTable mft)
         if (!newer.IsClean)
         {
             volume.IsDirty = true;
-            volume.Findings.Note(NtfsClasses.Dirty, "$LogFile was not closed: the disk was taken while Windows had the volume mounted, or Windows crashed. It replays the log at its next start");
+            volume.Findings.AwaitsReplay = true;
+            volume.Findings.Note(NtfsClasses.Dirty, "$LogFile was not closed: the disk was taken while Windows had the volume mounted, or Windows crashed. It replays the log at its next start; until then structures that are changed together may differ");
         }
 
         if (newer.Major >= 2)

@@ -82,7 +82,6 @@ internal sealed class MasterFileTable
 
             var content = new AttributeContent(volume.Bytes, volume.Boot.ClusterBytes, attribute.DataBytes, attribute.InitializedBytes);
             if (content.Append(attribute, volume.Boot.Clusters) is { } wrong) volume.Findings.Damage(NtfsClasses.Runlist, $"$MFT's runlist {wrong}");
-            if (content.HasHoles) volume.Findings.Damage(NtfsClasses.Runlist, "$MFT has holes");
             if (content.MappedClusters > 0) return content;
             break;
         }

@@ -7,14 +7,20 @@ internal sealed class NtfsFindings(int textsPerClass)
 {
     private readonly Dictionary<(string Class, FindingSeverity Severity), Bucket> buckets = [];
 
-    /// <summary>Whether any damage was seen.</summary>
-    public bool HasDamage => buckets.Keys.Any(k => k.Severity == FindingSeverity.Damage);
+    /// <summary>Whether the log was not closed, so that the volume is not yet what it will be after the next start of Windows.</summary>
+    public bool AwaitsReplay { get; set; }
 
     /// <summary>Whether every part of the volume that asks to be checked was checked.</summary>
     public bool IsComplete { get; private set; } = true;
 
     /// <summary>The volume is not sound here.</summary>
     public void Damage(string findingClass, string text) => Add(findingClass, FindingSeverity.Damage, text);
+
+    /// <summary>
+    /// Two structures do not agree. That is damage, unless the log has to be replayed: what was changed together is written one after the
+    /// other, and only the log makes it whole.
+    /// </summary>
+    public void Disagreement(string findingClass, string text) => Add(findingClass, AwaitsReplay ? FindingSeverity.Note : FindingSeverity.Damage, text);
 
     /// <summary>Worth knowing.</summary>
     public void Note(string findingClass, string text) => Add(findingClass, FindingSeverity.Note, text);

@@ -47,9 +47,10 @@ public static class NtfsVerifier
             return facts;
         }
 
-        await MftMirrorCheck.RunAsync(volume, mft);
+        // First what tells how the rest is to be judged.
         var (label, version) = await VolumeInformationCheck.RunAsync(volume, mft);
         await new LogFileCheck(volume, mft).RunAsync();
+        await MftMirrorCheck.RunAsync(volume, mft);
         await AttributeDefinitionsCheck.RunAsync(volume, mft);
         var upCase = await UpCaseTable.ReadAsync(volume, mft);
         var securityIds = await new SecurityCheck(volume, mft, upCase).RunAsync();
@@ -101,7 +102,14 @@ public static class NtfsVerifier
         {
             var state = table.State(number);
             if ((state & (RecordState.HasList | RecordState.HasIndex)) == 0 || (state & (RecordState.Extension | RecordState.Unreadable)) != 0) continue;
-            if (await FileRecordSet.LoadAsync(volume, mft, number) is not { } file) continue; // it was sound a moment ago: said in the first pass otherwise
+            // Whose content it is cannot be told, and the time that it takes would not be bounded by the size of the volume.
+            if ((state & RecordState.CrossLinked) != 0)
+            {
+                indexes.Broken++;
+                continue;
+            }
+
+            if (await FileRecordSet.LoadAsync(volume, mft, number, table) is not { } file) continue; // it was sound a moment ago: said in the first pass otherwise
             if ((state & RecordState.HasList) != 0) await lists.RunAsync(number, file);
             await indexes.RunAsync(number, file);
         }

@@ -88,12 +88,13 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
 
         if (MftRecord.Read(bytes, number, out var record) is { } wrong)
         {
-            Lost(number, wrong);
+            // A record that was never written is one that the log has yet to write.
+            Lost(number, wrong, isWritten: bytes.ContainsAnyExcept((byte)0));
             return;
         }
 
         if (record.IsInUse != marked[number])
-            volume.Findings.Damage(NtfsClasses.MftBitmap, $"{NtfsVolume.NameOf(number)} is {(record.IsInUse ? "in use" : "free")}, and $MFT's bitmap marks it {(marked[number] ? "used" : "free")}");
+            volume.Findings.Disagreement(NtfsClasses.MftBitmap, $"{NtfsVolume.NameOf(number)} is {(record.IsInUse ? "in use" : "free")}, and $MFT's bitmap marks it {(marked[number] ? "used" : "free")}");
         if (!record.IsInUse) return;
         InUse++;
         table.Sequence(number) = record.Sequence;
@@ -127,11 +128,12 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
         Attributes(number, record, isBase, ref state);
     }
 
-    private void Lost(long number, string wrong)
+    private void Lost(long number, string wrong, bool isWritten = true)
     {
         Unreadable++;
         table.State(number) |= RecordState.Unreadable;
-        volume.Findings.Damage(NtfsClasses.Record, $"{NtfsVolume.NameOf(number)}: {wrong}");
+        if (isWritten) volume.Findings.Damage(NtfsClasses.Record, $"{NtfsVolume.NameOf(number)}: {wrong}");
+        else volume.Findings.Disagreement(NtfsClasses.Record, $"{NtfsVolume.NameOf(number)}: {wrong}");
     }
 
     private void Attributes(long number, MftRecord record, bool isBase, ref RecordState state)
@@ -183,7 +185,7 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
             case AttributeType.FileName:
                 Name(number, record, attribute, isBase, standard);
                 break;
-            case AttributeType.ObjectId when attribute.Value.Length is not (16 or 64):
+            case AttributeType.ObjectId when attribute.Value.Length is < 16 or > 256:
                 Wrong(number, attribute, $"has {attribute.Value.Length} bytes");
                 break;
             case AttributeType.ReparsePoint when attribute.Value.Length < 8 || attribute.Value.U16(4) + 8 > attribute.Value.Length:
@@ -214,7 +216,7 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
             Wrong(number, attribute, $"has the owner {value.U32(48)}, a quota of {value.U64(56)} bytes and the place {value.U64(64)} in the journal");
         var id = value.U32(52);
         if (id != 0 && !securityIds.Contains(id))
-            volume.Findings.Damage(NtfsClasses.Security, $"{NtfsVolume.NameOf(number)} has the security id {id}, which $Secure does not know");
+            volume.Findings.Disagreement(NtfsClasses.Security, $"{NtfsVolume.NameOf(number)} has the security id {id}, which $Secure does not know");
     }
 
     private void Name(long number, MftRecord record, AttributeRecord attribute, bool isBase, AttributeRecord standard)
@@ -232,7 +234,6 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
         if (name.Parent.Number >= table.Count) Wrong(number, attribute, $"(\"{name.Text}\") lies in the directory {name.Parent} of {table.Count} records");
         if (name.Implausible(volume.Boot) is { } implausible) Wrong(number, attribute, $"(\"{name.Text}\") {implausible}");
         if (isBase && ((name.Flags & FileName.DirectoryFlag) != 0) != record.IsDirectory) Wrong(number, attribute, $"(\"{name.Text}\") has the flags 0x{name.Flags:x8}, and the record is {(record.IsDirectory ? "a" : "no")} directory");
-        if (isBase && ((name.Flags & FileName.ViewIndexFlag) != 0) != ((record.Flags & 8) != 0)) Wrong(number, attribute, $"(\"{name.Text}\") has the flags 0x{name.Flags:x8}, and the record 0x{record.Flags:x4}");
         if (standard.Type != AttributeType.StandardInformation || standard.IsNonResident || standard.Value.Length < StandardBytes12) return;
         for (var i = 0; i < 4; i++)
         {
@@ -261,7 +262,7 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
 
         var list = new Runlist(attribute.Runlist, attribute.LowestVcn, volume.Boot.Clusters);
         long total = 0, placed = 0;
-        var mayHaveHoles = attribute.IsCompressed || attribute.IsSparse || number == SystemRecord.BadClusters;
+        var mayHaveHoles = attribute.IsCompressed || attribute.IsSparse || number is SystemRecord.BadClusters or SystemRecord.Mft;
         while (list.MoveNext())
         {
             var run = list.Current;
@@ -279,7 +280,7 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
             {
                 state |= RecordState.CrossLinked;
                 if (doubles.Count < volume.Limits.TextsPerClass) doubles.Add((firstTaken, number));
-                volume.Findings.Damage(NtfsClasses.Runlist, $"{NtfsVolume.NameOf(number)}: {attribute.Description} claims {taken} clusters from cluster {firstTaken} on that another attribute has");
+                volume.Findings.Disagreement(NtfsClasses.Runlist, $"{NtfsVolume.NameOf(number)}: {attribute.Description} claims {taken} clusters from cluster {firstTaken} on that another attribute has");
                 if (clusters.Overlapping > volume.Boot.Clusters)
                 {
                     // Each claim costs time; a volume on which more is claimed twice than there is has told enough.

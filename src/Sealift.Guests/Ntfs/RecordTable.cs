@@ -73,6 +73,10 @@ internal sealed class RecordTable(int count)
     /// <summary>Whether a number is one of a record that is in use, or ought to be.</summary>
     public bool Exists(long number) => number >= 0 && number < Count && (states[number] & (RecordState.InUse | RecordState.Unreadable)) != 0;
 
+    /// <summary>Whether a record says that it extends another one.</summary>
+    public bool IsExtensionOf(long number, long owner) =>
+        number < Count && (states[number] & RecordState.Extension) != 0 && new FileReference(sums[number]).Number == owner;
+
     /// <summary>Whether a reference leads to a base record in use with that sequence number.</summary>
     /// <returns>What is wrong, or null; null too where the record cannot be read.</returns>
     public string? Wrong(FileReference reference)

@@ -35,7 +35,7 @@ internal sealed class SecurityCheck(NtfsVolume volume, MasterFileTable mft, UpCa
             hashes++;
             Hash(e);
         });
-        if (whole && hashes != byId.Count) volume.Findings.Damage(NtfsClasses.Security, $"$Secure has {byId.Count} security descriptors by number and {hashes} by hash");
+        if (whole && hashes != byId.Count) volume.Findings.Disagreement(NtfsClasses.Security, $"$Secure has {byId.Count} security descriptors by number and {hashes} by hash");
         await DescriptorsAsync(stream);
         ids.IsComplete = whole && byId.Count < SecurityIds.MaximumIds;
         return ids;
@@ -64,8 +64,8 @@ internal sealed class SecurityCheck(NtfsVolume volume, MasterFileTable mft, UpCa
 
         if (byId.Count >= SecurityIds.MaximumIds) return;
         var id = entry.Key.U32(4);
-        if (!byId.TryGetValue(id, out var known)) volume.Findings.Damage(NtfsClasses.Security, $"$Secure, $SDH: security id {id}, which $SII does not have");
-        else if (known != (entry.Key.U32(0), entry.Data.I64(8), entry.Data.U32(16))) volume.Findings.Damage(NtfsClasses.Security, $"$Secure: security id {id} has another hash or place in $SDH than in $SII");
+        if (!byId.TryGetValue(id, out var known)) volume.Findings.Disagreement(NtfsClasses.Security, $"$Secure, $SDH: security id {id}, which $SII does not have");
+        else if (known != (entry.Key.U32(0), entry.Data.I64(8), entry.Data.U32(16))) volume.Findings.Disagreement(NtfsClasses.Security, $"$Secure: security id {id} has another hash or place in $SDH than in $SII");
     }
 
     private async Task DescriptorsAsync(AttributeContent stream)
@@ -88,10 +88,10 @@ internal sealed class SecurityCheck(NtfsVolume volume, MasterFileTable mft, UpCa
                 continue;
             }
 
-            if (Wrong(bytes.Span, id, hash, offset) is { } wrong) volume.Findings.Damage(NtfsClasses.Security, $"$Secure: security id {id} at byte {offset} of $SDS: {wrong}");
+            if (Wrong(bytes.Span, id, hash, offset) is { } wrong) volume.Findings.Disagreement(NtfsClasses.Security, $"$Secure: security id {id} at byte {offset} of $SDS: {wrong}");
             var other = copy.AsMemory(0, (int)length);
             if (!await second.TryReadAsync(offset + CopyDistanceBytes, other)) volume.Findings.Damage(NtfsClasses.Security, $"$Secure: the copy of security id {id} cannot be read");
-            else if (!bytes.Span.SequenceEqual(other.Span)) volume.Findings.Damage(NtfsClasses.Security, $"$Secure: security id {id} at byte {offset} of $SDS differs from its copy at byte {bytes.Span.CommonPrefixLength(other.Span)}");
+            else if (!bytes.Span.SequenceEqual(other.Span)) volume.Findings.Disagreement(NtfsClasses.Security, $"$Secure: security id {id} at byte {offset} of $SDS differs from its copy at byte {bytes.Span.CommonPrefixLength(other.Span)}");
         }
     }
 

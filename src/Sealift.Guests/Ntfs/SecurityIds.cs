@@ -4,7 +4,7 @@ namespace Sealift.Guests.Ntfs;
 internal sealed class SecurityIds
 {
     /// <summary>Windows systems have some thousands. More than this are not kept, and then every id counts as known.</summary>
-    public const int MaximumIds = 1 << 20;
+    public const int MaximumIds = 1 << 18;
 
     private readonly HashSet<uint> ids = [];
 

@@ -194,6 +194,26 @@ public sealed class NtfsDamageTests(NtfsVolumes volumes)
     }
 
     [Fact]
+    public async Task What_only_the_log_makes_whole_is_a_note_until_it_is_replayed()
+    {
+        var volume = await EditorAsync("mixed");
+        var number = await volume.FindAsync(Ordinary);
+        await volume.EditRecordAsync(number, r => r[0x12]++);
+        volume.Bytes[await volume.PlaceAsync(SystemRecord.Mft, AttributeType.Bitmap, string.Empty, number / 8)] &= (byte)~(1 << (int)(number % 8));
+        volume.Bytes.AsSpan(await volume.PlaceAsync(await volume.FindAsync("wide"), AttributeType.IndexAllocation, "$I30", 4096), 4096).Clear();
+        Said(await CheckAsync(volume), "ntfs.index", "instead of INDX", others: true);
+        var log = await LogAsync(volume, 1, isClosed: false);
+        var report = await CheckAsync(volume);
+        foreach (var findingClass in (string[])["ntfs.dirty", "ntfs.index", "ntfs.file-name", "ntfs.mft-bitmap"]) Noted(report, findingClass, string.Empty);
+        // What is wrong in itself no log has written.
+        await volume.EditRecordAsync(number, r => r[VolumeEditor.Attribute(r, AttributeType.Data) + 13] |= 1);
+        Said(await CheckAsync(volume), "ntfs.attribute", "has the flags 0x0100");
+        // Closed, all of it is damage.
+        volume.Edit(log, 4096, p => p[0x3E] = 2);
+        Said(await CheckAsync(volume), "ntfs.mft-bitmap", $"record {number} is in use", others: true);
+    }
+
+    [Fact]
     public async Task A_log_that_was_emptied_and_is_not_empty()
     {
         var volume = await EditorAsync("plain");
