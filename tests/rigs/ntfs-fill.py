@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills a mounted NTFS volume: ntfs-fill.py MOUNTPOINT everything|compressible|brim|asleep|many [COUNT]. See ntfs-volumes.sh."""
+"""Fills a mounted NTFS volume: ntfs-fill.py MOUNTPOINT everything|compressible|brim|asleep|shredded|many [COUNT]. See ntfs-volumes.sh."""
 import errno
 import os
 import random
@@ -105,6 +105,30 @@ def compressible():
         os.truncate(os.path.join(point, f"text {i}.txt"), 1000)
 
 
+def shredded():
+    """A full volume with holes everywhere, into which $MFT then grows: its own record needs an attribute list."""
+    directory("full")
+
+    def until_full(name, size, limit=100000):
+        for i in range(limit):
+            try:
+                write(f"full/{name}{i}", size)
+            except OSError as e:
+                if e.errno != errno.ENOSPC:
+                    raise
+                return i
+        return limit
+
+    count = until_full("a", 3000)
+    until_full("b", 600)
+    for i in range(0, count, 2):
+        os.unlink(os.path.join(point, f"full/a{i}"))
+    until_full("c", 0)
+    for i in range(1, count, 4):
+        os.unlink(os.path.join(point, f"full/a{i}"))
+    until_full("d", 900)
+
+
 def asleep():
     write("hiberfil.sys", 0, b"HIBR" + bytes(200_000))
 
@@ -134,4 +158,4 @@ def many(count):
 if content == "many":
     many(int(sys.argv[3]) if len(sys.argv) > 3 else 20000)
 else:
-    {"everything": everything, "compressible": compressible, "brim": brim, "asleep": asleep}[content]()
+    {"everything": everything, "compressible": compressible, "brim": brim, "asleep": asleep, "shredded": shredded}[content]()

@@ -11,6 +11,7 @@
 # mixed.img       96 MiB, clusters of 4 KiB, with everything below
 # compressed.img  32 MiB, compression turned on
 # full.img        16 MiB, filled to the brim
+# shredded.img    16 MiB, clusters of 512 bytes, full and fragmented, so that $MFT itself needs an attribute list
 # many.img        192 MiB, 20,000 files, most of them in one directory
 # asleep.img      16 MiB, with a hiberfil.sys
 #
@@ -23,7 +24,7 @@ export LC_ALL=C.UTF-8 PATH="$PATH:/usr/sbin:/sbin"
 [ $# -ge 1 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"; cd "$1"; shift
-[ $# -gt 0 ] || set -- plain large small sector4k mixed compressed full many asleep
+[ $# -gt 0 ] || set -- plain large small sector4k mixed compressed full shredded many asleep
 
 volume() { # NAME SIZE [mkntfs option…]
     local name=$1 size=$2; shift 2
@@ -66,6 +67,7 @@ for name; do
     mixed) volume mixed 96M; fill mixed everything ;;
     compressed) volume compressed 32M -C; fill compressed compressible compression ;;
     full) volume full 16M; fill full brim ;;
+    shredded) volume shredded 16M -c 512; fill shredded shredded ;;
     many) volume many 192M; fill many many ;;
     asleep) volume asleep 16M; fill asleep asleep ;;
     *) echo "no such volume: $name" >&2; exit 2 ;;

@@ -27,7 +27,7 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
 
     private readonly HashSet<ushort> instances = [];
     private bool brokenRunlist;
-    private readonly List<(long Cluster, long Record)> doubles = [];
+    private readonly DoubleClaims doubleClaims = new(volume);
 
     /// <summary>Records in use.</summary>
     public long InUse { get; private set; }
@@ -43,9 +43,6 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
 
     /// <summary>Whether every runlist could be followed, so that what nothing claims is not in use.</summary>
     public bool ClaimsAreWhole => Unreadable == 0 && !brokenRunlist;
-
-    /// <summary>The first clusters that were found to be claimed twice, and the record that claimed them second.</summary>
-    public IReadOnlyList<(long Cluster, long Record)> Doubles => doubles;
 
     /// <summary>Looks at all of them.</summary>
     public async Task RunAsync(MasterFileTable mft)
@@ -64,6 +61,8 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
                 await VisitSinglyAsync(mft, first, count);
             }
         }
+
+        await doubleClaims.TellAsync(mft, table);
     }
 
     // A piece of which a part cannot be read.
@@ -279,8 +278,7 @@ internal sealed class RecordCheck(NtfsVolume volume, RecordTable table, ClusterM
             if (taken > 0)
             {
                 state |= RecordState.CrossLinked;
-                if (doubles.Count < volume.Limits.TextsPerClass) doubles.Add((firstTaken, number));
-                volume.Findings.Disagreement(NtfsClasses.Runlist, $"{NtfsVolume.NameOf(number)}: {attribute.Description} claims {taken} clusters from cluster {firstTaken} on that another attribute has");
+                doubleClaims.Add(firstTaken);
                 if (clusters.Overlapping > volume.Boot.Clusters)
                 {
                     // Each claim costs time; a volume on which more is claimed twice than there is has told enough.

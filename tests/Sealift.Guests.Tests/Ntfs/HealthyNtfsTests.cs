@@ -37,6 +37,15 @@ public sealed class HealthyNtfsTests(NtfsVolumes volumes)
     }
 
     [Fact]
+    public async Task A_table_of_files_in_pieces_is_found_by_its_attribute_list()
+    {
+        var editor = await VolumeEditor.CopyAsync(volumes.Bytes("shredded"));
+        Assert.NotEqual(0, VolumeEditor.Attribute(await editor.RecordAsync(SystemRecord.Mft), AttributeType.AttributeList));
+        var facts = (await NtfsVolumes.CheckAsync(volumes.Bytes("shredded"))).Facts;
+        Assert.InRange(facts.RecordsInUse, 3000, facts.Records);
+    }
+
+    [Fact]
     public async Task A_full_volume_is_full() => Assert.True((await NtfsVolumes.CheckAsync(volumes.Bytes("full"))).Facts is { } f && f.Clusters - f.ClustersInUse < 4);
 
     [Fact]

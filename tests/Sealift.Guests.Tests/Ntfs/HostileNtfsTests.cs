@@ -18,6 +18,7 @@ public sealed class HostileNtfsTests(NtfsVolumes volumes)
     [InlineData("small", 12, 300)]
     [InlineData("large", 13, 300)]
     [InlineData("compressed", 14, 300)]
+    [InlineData("shredded", 15, 200)]
     public async Task Changed_metadata_end_in_a_report(string name, int seed, int runs)
     {
         var volume = (byte[])volumes.Bytes(name).Clone();

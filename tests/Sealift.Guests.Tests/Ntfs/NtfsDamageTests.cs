@@ -134,7 +134,9 @@ public sealed class NtfsDamageTests(NtfsVolumes volumes)
         Assert.Equal(1, target[VolumeEditor.Attribute(target, AttributeType.Data) + 8]);
         await volume.EditRecordAsync(second, r => donor.AsSpan(VolumeEditor.Attribute(donor, AttributeType.Data) + 16, 56).CopyTo(r.AsSpan(VolumeEditor.Attribute(r, AttributeType.Data) + 16)));
         var report = await CheckAsync(volume);
-        Said(report, "ntfs.runlist", "that another attribute has", others: true);
+        var cluster = await volume.PlaceAsync(second, AttributeType.Data, string.Empty, 0) / volume.Boot.ClusterBytes;
+        Said(report, "ntfs.runlist", $"cluster {cluster} has two owners: record {first}: $DATA at offset ", others: true);
+        Assert.Contains(report.Observations, o => o.Class == "ntfs.runlist" && o.Text.Contains($"; record {second}: $DATA at offset ", StringComparison.Ordinal));
         Said(report, "ntfs.cluster-bitmap", "marked used, and nothing has them", others: true);
     }
 

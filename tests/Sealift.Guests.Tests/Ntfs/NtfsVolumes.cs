@@ -9,7 +9,7 @@ public sealed class NtfsVolumes : IAsyncLifetime
     private readonly TemporaryDirectory directory = new();
     private readonly ConcurrentDictionary<string, byte[]> read = new();
 
-    public static IReadOnlyList<string> Healthy { get; } = ["plain", "large", "small", "sector4k", "mixed", "compressed", "full", "many", "asleep"];
+    public static IReadOnlyList<string> Healthy { get; } = ["plain", "large", "small", "sector4k", "mixed", "compressed", "full", "shredded", "many", "asleep"];
 
     public async ValueTask InitializeAsync() => await Rigs.RunAsync("ntfs-volumes.sh", directory.Path);
 
