@@ -25,6 +25,9 @@ internal readonly ref struct MftRecord
     /// <summary>The record that this one extends; zero for one that stands alone.</summary>
     public FileReference Base => new(Bytes.U64(0x20));
 
+    /// <summary>Whether it is a file's own record and not one that extends another.</summary>
+    public bool IsBase => Base.Raw == 0;
+
     public ushort NextInstance => Bytes.U16(0x28);
 
     /// <summary>Its attributes, in their order.</summary>

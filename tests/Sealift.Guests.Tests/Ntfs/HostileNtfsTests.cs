@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using Sealift.Guests.Ntfs;
 
@@ -62,6 +63,42 @@ public sealed class HostileNtfsTests(NtfsVolumes volumes)
         Assert.InRange(wrong, Runs / 2, Runs);
     }
 
+    [Fact]
+    public async Task Files_that_each_claim_all_of_the_volume_end_in_a_report()
+    {
+        var editor = await VolumeEditor.CopyAsync(volumes.Bytes("small"));
+        var claims = 0;
+        for (long number = SystemRecord.FirstOrdinary; number < editor.Records; number++)
+        {
+            var place = await editor.PlaceAsync(SystemRecord.Mft, AttributeType.Data, string.Empty, number * editor.Boot.RecordBytes);
+            if (!MftRecord.LooksInUse(editor.Bytes.AsSpan(place, editor.Boot.RecordBytes))) continue;
+            await editor.EditRecordAsync(number, r => claims += ClaimAll(r, (int)editor.Boot.Clusters));
+        }
+
+        Assert.InRange(claims, 20, 1000);
+        var report = await NtfsVolumes.CheckAsync(editor.Bytes);
+        Assert.False(report.IsComplete);
+        Assert.Contains(report.Observations, o => o.Class == "ntfs.not-checked" && o.Text.StartsWith("More clusters are claimed twice", StringComparison.Ordinal));
+        Assert.Equal(editor.Boot.Clusters, report.Facts.ClustersInUse);
+    }
+
+    [Fact]
+    public async Task An_index_that_leads_back_to_itself_ends_in_a_report()
+    {
+        var editor = await VolumeEditor.CopyAsync(volumes.Bytes("mixed"));
+        await editor.EditRecordAsync(await editor.FindAsync("System32"), r =>
+        {
+            // The child of the root's end entry, in its last eight bytes, becomes that of its first entry.
+            var root = VolumeEditor.Value(r, AttributeType.IndexRoot, "$I30") + 32;
+            var end = root;
+            while ((r[end + 12] & 2) == 0) end += BinaryPrimitives.ReadUInt16LittleEndian(r.AsSpan(end + 8));
+            Assert.NotEqual(root, end);
+            r.AsSpan(root + BinaryPrimitives.ReadUInt16LittleEndian(r.AsSpan(root + 8)) - 8, 8).CopyTo(r.AsSpan(end + 16));
+        });
+        var report = await NtfsVolumes.CheckAsync(editor.Bytes);
+        Assert.Contains(report.Observations, o => o.Class == "ntfs.index" && o.Text.Contains("two entries lead to the block at", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -84,6 +121,22 @@ public sealed class HostileNtfsTests(NtfsVolumes volumes)
             volumes.Bytes("plain").AsSpan(0, 512).CopyTo(volume);
             Assert.False(await CheckAsync(volume, $"run {run}"));
         }
+    }
+
+    // One run of three bytes for its length and one for its first cluster, 0.
+    private static int ClaimAll(byte[] record, int clusters)
+    {
+        foreach (var attribute in MftRecord.Trusted(record))
+        {
+            if (attribute.Type != AttributeType.Data || !attribute.IsNonResident) continue;
+            var runs = record.AsSpan(attribute.Offset + attribute.Bytes.U16(32));
+            runs[0] = 0x13;
+            BinaryPrimitives.WriteInt32LittleEndian(runs[1..], clusters);
+            (runs[4], runs[5]) = (0, 0);
+            return 1;
+        }
+
+        return 0;
     }
 
     private static async Task EditAsync(VolumeEditor editor, long number, Random random)
