@@ -64,7 +64,7 @@ internal sealed class IndexCheck(NtfsVolume volume, RecordTable table, UpCaseTab
             return;
         }
 
-        if (name.Implausible(volume.Boot) is { } implausible) Wrong(directory, name, implausible);
+        if (name.Implausible(volume.Boot) is { } implausible) volume.Findings.Damage(NtfsClasses.Implausible, $"{NtfsVolume.NameOf(directory)}: the entry \"{name.Text}\" {implausible}");
         table.Sum(file.Number) -= name.Agreement;
         table.Entries(file.Number)++;
         var isDirectory = (table.State(file.Number) & RecordState.Directory) != 0;

@@ -19,6 +19,9 @@ internal static class NtfsClasses
     public const string UpCase = "ntfs.upcase";
     public const string Log = "ntfs.log";
 
+    /// <summary>Bounds are kept and nothing disagrees, and yet nobody writes such a value. A class of its own, so that it can be waived by itself.</summary>
+    public const string Implausible = "ntfs.implausible";
+
     /// <summary>A note: Windows had not finished with the volume.</summary>
     public const string Dirty = "ntfs.dirty";
 

@@ -63,11 +63,11 @@ internal sealed class ValueCheck(NtfsVolume volume, RecordTable table, SecurityI
         }
 
         if (((value.U32(36) | (value.Length < StandardBytes3 ? 0 : value.U32(40) | value.U32(44))) & OldFieldMask) != 0)
-            Wrong(number, attribute, $"has the versions {value.U32(36)} and {value.U32(40)} and the class {value.U32(44)}, which nobody writes");
-        if ((value.U32(32) & FileName.UnknownFlags) != 0) Wrong(number, attribute, $"has the flags 0x{value.U32(32):x8}");
+            Implausible(number, attribute, $"has the versions {value.U32(36)} and {value.U32(40)} and the class {value.U32(44)}, which nobody writes");
+        if ((value.U32(32) & FileName.UnknownFlags) != 0) Implausible(number, attribute, $"has the flags 0x{value.U32(32):x8}");
         if (value.Length < StandardBytes3) return;
         if (value.U32(48) > MaximumOwner || value.U64(56) > MaximumBytes || value.U64(64) > MaximumBytes)
-            Wrong(number, attribute, $"has the owner {value.U32(48)}, a quota of {value.U64(56)} bytes and the place {value.U64(64)} in the journal");
+            Implausible(number, attribute, $"has the owner {value.U32(48)}, a quota of {value.U64(56)} bytes and the place {value.U64(64)} in the journal");
         var id = value.U32(52);
         if (id != 0 && !securityIds.Contains(id))
             volume.Findings.Disagreement(NtfsClasses.Security, $"{NtfsVolume.NameOf(number)} has the security id {id}, which $Secure does not know");
@@ -86,16 +86,18 @@ internal sealed class ValueCheck(NtfsVolume volume, RecordTable table, SecurityI
         table.Names(owner)++;
         table.Sum(owner) += name.Agreement;
         if (name.Parent.Number >= table.Count) Wrong(number, attribute, $"(\"{name.Text}\") lies in the directory {name.Parent} of {table.Count} records");
-        if (name.Implausible(volume.Boot) is { } implausible) Wrong(number, attribute, $"(\"{name.Text}\") {implausible}");
+        if (name.Implausible(volume.Boot) is { } implausible) Implausible(number, attribute, $"(\"{name.Text}\") {implausible}");
         if (record.IsBase && ((name.Flags & FileName.DirectoryFlag) != 0) != record.IsDirectory) Wrong(number, attribute, $"(\"{name.Text}\") has the flags 0x{name.Flags:x8}, and the record is {(record.IsDirectory ? "a" : "no")} directory");
         if (standard.Type != AttributeType.StandardInformation || standard.IsNonResident || standard.Value.Length < StandardBytes12) return;
         for (var i = 0; i < 4; i++)
         {
             var difference = name.Time(i) ^ standard.Value.U64(i * 8);
             if (BitOperations.IsPow2(difference) && BitOperations.TrailingZeroCount(difference) >= FirstTellingTimeBit)
-                Wrong(number, attribute, $"(\"{name.Text}\") has the time 0x{name.Time(i):x16}, which differs in one bit from that of $STANDARD_INFORMATION");
+                Implausible(number, attribute, $"(\"{name.Text}\") has the time 0x{name.Time(i):x16}, which differs in one bit from that of $STANDARD_INFORMATION");
         }
     }
+
+    private void Implausible(long number, AttributeRecord attribute, string text) => volume.Findings.Damage(NtfsClasses.Implausible, $"{NtfsVolume.NameOf(number)}: {attribute.Description} {text}");
 
     private void Wrong(long number, AttributeRecord attribute, string text) => volume.Findings.Damage(NtfsClasses.Attribute, $"{NtfsVolume.NameOf(number)}: {attribute.Description} {text}");
 }

@@ -93,6 +93,21 @@ public sealed class NtfsDamageTests(NtfsVolumes volumes)
         Said(await CheckAsync(volume), findingClass, text, others: true);
     }
 
+    [Theory]
+    [InlineData(AttributeType.StandardInformation, 5, 0x08, "has the time")]
+    [InlineData(AttributeType.FileName, 8 + 5, 0x08, "has the time")]
+    [InlineData(AttributeType.FileName, 0x30 + 5, 0x01, "says that the file has")]
+    [InlineData(AttributeType.FileName, 0x3B, 0x40, "has the flags")]
+    [InlineData(AttributeType.FileName, 0x3F, 0x10, "has the tag")]
+    [InlineData(AttributeType.StandardInformation, 38, 0x01, "has the versions")]
+    [InlineData(AttributeType.StandardInformation, 51, 0x04, "has the owner")]
+    public async Task A_value_that_nobody_writes(uint type, int offset, byte bit, string text)
+    {
+        var volume = await EditorAsync("mixed");
+        await volume.EditRecordAsync(await volume.FindAsync(Ordinary), r => r[VolumeEditor.Value(r, type) + offset] ^= bit);
+        Said(await CheckAsync(volume), "ntfs.implausible", text);
+    }
+
     [Fact]
     public async Task A_record_that_is_free_and_has_a_directory_entry()
     {
