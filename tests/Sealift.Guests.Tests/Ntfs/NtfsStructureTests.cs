@@ -75,6 +75,12 @@ public sealed class NtfsStructureTests
         await volume.ReadAsync(490, buffer, TestContext.Current.CancellationToken);
         Assert.Equal(500, volume.LengthBytes);
         Assert.Equal((1490 & 0xFF, 1499 & 0xFF), (buffer[0], buffer[9]));
+        // Across blocks, to the disk's end, and a whole block.
+        var far = new byte[5000];
+        await new DiskVolume(disk, 100, 9900).ReadAsync(4900, far, TestContext.Current.CancellationToken);
+        Assert.Equal((5000 & 0xFF, 9999 & 0xFF), (far[0], far[4999]));
+        await new DiskVolume(disk, 4096, 4096).ReadAsync(0, far.AsMemory(0, 4096), TestContext.Current.CancellationToken);
+        Assert.Equal((4096 & 0xFF, 8191 & 0xFF), (far[0], far[4095]));
         Assert.Throws<ArgumentOutOfRangeException>(() => new DiskVolume(disk, 1000, 9001));
         Assert.Throws<ArgumentOutOfRangeException>(() => new DiskVolume(disk, -1, 10));
     }
@@ -88,7 +94,7 @@ public sealed class NtfsStructureTests
         return runs;
     }
 
-    /// <summary>10,000 bytes, each the low byte of its offset.</summary>
+    /// <summary>10,000 bytes, each the low byte of its offset, which are read in whole blocks only.</summary>
     private sealed class CountingDisk : IDiskReader
     {
         public string Name => "counting";
@@ -97,6 +103,8 @@ public sealed class NtfsStructureTests
 
         public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
         {
+            Assert.Equal(0, offset % 4096);
+            if (offset + buffer.Length != LengthBytes) Assert.Equal(0, buffer.Length % 4096);
             for (var i = 0; i < buffer.Length; i++) buffer.Span[i] = (byte)(offset + i);
             return ValueTask.CompletedTask;
         }
