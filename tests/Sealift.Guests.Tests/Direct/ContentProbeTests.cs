@@ -26,7 +26,7 @@ public sealed class ContentProbeTests
         new[] { "mkfs.vfat", "-F", "12" },
         new[] { "mkfs.vfat", "-F", "16", "-n", "FATTY" },
         new[] { "mkfs.vfat", "-F", "32", "-n", "LARGE" },
-        new[] { "mkntfs", "-F", "-q", "-p", "0", "-H", "16", "-S", "63", "-L", "Drive \u00E7" },
+        new[] { "mkntfs", "-F", "-q", "-p", "0", "-H", "16", "-S", "63", "-L", "Drive C" },
         new[] { "mkfs.exfat", "-L", "exotic" },
         new[] { "mkswap", "-q", "-L", "swapped" },
     };
