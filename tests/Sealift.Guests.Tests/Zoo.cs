@@ -49,9 +49,11 @@ public sealed class Zoo : IAsyncLifetime
             }).ToList();
             var work = Directory.CreateDirectory(directory.File("work")).FullName;
             var options = new GuestOptions { WorkDirectory = work, LogPath = directory.File("zoo.log"), Inspect = false };
+            // Side by side: most of it is waiting for two emulated processors.
+            var second = GuestExamination.RunAsync(drives, options with { LogPath = directory.File("second.log"), Way = CheckWay.Appliance }, null, CancellationToken.None);
             Report = await GuestExamination.RunAsync(drives, options, new Recorder(Progress), CancellationToken.None);
+            SecondOpinion = await second;
             LeftBehind = [.. Directory.GetFileSystemEntries(work), .. (await File.ReadAllLinesAsync("/proc/mounts")).Where(l => l.Contains("sealift-work-", StringComparison.Ordinal))];
-            SecondOpinion = await GuestExamination.RunAsync(drives, options with { LogPath = directory.File("second.log"), Way = CheckWay.Appliance }, null, CancellationToken.None);
             LogText = await File.ReadAllTextAsync(options.LogPath);
         }
 

@@ -15,6 +15,6 @@ public sealed class EarlierReportTests
     {
         var filesystem = Assert.Single(JsonSerializer.Deserialize(Earlier, JournalJson.Default.GuestReport)!.Inspection.Filesystems);
         Assert.Equal(("u", string.Empty, string.Empty), (filesystem.Identity, filesystem.CheckedVia, filesystem.Why));
-        Assert.Equal(string.Empty, Seals.SealedFilesystem.Of(filesystem).Why);
+        Assert.Equal(string.Empty, Sealift.Migrations.Seals.SealedFilesystem.Of(filesystem).Why);
     }
 }

@@ -35,7 +35,7 @@ internal sealed class DirectPlace(StorageDaemon daemon, GuestOptions options, To
         path = await daemon.ShowAsync(volume.Node, volume.Offset, volume.Reader.LengthBytes, cancel);
         // From here on every word and exit code is the checker's.
         var readable = await RunAsync($"look whether a checker can read {volume.Device.Description}", "test", ["-r", path], cancel);
-        if (readable.ExitCode != 0) throw GuestsErrors.NoView("let a checker read", $"exit code {readable.ExitCode}: {GuestText.Finding(readable.Output)}", null);
+        if (readable.ExitCode != 0) throw GuestsErrors.NoView("let a checker read", $"a checker's user cannot read below {Path.GetDirectoryName(path)} (exit code {readable.ExitCode}) {GuestText.Finding(readable.Output)}".TrimEnd(), null);
     }
 
     public override string PathOf(BlockDevice device) => path ?? throw new InvalidOperationException("It is shown by OpenAsync");

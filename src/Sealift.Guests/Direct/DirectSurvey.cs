@@ -12,6 +12,9 @@ internal sealed class DirectSurvey : IAsyncDisposable
     // Dynamic disks keep their own table of volumes in the partitions of these types, and more than one partition's worth of it at the end.
     private static readonly string[] DynamicDiskTypes = ["0x42", "5808c8aa-7e8f-42e0-85d2-e1e90434cfb3", "af9b60a0-1431-4f62-bc68-3311714a69ad"];
 
+    // Linux gives a disk no more (DISK_MAX_PARTS); a table can name thousands, each of which would be looked at.
+    private const int PartitionLimit = 255;
+
     private readonly List<IDiskReader> disks = [];
     private readonly List<DirectVolume> volumes = [];
 
@@ -84,6 +87,12 @@ internal sealed class DirectSurvey : IAsyncDisposable
             // What stands at the end of the disk then stands at the end of its last partition, and is that one's.
             probe = await ContentProbe.RunAsync(disk, isPartitioned: true, cancel);
             probe["ID_PART_TABLE_TYPE"] = table.Kind;
+        }
+
+        if (table.Partitions.Count > PartitionLimit)
+        {
+            var many = PartitionTable.Errors([string.Create(CultureInfo.InvariantCulture, $"It has {table.Partitions.Count} partitions: Linux sees the first {PartitionLimit}, and so many were looked at")]);
+            table = table with { Partitions = [.. table.Partitions.Take(PartitionLimit)], Observations = [.. table.Observations, .. many] };
         }
 
         var start = await disk.TryReadAsync(0, 440, cancel) ?? [];

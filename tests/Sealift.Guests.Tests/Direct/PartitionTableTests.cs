@@ -112,6 +112,30 @@ public sealed class PartitionTableTests(PartitionTableTests.Tables tables) : ICl
     }
 
     [Fact]
+    public async Task A_GPT_of_thousands_of_partitions_is_damage_and_the_first_are_looked_at()
+    {
+        const int Entries = 65536; // 8 MiB: within what an array of entries may have
+        var disk = new byte[20 << 20];
+        tables.Gpt.AsSpan(0, 2 * Sector).CopyTo(disk);
+        for (var i = 0; i < Entries; i++)
+        {
+            var entry = disk.AsSpan((2 * Sector) + (i * 128), 128);
+            new Guid(Linux).TryWriteBytes(entry);
+            BinaryPrimitives.WriteInt32LittleEndian(entry[16..], i + 1);
+            BinaryPrimitives.WriteInt64LittleEndian(entry[32..], 17000 + (i % 1000));
+            BinaryPrimitives.WriteInt64LittleEndian(entry[40..], 17000 + (i % 1000));
+        }
+
+        BinaryPrimitives.WriteInt64LittleEndian(disk.AsSpan(Sector + 40), 16500);
+        BinaryPrimitives.WriteInt32LittleEndian(disk.AsSpan(Sector + 80), Entries);
+        BinaryPrimitives.WriteUInt32LittleEndian(disk.AsSpan(Sector + 88), Crc32.HashToUInt32(disk.AsSpan(2 * Sector, Entries * 128)));
+        Sign(disk, Sector);
+        var volumes = await DirectSurvey.LookAtAsync(new MemoryDisk(disk), "disk1", Cancel);
+        Assert.Equal(256, volumes.Count);
+        Assert.Contains(volumes[0].Table, o => o.Text.Contains("65536 partitions", StringComparison.Ordinal) && IsError(o));
+    }
+
+    [Fact]
     public async Task A_backup_that_is_not_at_the_end_is_a_note()
     {
         var table = await ReadAsync([.. tables.Gpt, .. new byte[1 << 20]]);
