@@ -6,7 +6,7 @@ namespace Sealift.Guests;
 
 /// <summary>What an examination of a machine's disks found.</summary>
 /// <param name="Inspection">What is inside.</param>
-/// <param name="Findings">Everything that a checker reported, in the order of the disks; what lies on several of them comes last.</param>
+/// <param name="Findings">Everything that a checker reported, in the order of the disks.</param>
 /// <param name="Tools">Name and version of every tool that took part; of the appliance's kernel and libguestfs where it was started.</param>
 public sealed record GuestReport(GuestInspection Inspection, IReadOnlyList<Finding> Findings, IReadOnlyDictionary<string, string> Tools);
 
@@ -137,7 +137,7 @@ public static class GuestExamination
 
             var known = results.Select(r => r.Device.Place).ToHashSet();
             var others = isAlone ? devices : [.. devices.Where(d => d.VolumeName.Length > 0 || !known.Contains(d.Place))];
-            foreach (var device in others) results.Add(await CheckAsync(device, isAlone ? "everything was to be checked there" : "only a kernel shows it", cancel));
+            foreach (var device in others) Place(results, await CheckAsync(device, isAlone ? "everything was to be checked there" : "only a kernel shows it", cancel));
             if (isAlone) return;
 
             // A container whose inside nobody saw must not look as if all of it had been checked.
@@ -146,6 +146,14 @@ public static class GuestExamination
                 if (results[i] is not { IsLeft: false, NeedsAppliance: { } why } container || others.Any(o => o.VolumeName.Length > 0 && container.Device.DiskKeys.All(o.DiskKeys.Contains))) continue;
                 results[i] = container with { Observations = [.. container.Observations, new Observation("not-checked", FindingSeverity.Note, $"What is inside was not seen: {why}, and that of the appliance shows no volume on it")] };
             }
+        }
+
+        /// <summary>A volume stands behind the first container that it may lie in, and behind those that stand there already.</summary>
+        private static void Place(List<Examined> results, Examined volume)
+        {
+            var at = results.FindIndex(r => r is { NeedsAppliance: not null, IsLeft: false } && r.Device.DiskKeys.All(volume.Device.DiskKeys.Contains)) + 1;
+            while (at > 0 && at < results.Count && results[at].Device.VolumeName.Length > 0) at++;
+            results.Insert(at > 0 ? at : results.Count, volume);
         }
 
         private async Task<Examined> CheckAsync(BlockDevice device, string why, CancellationToken cancel)

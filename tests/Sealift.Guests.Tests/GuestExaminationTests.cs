@@ -132,6 +132,8 @@ public class GuestExaminationTests(Zoo zoo) : IClassFixture<Zoo>
         var volume = Assert.Single(zoo.Report.Inspection.Filesystems, f => f.Device.StartsWith("lvm1+lvm2 volume vg-odd/root-lv", StringComparison.Ordinal));
         Assert.Equal((Uuid + "61", "ext4", "logical", true), (volume.Identity, volume.Type, volume.Label, volume.Clean));
         Assert.Equal(2, zoo.Report.Inspection.Filesystems.Count(f => f.Type == "LVM2_member" && f.Clean));
+        // It stands behind the first disk that it lies on, and not at the end.
+        Assert.Equal(["lvm1 partition 1", "lvm1+lvm2 volume vg-odd/root-lv", "lvm2 partition 1"], zoo.Report.Inspection.Filesystems.Where(f => f.Device.StartsWith("lvm", StringComparison.Ordinal)).Select(f => f.Device.Split(", ")[0]));
     }
 
     [Fact]
