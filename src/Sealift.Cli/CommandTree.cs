@@ -15,6 +15,7 @@ internal static class CommandTree
         };
         root.Subcommands.Add(MigrateCommand.Build());
         foreach (var command in JournalCommands.Build()) root.Subcommands.Add(command);
+        root.Subcommands.Add(CheckCommand.Build());
         root.Subcommands.Add(VerifyCommand.Build());
         root.Subcommands.Add(CopyCommand.Build());
         root.Subcommands.Add(RepairCommand.Build());

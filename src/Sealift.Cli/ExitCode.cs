@@ -6,13 +6,13 @@ internal static class ExitCode
     /// <summary>Done; for a migration: sealed; for a copy: proven.</summary>
     public const int Success = 0;
 
-    /// <summary>A verdict of failed; a seal, disk or map that does not verify; disks that differ.</summary>
+    /// <summary>A verdict of failed; a seal, disk or map that does not verify; disks that differ; a check that found damage.</summary>
     public const int Failed = 1;
 
     /// <summary>The command line itself is wrong.</summary>
     public const int Usage = 2;
 
-    /// <summary>A verdict of degraded: only waived findings, or less proof than the default was asked for.</summary>
+    /// <summary>A verdict of degraded: only waived findings, or less proof than the default was asked for; a check that found no damage and could not look at everything.</summary>
     public const int Degraded = 3;
 
     /// <summary>A verdict of cancelled, or interrupted by the user.</summary>

@@ -27,9 +27,9 @@ internal static class ManualPage
     private static readonly (int Code, string Meaning)[] ExitCodes =
     [
         (ExitCode.Success, "Done; for a migration: sealed; for a copy: proven."),
-        (ExitCode.Failed, "Verdict failed; a seal, disk or map that does not verify; disks that differ."),
+        (ExitCode.Failed, "Verdict failed; a seal, disk or map that does not verify; disks that differ; a check that found damage."),
         (ExitCode.Usage, "The command line is wrong."),
-        (ExitCode.Degraded, "Verdict degraded: only waived findings, or less proof than the default."),
+        (ExitCode.Degraded, "Verdict degraded: only waived findings, or less proof than the default; a check that found no damage and could not look at everything."),
         (ExitCode.Cancelled, "Verdict cancelled, or interrupted."),
         (ExitCode.Refused, "Refused before anything began: a plan that contradicts itself, an unknown migration, a file that cannot be read. There is no verdict."),
         (ExitCode.MissingTool, "Something that sealift needs is missing."),

@@ -21,7 +21,7 @@ internal sealed record ShellResult(int ExitCode, string Output, bool IsCut);
 internal sealed class Appliance : IAsyncDisposable
 {
     private const int ShellOutputLimitBytes = 256 << 10;
-    private const int MaximumDrives = 200; // libguestfs takes 255
+    internal const int MaximumDrives = 200; // libguestfs takes 255
 
     private readonly ChildProcess child;
     private readonly GuestOptions options;

@@ -26,15 +26,19 @@ internal static class ApplianceTools
         foreach (var line in answers.Output.Split('\n'))
         {
             if (line.IndexOf('=') is not (> 0 and var at)) continue;
-            var (name, said) = (line[..at], line[(at + 1)..]);
-            // "btrfs-progs v6.2", "exfatprogs version : 1.2.0", "e2fsck 1.47.0 (5-Feb-2023)": the first word that has a digit first, a leading v aside.
-            var version = said.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(w => w.TrimStart('v')).FirstOrDefault(w => w.Length > 0 && char.IsAsciiDigit(w[0]));
-            tools[name] = GuestText.Name(version ?? said);
+            tools[line[..at]] = VersionIn(line[(at + 1)..]);
         }
 
         var (lines, _) = await appliance.CommandAsync("ask for libguestfs's version", "version", cancel);
         var fields = lines.Select(l => l.Split(": ")).Where(p => p.Length == 2).ToDictionary(p => p[0], p => p[1]);
         tools["libguestfs"] = string.Join('.', ((string[])["major", "minor", "release"]).Select(f => GuestText.Name(fields.GetValueOrDefault(f, "?"))));
         return tools;
+    }
+
+    /// <summary>"btrfs-progs v6.2", "exfatprogs version : 1.2.0", "e2fsck 1.47.0 (5-Feb-2023)": the first word that has a digit first, a leading v aside.</summary>
+    public static string VersionIn(string said)
+    {
+        var version = said.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(w => w.TrimStart('v')).FirstOrDefault(w => w.Length > 0 && char.IsAsciiDigit(w[0]));
+        return GuestText.Name(version ?? said);
     }
 }

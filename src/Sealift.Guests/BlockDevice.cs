@@ -1,7 +1,7 @@
 namespace Sealift.Guests;
 
-/// <summary>A block device in the appliance: a disk, a partition, a logical volume or an array.</summary>
-/// <param name="KernelName"><c>sda1</c>, <c>dm-0</c>: only letters, digits and dashes.</param>
+/// <summary>A disk, a partition, a logical volume or an array: a block device of the appliance, or what we found on a disk ourselves.</summary>
+/// <param name="KernelName"><c>sda1</c>, <c>dm-0</c>: only letters, digits and dashes. Empty where no kernel was asked.</param>
 /// <param name="Kind">As lsblk(8) names it: <c>disk</c>, <c>part</c>, <c>lvm</c>, <c>raid1</c>, <c>crypt</c> …</param>
 /// <param name="VolumeName">The name of a logical volume or array (<c>vg/lv</c>); empty otherwise.</param>
 /// <param name="LengthBytes">Its length in bytes.</param>
@@ -21,7 +21,7 @@ internal sealed record BlockDevice(
     public bool IsAmbiguous => Probe.ContainsKey("ID_FS_AMBIVALENT");
 
     /// <summary>Whether it holds nothing itself: a disk with a partition table, or an extended partition.</summary>
-    public bool IsPartitioned => Type == "unknown" && (PartitionTable.Length > 0 || Probe.GetValueOrDefault("ID_PART_ENTRY_TYPE") is "0x5" or "0xf" or "0x85");
+    public bool IsPartitioned => Type == "unknown" && ((PartitionTable.Length > 0 && Kind is not ("part" or "lvm" or "crypt")) || Probe.GetValueOrDefault("ID_PART_ENTRY_TYPE") is "0x5" or "0xf" or "0x85");
 
     /// <summary><c>gpt</c>, <c>dos</c> … or empty.</summary>
     public string PartitionTable => Probe.GetValueOrDefault("ID_PART_TABLE_TYPE", string.Empty);

@@ -3,11 +3,11 @@ using Sealift.Disks;
 namespace Sealift.Guests;
 
 /// <summary>
-/// A disk as the appliance sees it: either a Unix socket on which a raw NBD export of it is served, or an image file in an
+/// A disk to be examined: either a Unix socket on which a raw NBD export of it is served, or an image file in an
 /// explicit format. Exactly one of the two is set.
 /// </summary>
 /// <param name="Key">The disk's key: <c>disk1</c>.</param>
-/// <param name="NbdSocket">Path of the socket, or null.</param>
+/// <param name="NbdSocket">Path of the socket, or null. It must serve at least four clients at once.</param>
 /// <param name="ImagePath">Path of the image, or null.</param>
 /// <param name="Format">The format of <paramref name="ImagePath"/>.</param>
 public sealed record GuestDrive(string Key, string? NbdSocket, string? ImagePath, ImageFormat Format);
@@ -48,4 +48,11 @@ public sealed record GuestInspection(
 /// <param name="CheckedBy">The checker with its version, or empty where none covers it: then a <c>not-checked</c> note exists too.</param>
 /// <param name="Clean">Whether a checker looked at it and had nothing to say.</param>
 public sealed record GuestFilesystem(
-    string Identity, string Device, string Type, string Label, long LengthBytes, string Mountpoint, string CheckedBy, bool Clean);
+    string Identity, string Device, string Type, string Label, long LengthBytes, string Mountpoint, string CheckedBy, bool Clean)
+{
+    /// <summary><c>direct</c> or <c>appliance</c>; empty where nothing checked it, and in what was written before there were two ways.</summary>
+    public string CheckedVia { get; init => field = value ?? string.Empty; } = string.Empty; // null is what JSON without it gives
+
+    /// <summary>Why that way, or why not at all; one clause.</summary>
+    public string Why { get; init => field = value ?? string.Empty; } = string.Empty; // null is what JSON without it gives
+}

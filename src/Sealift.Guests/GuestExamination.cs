@@ -1,4 +1,5 @@
 using Sealift.Guests.Checks;
+using Sealift.Guests.Direct;
 using Sealift.Posix;
 
 namespace Sealift.Guests;
@@ -6,91 +7,99 @@ namespace Sealift.Guests;
 /// <summary>What an examination of a machine's disks found.</summary>
 /// <param name="Inspection">What is inside.</param>
 /// <param name="Findings">Everything that a checker reported, in the order of the disks.</param>
-/// <param name="Tools">Name and version of every tool that took part, the appliance's kernel and libguestfs among them.</param>
+/// <param name="Tools">Name and version of every tool that took part; of the appliance's kernel and libguestfs where it was started.</param>
 public sealed record GuestReport(GuestInspection Inspection, IReadOnlyList<Finding> Findings, IReadOnlyDictionary<string, string> Tools);
 
-/// <summary>Looks into the disks of a machine without writing to them: file system checks and inspection in one boot of the libguestfs appliance.</summary>
+/// <summary>
+/// Looks into the disks of a machine without writing to them: file system checks and inspection. Whatever can be answered fully without
+/// a kernel is checked on this host, in seconds; the libguestfs appliance is started, once, for the rest and for the inspection.
+/// </summary>
 /// <remarks>
-/// Classes of findings: <c>TYPE.errors</c> for ext2, ext3, ext4, xfs, btrfs, fat, exfat, ntfs, lvm and partition-table (damage);
-/// <c>TYPE.dirty-journal</c>, <c>xfs.dirty-log</c>, <c>btrfs.dirty-log</c>, <c>TYPE.not-unmounted</c>, <c>fat.dirty</c>, <c>ntfs.dirty</c>,
-/// <c>partition-table.backup-not-at-end</c>, <c>not-checked</c>, <c>multi-boot</c>, <c>inspection</c> (notes).
+/// Classes of findings: <c>TYPE.errors</c> for ext2, ext3, ext4, xfs, btrfs, fat, exfat, ntfs, swap, lvm, md, luks, iso9660 and
+/// partition-table (damage); <c>TYPE.dirty-journal</c>, <c>xfs.dirty-log</c>, <c>btrfs.dirty-log</c>, <c>TYPE.not-unmounted</c>,
+/// <c>fat.dirty</c>, <c>ntfs.dirty</c>, <c>md.degraded</c>, <c>partition-table.backup-not-at-end</c>, <c>not-checked</c>, <c>multi-boot</c>,
+/// <c>inspection</c> (notes). What each type of content is checked by stands in docs/checks.md.
 /// </remarks>
 public static class GuestExamination
 {
-    private static readonly ContentCheck[] Checks = [new ExtCheck(), new XfsCheck(), new BtrfsCheck(), new FatCheck(), new ExfatCheck(), new NtfsCheck(), new LvmCheck()];
     private static readonly PartitionTableCheck PartitionTables = new();
+
+    /// <summary>The checkers that are programs.</summary>
+    internal static IReadOnlyList<ContentCheck> Checks { get; } = [new ExtCheck(), new XfsCheck(), new BtrfsCheck(), new FatCheck(), new ExfatCheck(), new NtfsCheck(), new LvmCheck()];
 
     /// <summary>Examines the disks of one machine.</summary>
     /// <param name="drives">All disks of the machine, in order. They are opened read-only.</param>
-    /// <param name="options">Where to work and how long it may take.</param>
+    /// <param name="options">Which way, where to work and how long it may take.</param>
     /// <param name="log">Receives one line for each step, fit for a progress display; null for none.</param>
-    /// <param name="cancel">Stops the appliance.</param>
+    /// <param name="cancel">Stops it.</param>
     /// <exception cref="SealiftException">
     /// SL5001 the drives cannot be shown; SL5002 the appliance did not start; SL5003 it hung or died, with its last words; SL5004 it
-    /// answered what it cannot answer; SL1xxx the log could not be written.
+    /// answered what it cannot answer; SL1xxx, SL3xxx, SL4xxx a disk cannot be read; SL1xxx the log could not be written.
     /// </exception>
-    public static Task<GuestReport> RunAsync(IReadOnlyList<GuestDrive> drives, GuestOptions options, IProgress<string>? log, CancellationToken cancel) =>
-        RunAsync(drives, options, inspectOperatingSystems: true, log, cancel);
-
-    internal static async Task<GuestReport> RunAsync(IReadOnlyList<GuestDrive> drives, GuestOptions options, bool inspectOperatingSystems, IProgress<string>? log, CancellationToken cancel)
+    public static async Task<GuestReport> RunAsync(IReadOnlyList<GuestDrive> drives, GuestOptions options, IProgress<string>? log, CancellationToken cancel)
     {
+        if (drives.Count is 0 or > Appliance.MaximumDrives) throw GuestsErrors.DriveNotUsable("the machine", $"it has {drives.Count} disks; 1 to {Appliance.MaximumDrives} can be examined");
         using var toolLog = new ToolLog(options.LogPath);
         using var scratch = new ScratchDirectory(options.WorkDirectory);
+        var results = new List<Examined>();
+        if (options.Way == CheckWay.Direct)
+        {
+            log?.Report("reading the partition tables");
+            await using var survey = await DirectSurvey.MakeAsync(drives, scratch, cancel);
+            results.AddRange(await DirectExamination.RunAsync(survey, drives, Checks, options, toolLog, scratch, log, cancel));
+        }
+
+        var seen = options.Way == CheckWay.Direct && !options.Inspect && results.TrueForAll(r => r.NeedsAppliance is null)
+            ? ApplianceSight.None
+            : await LookInApplianceAsync(drives, options, results, toolLog, scratch, log, cancel);
+        toolLog.ThrowIfLost();
+        return Report(results, seen);
+    }
+
+    private static async Task<ApplianceSight> LookInApplianceAsync(
+        IReadOnlyList<GuestDrive> drives, GuestOptions options, List<Examined> results, ToolLog toolLog, ScratchDirectory scratch, IProgress<string>? log, CancellationToken cancel)
+    {
         log?.Report("starting the appliance");
         await using var appliance = await Appliance.StartAsync(drives, options, toolLog, scratch, cancel);
         var tools = await ApplianceTools.VersionsAsync(appliance, cancel);
         var devices = await BlockDevices.FindAsync(appliance, drives, options.LogPath, cancel);
-        var identities = Identities(devices);
-
-        var findings = new List<Finding>();
-        var checkedBy = new Dictionary<BlockDevice, string>();
-        foreach (var device in devices)
-        {
-            log?.Report($"checking {device.Description}");
-            var (observations, tool) = await CheckAsync(appliance, device, tools, cancel);
-            // What could not be checked was not checked, whatever else was seen of it.
-            checkedBy[device] = observations.Any(o => o.Class == "not-checked") ? string.Empty : tool;
-            findings.AddRange(observations.Select(o => new Finding(o.Class, o.Severity, identities[device], device.Description, GuestText.Finding(o.Text))));
-        }
-
+        var checker = new ApplianceChecker(appliance, tools, log);
+        await checker.CompleteAsync(results, devices, isAlone: options.Way == CheckWay.Appliance, cancel);
         log?.Report("inspecting the operating system");
-        var systems = inspectOperatingSystems ? await OperatingSystems.FindAsync(appliance, cancel) : OperatingSystems.None([]);
-        if (systems.Remarks.Count > 0) findings.Add(new Finding("inspection", FindingSeverity.Note, "machine", "operating system", GuestText.Finding(string.Join('\n', systems.Remarks))));
-        if (systems.Roots > 1) findings.Add(new Finding("multi-boot", FindingSeverity.Note, "machine", "operating system", $"{systems.Roots} operating systems were found; the first is described"));
-        var fallback = await FallbackLoader.IsThereAsync(appliance, devices, cancel);
+        var systems = options.Inspect ? await OperatingSystems.FindAsync(appliance, cancel) : OperatingSystems.None([]);
+        var fallback = options.Inspect && await FallbackLoader.IsThereAsync(appliance, devices, cancel);
         await appliance.CloseAsync(cancel);
-        toolLog.ThrowIfLost();
-
-        var filesystems = devices.Where(d => !d.IsPartitioned).Select(d => new GuestFilesystem(
-            identities[d],
-            d.Description,
-            GuestText.Name(d.Type),
-            d.Label,
-            d.LengthBytes,
-            systems.MountpointOfUuid.GetValueOrDefault(d.Uuid, string.Empty),
-            checkedBy[d],
-            checkedBy[d].Length > 0 && !findings.Any(f => f.Filesystem == identities[d] && f.Severity == FindingSeverity.Damage)));
-        return new GuestReport(
-            new GuestInspection(systems.OsType, systems.Distro, systems.ProductName, systems.Version, systems.Architecture, systems.Hostname, devices.Any(d => d.IsEfiSystemPartition), [.. filesystems]) { HasBiosBootCode = devices.Any(d => d is { Kind: "disk", HasBootCode: true }), HasFallbackLoader = fallback },
-            findings,
-            tools);
+        return new ApplianceSight(tools, systems, fallback);
     }
 
-    private static async Task<(IReadOnlyList<Observation> Observations, string Tool)> CheckAsync(Appliance appliance, BlockDevice device, IReadOnlyDictionary<string, string> tools, CancellationToken cancel)
+    private static GuestReport Report(List<Examined> results, ApplianceSight seen)
     {
-        if (device.IsPartitioned) return device.PartitionTable.Length > 0 && device.Kind == "disk" ? (await PartitionTables.RunAsync(appliance, device, cancel), With(PartitionTables)) : ([], string.Empty);
-        if (device.IsAmbiguous) return ([new Observation("not-checked", FindingSeverity.Note, "More than one signature was found on it: nobody can say which of them is in use")], string.Empty);
-        if (Checks.FirstOrDefault(c => c.Types.Contains(device.Type)) is { } check)
-        {
-            if (tools.ContainsKey(check.Tool)) return (await check.RunAsync(appliance, device, cancel), With(check));
-            return ([new Observation("not-checked", FindingSeverity.Note, $"The appliance lacks {check.Tool}, which would check it")], string.Empty);
-        }
+        var identities = Identities([.. results.Select(r => r.Device)]);
+        var findings = results.SelectMany(r => r.Observations.Select(o => new Finding(o.Class, o.Severity, identities[r.Device], r.Device.Description, GuestText.Finding(o.Text)))).ToList();
+        var systems = seen.Systems;
+        if (systems.Remarks.Count > 0) findings.Add(new Finding("inspection", FindingSeverity.Note, "machine", "operating system", GuestText.Finding(string.Join('\n', systems.Remarks))));
+        if (systems.Roots > 1) findings.Add(new Finding("multi-boot", FindingSeverity.Note, "machine", "operating system", $"{systems.Roots} operating systems were found; the first is described"));
 
-        if (device.Type == "unknown" && await LostSuperblock.FindAsync(appliance, device, cancel) is { } lost)
-            return ([new Observation((lost == "vfat" ? "fat" : lost) + ".errors", FindingSeverity.Damage, $"Its superblock is not recognised, but there is a backup of an {lost} superblock where that file system keeps one")], string.Empty);
-        return ([new Observation("not-checked", FindingSeverity.Note, device.Type == "unknown" ? "Nothing is known that has this content" : $"No checker for {GuestText.Name(device.Type)}")], string.Empty);
-
-        string With(ContentCheck c) => $"{c.Tool} {tools.GetValueOrDefault(c.Tool, string.Empty)}".TrimEnd();
+        var filesystems = results.Where(r => !r.Device.IsPartitioned).Select(r => new GuestFilesystem(
+            identities[r.Device],
+            r.Device.Description,
+            GuestText.Name(r.Device.Type),
+            r.Device.Label,
+            r.Device.LengthBytes,
+            systems.MountpointOfUuid.GetValueOrDefault(r.Device.Uuid, string.Empty),
+            r.CheckedBy,
+            r.CheckedBy.Length > 0 && !findings.Any(f => f.Filesystem == identities[r.Device] && f.Severity == FindingSeverity.Damage)) { CheckedVia = r.Via, Why = r.Why });
+        var tools = new Dictionary<string, string>(seen.Tools);
+        // "e2fsck 1.47.0", "sealift 0.1.0": what took part on this host.
+        foreach (var checkedBy in results.Where(r => r.Via == Examined.Direct).Select(r => r.CheckedBy.Split(' ', 2))) tools.TryAdd(checkedBy[0], checkedBy.Length > 1 ? checkedBy[1] : string.Empty);
+        return new GuestReport(
+            new GuestInspection(systems.OsType, systems.Distro, systems.ProductName, systems.Version, systems.Architecture, systems.Hostname, results.Exists(r => r.Device.IsEfiSystemPartition), [.. filesystems])
+            {
+                HasBiosBootCode = results.Exists(r => r.Device is { Kind: "disk", HasBootCode: true }),
+                HasFallbackLoader = seen.HasFallbackLoader,
+            },
+            findings,
+            tools);
     }
 
     /// <summary>The UUID where it is there and nobody else has it (members of an array share theirs); otherwise the place.</summary>
@@ -98,5 +107,75 @@ public static class GuestExamination
     {
         var count = devices.Where(d => d.Uuid.Length > 0).GroupBy(d => d.Uuid).ToDictionary(g => g.Key, g => g.Count());
         return devices.ToDictionary(d => d, d => !d.IsPartitioned && count.GetValueOrDefault(d.Uuid) == 1 ? d.Uuid : d.Place);
+    }
+
+    /// <summary>What only the appliance can tell.</summary>
+    private sealed record ApplianceSight(IReadOnlyDictionary<string, string> Tools, OperatingSystems Systems, bool HasFallbackLoader)
+    {
+        public static readonly ApplianceSight None = new(new Dictionary<string, string>(), OperatingSystems.None([]), HasFallbackLoader: false);
+    }
+
+    /// <summary>Checks in the appliance what was not checked before.</summary>
+    private sealed class ApplianceChecker(Appliance appliance, IReadOnlyDictionary<string, string> tools, IProgress<string>? log)
+    {
+        private readonly AppliancePlace place = new(appliance);
+
+        /// <summary>Completes the results: what was left to the appliance, and the volumes that only a kernel shows.</summary>
+        /// <param name="results">What was checked on this host; nothing where <paramref name="isAlone"/>.</param>
+        /// <param name="devices">What the appliance's kernel sees.</param>
+        /// <param name="isAlone">Whether everything is to be checked here.</param>
+        /// <param name="cancel">Stops it.</param>
+        public async Task CompleteAsync(List<Examined> results, IReadOnlyList<BlockDevice> devices, bool isAlone, CancellationToken cancel)
+        {
+            var own = devices.Where(d => d.VolumeName.Length == 0).GroupBy(d => d.Place).ToDictionary(g => g.Key, g => g.First());
+            for (var i = 0; i < results.Count; i++)
+            {
+                if (!results[i].IsLeft) continue;
+                if (own.TryGetValue(results[i].Device.Place, out var device)) results[i] = await CheckAsync(device, results[i].Why, cancel);
+                else results[i] = NotChecked(results[i].Device, "The appliance's kernel does not see it");
+            }
+
+            var known = results.Select(r => r.Device.Place).ToHashSet();
+            var others = isAlone ? devices : [.. devices.Where(d => d.VolumeName.Length > 0 || !known.Contains(d.Place))];
+            foreach (var device in others) Place(results, await CheckAsync(device, isAlone ? "everything was to be checked there" : "only a kernel shows it", cancel));
+            if (isAlone) return;
+
+            // A container whose inside nobody saw must not look as if all of it had been checked.
+            for (var i = 0; i < results.Count; i++)
+            {
+                if (results[i] is not { IsLeft: false, NeedsAppliance: { } why } container || others.Any(o => o.VolumeName.Length > 0 && container.Device.DiskKeys.All(o.DiskKeys.Contains))) continue;
+                results[i] = container with { Observations = [.. container.Observations, new Observation("not-checked", FindingSeverity.Note, $"What is inside was not seen: {why}, and that of the appliance shows no volume on it")] };
+            }
+        }
+
+        /// <summary>A volume stands behind the first container that it may lie in, and behind those that stand there already.</summary>
+        private static void Place(List<Examined> results, Examined volume)
+        {
+            var at = results.FindIndex(r => r is { NeedsAppliance: not null, IsLeft: false } && r.Device.DiskKeys.All(volume.Device.DiskKeys.Contains)) + 1;
+            while (at > 0 && at < results.Count && results[at].Device.VolumeName.Length > 0) at++;
+            results.Insert(at > 0 ? at : results.Count, volume);
+        }
+
+        private async Task<Examined> CheckAsync(BlockDevice device, string why, CancellationToken cancel)
+        {
+            log?.Report($"checking {device.Description}");
+            if (device.IsPartitioned) return device.PartitionTable.Length > 0 && device.Kind == "disk" ? await CheckAsync(PartitionTables, device, why, cancel) : new Examined(device, []);
+            if (device.IsAmbiguous) return NotChecked(device, "More than one signature was found on it: nobody can say which of them is in use");
+            if (Checks.FirstOrDefault(c => c.Types.Contains(device.Type)) is { } check)
+                return tools.ContainsKey(check.Tool) ? await CheckAsync(check, device, why, cancel) : NotChecked(device, $"The appliance lacks {check.Tool}, which would check it");
+            if (device.Type == "unknown" && await LostSuperblock.FindAsync(appliance, device, cancel) is { } lost)
+                return new Examined(device, [new Observation(DirectExamination.LostClass(lost), FindingSeverity.Damage, DirectExamination.LostText(lost))]);
+            return NotChecked(device, device.Type == "unknown" ? "Nothing is known that has this content" : $"No checker for {GuestText.Name(device.Type)}");
+        }
+
+        private async Task<Examined> CheckAsync(ContentCheck check, BlockDevice device, string why, CancellationToken cancel)
+        {
+            var result = await check.RunAsync(place, device, cancel);
+            // What could not be checked was not checked, whatever else was seen of it.
+            if (result.Observations.FirstOrDefault(o => o.Class == "not-checked") is { } note) return new Examined(device, result.Observations) { Why = GuestText.Name(note.Text) };
+            return new Examined(device, result.Observations) { CheckedBy = $"{check.Tool} {tools.GetValueOrDefault(check.Tool, string.Empty)}".TrimEnd(), Via = Examined.Appliance, Why = why };
+        }
+
+        private static Examined NotChecked(BlockDevice device, string why) => new(device, [new Observation("not-checked", FindingSeverity.Note, why)]) { Why = why };
     }
 }

@@ -1,6 +1,16 @@
 namespace Sealift.Guests;
 
-/// <summary>Where a run of the appliance works and how long it may take.</summary>
+/// <summary>How file systems are checked.</summary>
+public enum CheckWay
+{
+    /// <summary>On this host, by checkers without privileges that are shown one partition; in the appliance only where that cannot answer fully.</summary>
+    Direct,
+
+    /// <summary>Everything in the appliance, by other programs where there are two: a second opinion.</summary>
+    Appliance,
+}
+
+/// <summary>How an examination or a conversion is made, where it works and how long it may take.</summary>
 public sealed record GuestOptions
 {
     /// <summary>An existing directory for the appliance's own overlays and scratch files; nothing is left in it.</summary>
@@ -8,6 +18,12 @@ public sealed record GuestOptions
 
     /// <summary>The file that receives everything the tools said. It is replaced where it exists.</summary>
     public required string LogPath { get; init; }
+
+    /// <summary>How file systems are checked.</summary>
+    public CheckWay Way { get; init; } = CheckWay.Direct;
+
+    /// <summary>Whether the operating system is looked for as well, for which the appliance is always started.</summary>
+    public bool Inspect { get; init; } = true;
 
     /// <summary>How long the whole run may take. Without KVM a conversion of a full guest takes minutes.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(15);

@@ -39,6 +39,19 @@ internal static class GuestText
         return Encoding.UTF8.GetString([.. bytes]);
     }
 
+    /// <summary>What <see cref="DecodeUdev"/> undoes.</summary>
+    public static string EncodeUdev(ReadOnlySpan<byte> raw)
+    {
+        var encoded = new StringBuilder(raw.Length);
+        foreach (var b in raw)
+        {
+            if (char.IsAsciiLetterOrDigit((char)b) || "#+-.:=@_/".Contains((char)b, StringComparison.Ordinal)) encoded.Append((char)b);
+            else encoded.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\x{b:x2}");
+        }
+
+        return encoded.ToString();
+    }
+
     private static string Clean(string raw, bool keepLines)
     {
         var clean = new StringBuilder(raw.Length);

@@ -17,6 +17,10 @@ internal static class GuestsErrors
     public static SealiftException ApplianceSpokeNonsense(string step, string said, string logPath) =>
         new("SL5004", "understand the appliance", step, said, $"Report this as a bug, with the log {logPath}");
 
+    /// <summary>Never the end of a run: the appliance is used then.</summary>
+    public static SealiftException NoView(string attempt, string said, Exception? inner) =>
+        new("SL5005", $"show partitions as files ({attempt})", "qemu-storage-daemon", said, "See that /dev/fuse is there and that namespaces may be made; meanwhile everything is checked in the appliance", inner);
+
     public static SealiftException CannotConvert(string machine, string said, string logPath) =>
         new("SL5101", "convert the guest", machine, said.TrimEnd('.'), $"Migrate it as it is with --no-convert, or make it fit inside the source; the full log is {logPath}");
 

@@ -41,7 +41,7 @@ internal static class SealAssembly
             FilesystemsAfter = [.. (after?.Inspection.Filesystems ?? []).Select(SealedFilesystem.Of)],
             FindingsBefore = before is null ? [] : Sealed(DamageWeighing.Before(before.Findings, context.Request.Waivers)),
             FindingsAfter = Sealed(DamageWeighing.After(before?.Findings, [.. after?.Findings ?? [], .. convert?.Conversion.Findings ?? []], context.Request.Waivers)),
-            NotChecked = [.. (inspection?.Filesystems ?? []).Where(f => f.CheckedBy.Length == 0).Select(f => $"{f.Device}: no checker covers {f.Type}.")],
+            NotChecked = [.. (inspection?.Filesystems ?? []).Where(f => f.CheckedBy.Length == 0).Select(f => $"{f.Device}: {(f.Why.Length > 0 ? f.Why : $"no checker covers {f.Type}")}.")],
             Steps = [.. rows.Select(r => StepOf(r, verdict))],
             Tools = ToolsOf(context, before, after, convert),
             HostKernel = ToolVersions.Kernel,

@@ -27,7 +27,7 @@ public sealed class UefiMachineTests(Rig rig, UefiMachine machine) : IClassFixtu
         Assert.Equal(
             [
                 ("vfat", "/boot/efi", "fsck.fat", true),
-                ("LVM2_member", "", "lvm", true),
+                ("LVM2_member", "", "sealift", true),
                 ("ext4", "/", "e2fsck", true),
                 ("xfs", "/srv/xfs", "xfs_repair", true),
                 ("btrfs", "/srv/btrfs", "btrfs", true),

@@ -4,8 +4,7 @@ using Sealift.Posix;
 namespace Sealift.Guests.Tests;
 
 /// <summary>What happens when the tools hang, die, or talk nonsense: stand-ins for them come first in PATH.</summary>
-[Collection(nameof(DeadlineTests))]
-[CollectionDefinition(nameof(DeadlineTests), DisableParallelization = true)]
+[Collection(nameof(StandIn))]
 public class DeadlineTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -23,6 +22,7 @@ public class DeadlineTests
     public async Task A_broken_appliance_is_an_error_with_its_last_words(string script, string code, string reason, string lastWords)
     {
         using var directory = new TemporaryDirectory();
+        await File.WriteAllBytesAsync(directory.File("disk.img"), new byte[1 << 20], Cancel);
         var watch = Stopwatch.StartNew();
         var error = await WithStandInAsync(directory, "guestfish", script, () =>
             GuestExamination.RunAsync([Rigs.Raw("disk1", directory.File("disk.img"))], Rigs.Options(directory) with { Deadline = TimeSpan.FromSeconds(2) }, null, Cancel));
@@ -31,7 +31,7 @@ public class DeadlineTests
         Assert.Contains(lastWords, error.Message, StringComparison.Ordinal);
         Assert.Contains(directory.File("guest.log"), error.Message, StringComparison.Ordinal);
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(60), $"it took {watch.Elapsed}");
-        Assert.Equal(["bin", "guest.log"], Directory.GetFileSystemEntries(directory.Path).Select(p => Path.GetFileName(p)).Order());
+        Assert.Equal(["bin", "disk.img", "guest.log"], Directory.GetFileSystemEntries(directory.Path).Select(p => Path.GetFileName(p)).Order());
     }
 
     [Theory]
@@ -55,6 +55,7 @@ public class DeadlineTests
     public async Task Cancellation_ends_the_appliance()
     {
         using var directory = new TemporaryDirectory();
+        await File.WriteAllBytesAsync(directory.File("disk.img"), new byte[1 << 20], Cancel);
         using var cancel = new CancellationTokenSource(TimeSpan.FromSeconds(1));
         await WithStandInAsync<OperationCanceledException>(directory, "guestfish", "exec sleep 600", () =>
             GuestExamination.RunAsync([Rigs.Raw("disk1", directory.File("disk.img"))], Rigs.Options(directory), null, cancel.Token));
@@ -68,24 +69,12 @@ public class DeadlineTests
         Assert.Equal("SL5001", error.Code);
     }
 
-    private static Task<SealiftException> WithStandInAsync(TemporaryDirectory directory, string tool, string script, Func<Task> act) => WithStandInAsync<SealiftException>(directory, tool, script, act);
+    private static async Task<SealiftException> WithStandInAsync(TemporaryDirectory directory, string tool, string script, Func<Task> act) => await WithStandInAsync<SealiftException>(directory, tool, script, act);
 
     private static async Task<T> WithStandInAsync<T>(TemporaryDirectory directory, string tool, string script, Func<Task> act)
         where T : Exception
     {
         await Hypervisor.KvmUsableAsync(Cancel); // outside what is timed
-        var bin = Directory.CreateDirectory(directory.File("bin")).FullName;
-        await File.WriteAllTextAsync(Path.Combine(bin, tool), "#!/bin/sh\n" + script + "\n", Cancel);
-        PosixPath.SetPermissions(Path.Combine(bin, tool), 0x1ED /* 0755 */);
-        var path = Environment.GetEnvironmentVariable("PATH");
-        Environment.SetEnvironmentVariable("PATH", $"{bin}:{path}");
-        try
-        {
-            return await Assert.ThrowsAnyAsync<T>(act);
-        }
-        finally
-        {
-            Environment.SetEnvironmentVariable("PATH", path);
-        }
+        return await StandIn.InPlaceOfAsync(directory, tool, script, () => Assert.ThrowsAnyAsync<T>(act));
     }
 }

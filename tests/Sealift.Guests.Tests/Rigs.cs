@@ -7,12 +7,21 @@ namespace Sealift.Guests.Tests;
 /// <summary>Runs the scripts of tests/rigs and names what they build.</summary>
 internal static class Rigs
 {
+    /// <summary>The repository's root, which is above the tests.</summary>
+    public static string Repository
+    {
+        get
+        {
+            var folder = AppContext.BaseDirectory;
+            while (!File.Exists(Path.Combine(folder, "Sealift.slnx"))) folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The repository's root is not above the tests");
+            return folder;
+        }
+    }
+
     public static async Task RunAsync(string script, params string[] arguments)
     {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Sealift.slnx"))) folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The repository's root is not above the tests");
         await ChildProcess.RunAsync(
-            new ChildCommand("bash", [Path.Combine(folder, "tests", "rigs", script), .. arguments])
+            new ChildCommand("bash", [Path.Combine(Repository, "tests", "rigs", script), .. arguments])
             {
                 Deadline = TimeSpan.FromMinutes(5),
                 Environment = await Hypervisor.ApplianceEnvironmentAsync(CancellationToken.None),

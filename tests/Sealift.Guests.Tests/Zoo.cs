@@ -4,16 +4,20 @@ using Sealift.Posix;
 namespace Sealift.Guests.Tests;
 
 /// <summary>
-/// Disks full of file systems, sound and damaged, examined together in one boot of the appliance: a boot costs ten seconds and more
-/// without KVM. The operating system is not looked for, which takes long on so many file systems. One disk is shown through an NBD
+/// Disks full of file systems, sound and damaged, examined together, both ways: a boot of the appliance costs ten seconds and more
+/// without KVM, and the direct way needs one as well, for volumes of LVM, an array, a Btrfs over two disks and the dirty log of an XFS. The operating system is not looked for, which takes long on so many file systems. One disk is shown through an NBD
 /// socket, one as a qcow2 whose path needs quoting.
 /// </summary>
 public sealed class Zoo : IAsyncLifetime
 {
-    private static readonly string[] Names = ["healthy", "mbr", "lvm1", "lvm2", "whole", "unknown", "dirty", "damaged", "badgpt", "short"];
+    private static readonly string[] Names = ["healthy", "mbr", "lvm1", "lvm2", "whole", "unknown", "dirty", "damaged", "badgpt", "short", "md1", "md2", "wide1", "wide2", "luks"];
     private readonly TemporaryDirectory directory = new();
 
+    /// <summary>Whatever can be is checked on this host.</summary>
     public GuestReport Report { get; private set; } = null!;
+
+    /// <summary>Everything is checked in the appliance.</summary>
+    public GuestReport SecondOpinion { get; private set; } = null!;
 
     public string LogText { get; private set; } = string.Empty;
 
@@ -33,7 +37,7 @@ public sealed class Zoo : IAsyncLifetime
         HashesBefore = await HashesAsync();
 
         var socket = directory.File("healthy.sock");
-        var server = new ChildCommand("qemu-nbd", "--read-only", "--persistent", "--format=raw", $"--socket={socket}", directory.File("healthy.img")) { Deadline = TimeSpan.FromMinutes(10) };
+        var server = new ChildCommand("qemu-nbd", "--read-only", "--persistent", "--shared=8", "--format=raw", $"--socket={socket}", directory.File("healthy.img")) { Deadline = TimeSpan.FromMinutes(10) };
         await using (ChildProcess.Start(server))
         {
             for (var i = 0; i < 100 && !File.Exists(socket); i++) await Task.Delay(100);
@@ -44,9 +48,12 @@ public sealed class Zoo : IAsyncLifetime
                 _ => Rigs.Raw(n, directory.File(n + ".img")),
             }).ToList();
             var work = Directory.CreateDirectory(directory.File("work")).FullName;
-            var options = new GuestOptions { WorkDirectory = work, LogPath = directory.File("zoo.log") };
-            Report = await GuestExamination.RunAsync(drives, options, inspectOperatingSystems: false, new Recorder(Progress), CancellationToken.None);
-            LeftBehind = Directory.GetFileSystemEntries(work);
+            var options = new GuestOptions { WorkDirectory = work, LogPath = directory.File("zoo.log"), Inspect = false };
+            // Side by side: most of it is waiting for two emulated processors.
+            var second = GuestExamination.RunAsync(drives, options with { LogPath = directory.File("second.log"), Way = CheckWay.Appliance }, null, CancellationToken.None);
+            Report = await GuestExamination.RunAsync(drives, options, new Recorder(Progress), CancellationToken.None);
+            SecondOpinion = await second;
+            LeftBehind = [.. Directory.GetFileSystemEntries(work), .. (await File.ReadAllLinesAsync("/proc/mounts")).Where(l => l.Contains("sealift-work-", StringComparison.Ordinal))];
             LogText = await File.ReadAllTextAsync(options.LogPath);
         }
 
@@ -58,6 +65,9 @@ public sealed class Zoo : IAsyncLifetime
         directory.Dispose();
         return ValueTask.CompletedTask;
     }
+
+    /// <summary>A disk's bytes, for a test to damage.</summary>
+    public byte[] Bytes(string disk) => File.ReadAllBytes(directory.File(disk + ".img"));
 
     public IReadOnlyList<Finding> FindingsOn(string disk, int partition = 0) =>
         [.. Report.Findings.Where(f => partition == 0 ? f.Device.StartsWith(disk + ",", StringComparison.Ordinal) : f.Device.StartsWith($"{disk} partition {partition},", StringComparison.Ordinal))];

@@ -16,8 +16,12 @@
 # badgpt.img      GPT whose primary header is damaged
 # short.img       MBR whose partition ends beyond the end of the disk
 #
-# UUIDs are fixed: 5ea11f70-0000-4000-8000-0000000000NN, NN = ten times the disk (healthy 1 … short 9) plus the partition, hexadecimal.
-# Needs the Debian packages e2fsprogs xfsprogs btrfs-progs dosfstools ntfs-3g exfatprogs mtools fdisk guestfish libguestfs-xfs.
+# md1.img md2.img one array (RAID 1, superblock 1.2) over both disks with ext4 in it
+# wide1.img wide2.img one Btrfs over both disks
+# luks.img        LUKS2 on the disk itself
+#
+# UUIDs are fixed: 5ea11f70-0000-4000-8000-0000000000NN, NN = sixteen times the disk (healthy 1 … short a, array b, wide c, luks d) plus the partition, hexadecimal.
+# Needs the Debian packages e2fsprogs xfsprogs btrfs-progs dosfstools ntfs-3g exfatprogs mtools fdisk cryptsetup-bin mdadm guestfish libguestfs-xfs.
 set -euo pipefail
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 # Without KVM by default: it works everywhere, and a KVM that is there may still not run anything.
@@ -89,13 +93,19 @@ ext s1 32M a1
 truncate -s 40M short.img; printf 'label: dos\nstart=2048, size=32MiB, type=83\n' | sfdisk -q short.img; dd if="$work/s1" of=short.img bs=1M seek=1 conv=notrunc,sparse status=none
 truncate -s 20M short.img
 
+truncate -s 128M wide1.img wide2.img; mkfs.btrfs -q -f -U "$(uuid c0)" -d single -m raid1 wide1.img wide2.img > /dev/null
+# Cheap to open: nobody guesses the key of a test.
+truncate -s 20M luks.img; echo -n key | cryptsetup luksFormat --batch-mode --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --uuid "$(uuid d0)" luks.img -
+
 # --- what only a kernel makes ----------------------------------------------------------------------------------------------
 ext j1 32M 71; xfs j2 72; gpt dirty.img j1 j2
-truncate -s 24M lvm1.img lvm2.img
+truncate -s 24M lvm1.img lvm2.img md1.img md2.img
 guestfish > "$work/guestfish.log" 2>&1 <<X || { cat "$work/guestfish.log" >&2; exit 1; }
 add-drive dirty.img format:raw label:dirty
 add-drive lvm1.img format:raw
 add-drive lvm2.img format:raw
+add-drive md1.img format:raw
+add-drive md2.img format:raw
 run
 part-disk /dev/sdb gpt
 part-disk /dev/sdc mbr
@@ -105,6 +115,10 @@ vgcreate vg-odd "/dev/sdb1 /dev/sdc1"
 lvcreate-free root-lv vg-odd 100
 mkfs ext4 /dev/vg-odd/root-lv blocksize:4096 label:logical
 set-uuid /dev/vg-odd/root-lv $(uuid 61)
+md-create odd "/dev/sdd /dev/sde" level:raid1
+mkfs ext4 /dev/md/odd blocksize:4096 label:mirrored
+set-uuid /dev/md/odd $(uuid b1)
+md-stop /dev/md/odd
 sync
 debug sh "mkdir /tmp/a /tmp/b && mount /dev/disk/guestfs/dirty1 /tmp/a && mount /dev/disk/guestfs/dirty2 /tmp/b && for i in 1 2 3 4 5 6 7 8 9; do echo \$i > /tmp/a/new-\$i; echo \$i > /tmp/b/new-\$i; done && exec 7>/tmp/a/deleted && echo x >&7 && sync && rm /tmp/a/deleted && sync /tmp/a /tmp/b"
 kill-subprocess

@@ -18,7 +18,14 @@ internal static class DoctorCommand
         ("guestfish", "guestfish", "file system checks and inspection", "--version"),
         ("virt-v2v-in-place", "virt-v2v", "conversion of guests", "--version"),
         ("supermin", "supermin", "building the appliance", "--version"),
-        ("setpriv", "util-linux", "ending child processes with us", "--version"),
+        ("setpriv", "util-linux", "ending child processes with us, and taking rights from checkers", "--version"),
+        ("qemu-storage-daemon", "qemu-utils", "showing partitions to checkers", "--version"),
+        ("e2fsck", "e2fsprogs", "checking ext2, ext3 and ext4", "-V"),
+        ("xfs_repair", "xfsprogs", "checking XFS", "-V"),
+        ("btrfs", "btrfs-progs", "checking Btrfs", "--version"),
+        ("fsck.fat", "dosfstools", "checking FAT", ""),
+        ("fsck.exfat", "exfatprogs", "checking exFAT", "-V"),
+        ("ntfsresize", "ntfs-3g", "checking NTFS", "--version"),
     ];
 
     public static Command Build()
@@ -58,6 +65,9 @@ internal static class DoctorCommand
                 Say(json, "missing", "libguestfs-xfs", "XFS cannot be checked without it: apt-get install libguestfs-xfs");
             }
 
+            var fuse = File.Exists("/dev/fuse");
+            Say(json, fuse ? "ok" : "note", "fuse", fuse ? "partitions can be shown to checkers" : "there is no /dev/fuse: all file systems are checked in the appliance, slowly but as surely");
+
             var ovmf = File.Exists("/usr/share/OVMF/OVMF_CODE_4M.fd") || File.Exists("/usr/share/OVMF/OVMF_CODE.fd");
             Say(json, ovmf ? "ok" : "note", "ovmf", ovmf ? "UEFI firmware" : "not installed; needed only to start machines with UEFI: apt-get install ovmf");
             if (ChildProcess.Find("qemu-system-x86_64") is not null)
@@ -79,10 +89,11 @@ internal static class DoctorCommand
 
     private static async Task<string> VersionAsync(string program, string option, CancellationToken cancel)
     {
+        if (option.Length == 0) return "installed"; // it tells its version only while it checks something
         try
         {
             var result = await ChildProcess.RunAsync(new ChildCommand(program, option) { Deadline = TimeSpan.FromSeconds(20) }, cancel);
-            return result.Output.Split('\n')[0].Trim();
+            return $"{result.Output.Trim()}\n{result.ErrorTail.Trim()}".Trim().Split('\n')[0];
         }
         catch (ChildException e)
         {

@@ -8,25 +8,29 @@ internal sealed partial class BtrfsCheck : ContentCheck
 {
     public override string Tool => "btrfs";
 
+    public override IReadOnlyList<string> VersionArguments => ["--version"];
+
     public override IReadOnlyList<string> Types => ["btrfs"];
 
-    public override async Task<IReadOnlyList<Observation>> RunAsync(Appliance appliance, BlockDevice device, CancellationToken cancel)
+    public override async Task<CheckResult> RunAsync(CheckPlace place, BlockDevice device, CancellationToken cancel)
     {
         var seen = new List<Observation>();
-        var header = await appliance.ShellAsync($"read the superblock of {device.Description}", $"btrfs inspect-internal dump-super {device.Path}", cancel);
+        var header = await place.RunAsync($"read the superblock of {device.Description}", "btrfs", ["inspect-internal", "dump-super", place.PathOf(device)], cancel);
+        if (!place.HasKernel && Field(header.Output, "num_devices") is > 1) return CheckResult.LeftToKernel("it lies on several devices, and btrfs finds the others only where a kernel knows them");
+        if (!place.HasKernel && Field(header.Output, "log_root") is > 0) return CheckResult.LeftToKernel("its log tree was not replayed, which only a kernel can do");
         if (Field(header.Output, "dev_item.total_bytes") is { } length && length > device.LengthBytes)
             seen.Add(new Observation("btrfs.errors", FindingSeverity.Damage, $"The superblock claims {length} bytes of this device; it has {device.LengthBytes}"));
         if (Field(header.Output, "log_root") is > 0)
         {
             seen.Add(new Observation("btrfs.dirty-log", FindingSeverity.Note, "The log tree was not replayed yet: the disk was taken while mounted. It was replayed in a throwaway layer before the check."));
-            var mount = await ReplayByMountAsync(appliance, device, "btrfs", "nosuid,nodev,noexec", cancel);
+            var mount = await place.ReplayByMountAsync(device, "btrfs", "nosuid,nodev,noexec", cancel);
             if (mount.ExitCode != 0) seen.Add(new Observation("btrfs.errors", FindingSeverity.Damage, $"Its log cannot be replayed: mount {Ended(mount)}: {mount.Output}"));
         }
 
-        var check = await appliance.ShellAsync($"check {device.Description}", $"btrfs check --readonly {device.Path}", cancel);
+        var check = await place.RunAsync($"check {device.Description}", "btrfs", ["check", "--readonly", place.PathOf(device)], cancel);
         var remarks = Remarks(check.Output, Harmless());
         if (check.ExitCode != 0 || remarks.Length > 0) seen.Add(new Observation("btrfs.errors", FindingSeverity.Damage, $"btrfs check --readonly {Ended(check)}: {(remarks.Length > 0 ? remarks : check.Output)}"));
-        return seen;
+        return CheckResult.Of(seen);
     }
 
     private static decimal? Field(string output, string name) =>

@@ -5,17 +5,38 @@ namespace Sealift.Guests.Checks;
 /// <summary>One thing that a check saw, before it is tied to a device.</summary>
 internal sealed record Observation(string Class, FindingSeverity Severity, string Text);
 
-/// <summary>A checker for some types of content. It works on a throwaway layer and so may replay a journal.</summary>
+/// <summary>What a check came to.</summary>
+/// <param name="Observations">What it saw.</param>
+/// <param name="NeedsKernel">Why only a kernel can go on from here, so that the check is to be made in the appliance; null where it is complete.</param>
+internal sealed record CheckResult(IReadOnlyList<Observation> Observations, string? NeedsKernel = null)
+{
+    /// <summary>A check that came to its end.</summary>
+    public static CheckResult Of(params IReadOnlyList<Observation> observations) => new(observations);
+
+    /// <summary>One that did not.</summary>
+    public static CheckResult LeftToKernel(string why) => new([], why);
+}
+
+/// <summary>A checker for some types of content: which commands it runs, and how their exit codes and words are judged.</summary>
 internal abstract class ContentCheck
 {
     /// <summary>The checker's name in <see cref="GuestReport.Tools"/>.</summary>
     public abstract string Tool { get; }
 
+    /// <summary>Every program that it runs; what installs one need not have installed the others.</summary>
+    public virtual IReadOnlyList<string> Programs => [Tool];
+
+    /// <summary>What makes <see cref="Tool"/> say its version in its first line.</summary>
+    public virtual IReadOnlyList<string> VersionArguments => ["-V"];
+
+    /// <summary>Whether it can do without the appliance.</summary>
+    public virtual bool IsDirect => true;
+
     /// <summary>The types, as blkid(8) names them, that it covers.</summary>
     public abstract IReadOnlyList<string> Types { get; }
 
     /// <summary>Checks one device.</summary>
-    public abstract Task<IReadOnlyList<Observation>> RunAsync(Appliance appliance, BlockDevice device, CancellationToken cancel);
+    public abstract Task<CheckResult> RunAsync(CheckPlace place, BlockDevice device, CancellationToken cancel);
 
     /// <summary>
     /// The lines that are not known to be harmless. Checkers exit 0 over things that matter, so their words count as much as their
@@ -29,14 +50,7 @@ internal abstract class ContentCheck
         { IsCut: true } => "(it said so much that it was stopped)",
         // The shell's 128 + n, for the signals that end a checker; some checkers use such codes themselves.
         { ExitCode: 134 or 135 or 137 or 139 or 141 or 143 } => $"(signal {result.ExitCode - 128} ended it)",
-        { ExitCode: 127 } => "(it is missing in the appliance)",
+        { ExitCode: 127 } => "(it is missing)",
         _ => $"(exit code {result.ExitCode})",
     };
-
-    /// <summary>Mounts and unmounts the device, which replays its journal; says what the kernel said where that fails.</summary>
-    protected static Task<ShellResult> ReplayByMountAsync(Appliance appliance, BlockDevice device, string type, string mountOptions, CancellationToken cancel) =>
-        appliance.ShellAsync(
-            $"replay the journal of {device.Description}",
-            $"mkdir -p /tmp/sealift-mnt && mount -t {type} -o {mountOptions} {device.Path} /tmp/sealift-mnt && umount /tmp/sealift-mnt || {{ rc=$?; dmesg | tail -n 5; exit $rc; }}",
-            cancel);
 }

@@ -7,17 +7,19 @@ internal sealed partial class FatCheck : ContentCheck
 {
     public override string Tool => "fsck.fat";
 
+    public override IReadOnlyList<string> VersionArguments => ["-n", "/dev/null"];
+
     public override IReadOnlyList<string> Types => ["vfat"];
 
-    public override async Task<IReadOnlyList<Observation>> RunAsync(Appliance appliance, BlockDevice device, CancellationToken cancel)
+    public override async Task<CheckResult> RunAsync(CheckPlace place, BlockDevice device, CancellationToken cancel)
     {
-        var check = await appliance.ShellAsync($"check {device.Description}", $"fsck.fat -n {device.Path}", cancel);
+        var check = await place.RunAsync($"check {device.Description}", "fsck.fat", ["-n", place.PathOf(device)], cancel);
         var remarks = Remarks(check.Output, Harmless());
-        if (check.ExitCode == 0 && remarks.Length == 0) return [];
+        if (check.ExitCode == 0 && remarks.Length == 0) return CheckResult.Of();
         // The dirty bit alone means that it was mounted, not that anything is wrong; it makes the exit code 1 all the same.
         var others = Remarks(remarks, DirtyBit());
-        if (others.Length == 0 && remarks.Length > 0 && check.ExitCode is 0 or 1) return [new Observation("fat.dirty", FindingSeverity.Note, remarks)];
-        return [new Observation("fat.errors", FindingSeverity.Damage, $"fsck.fat -n {Ended(check)}: {(remarks.Length > 0 ? remarks : check.Output)}")];
+        if (others.Length == 0 && remarks.Length > 0 && check.ExitCode is 0 or 1) return CheckResult.Of(new Observation("fat.dirty", FindingSeverity.Note, remarks));
+        return CheckResult.Of(new Observation("fat.errors", FindingSeverity.Damage, $"fsck.fat -n {Ended(check)}: {(remarks.Length > 0 ? remarks : check.Output)}"));
     }
 
     [GeneratedRegex(@"^(fsck\.fat \d\S* \(\d{4}-\d\d-\d\d\)|/dev/\S+: \d+ files, \d+/\d+ clusters|Leaving filesystem unchanged\.)$", RegexOptions.CultureInvariant)]

@@ -7,22 +7,27 @@ internal sealed partial class NtfsCheck : ContentCheck
 {
     public override string Tool => "ntfsresize";
 
+    public override IReadOnlyList<string> Programs => ["ntfsresize", "ntfsfix", "ntfsinfo"];
+
+    public override IReadOnlyList<string> VersionArguments => ["--version"];
+
     public override IReadOnlyList<string> Types => ["ntfs"];
 
-    public override async Task<IReadOnlyList<Observation>> RunAsync(Appliance appliance, BlockDevice device, CancellationToken cancel)
+    public override async Task<CheckResult> RunAsync(CheckPlace place, BlockDevice device, CancellationToken cancel)
     {
+        // The place for a verifier of our own: place.Volume has the bytes, and where it is null (a volume of LVM) these tools are what there is.
         var seen = new List<Observation>();
-        var resize = await appliance.ShellAsync($"check {device.Description}", $"ntfsresize -i -f -P {device.Path}", cancel);
+        var resize = await place.RunAsync($"check {device.Description}", "ntfsresize", ["-i", "-f", "-P", place.PathOf(device)], cancel);
         var remarks = Remarks(resize.Output, Harmless());
         // A volume that is full or too fragmented to shrink makes ntfsresize fail as well, after its checks.
         if ((resize.ExitCode != 0 && !NothingToGain().IsMatch(resize.Output)) || remarks.Length > 0)
             seen.Add(new Observation("ntfs.errors", FindingSeverity.Damage, $"ntfsresize -i {Ended(resize)}: {(remarks.Length > 0 ? remarks : resize.Output)}"));
-        var fix = await appliance.ShellAsync($"check {device.Description}", $"ntfsfix -n {device.Path}", cancel);
+        var fix = await place.RunAsync($"check {device.Description}", "ntfsfix", ["-n", place.PathOf(device)], cancel);
         remarks = Remarks(fix.Output, Harmless());
         if (fix.ExitCode != 0 || remarks.Length > 0) seen.Add(new Observation("ntfs.errors", FindingSeverity.Damage, $"ntfsfix -n {Ended(fix)}: {(remarks.Length > 0 ? remarks : fix.Output)}"));
-        var flags = await appliance.ShellAsync($"read the flags of {device.Description}", $"ntfsinfo -m -f {device.Path} | grep -i 'Volume Flags'", cancel);
-        if (Dirty().IsMatch(flags.Output)) seen.Add(new Observation("ntfs.dirty", FindingSeverity.Note, "Windows had not finished with it (volume flag DIRTY): the disk was taken while mounted"));
-        return seen.Count(o => o.Class == "ntfs.errors") < 2 ? seen : [new Observation("ntfs.errors", FindingSeverity.Damage, string.Join('\n', seen.Where(o => o.Class == "ntfs.errors").Select(o => o.Text))), .. seen.Where(o => o.Class != "ntfs.errors")];
+        var flags = await place.RunAsync($"read the flags of {device.Description}", "ntfsinfo", ["-m", "-f", place.PathOf(device)], cancel);
+        if (flags.Output.Split('\n').Any(l => l.Contains("Volume Flags", StringComparison.OrdinalIgnoreCase) && Dirty().IsMatch(l))) seen.Add(new Observation("ntfs.dirty", FindingSeverity.Note, "Windows had not finished with it (volume flag DIRTY): the disk was taken while mounted"));
+        return CheckResult.Of(seen.Count(o => o.Class == "ntfs.errors") < 2 ? seen : [new Observation("ntfs.errors", FindingSeverity.Damage, string.Join('\n', seen.Where(o => o.Class == "ntfs.errors").Select(o => o.Text))), .. seen.Where(o => o.Class != "ntfs.errors")]);
     }
 
     [GeneratedRegex(@"^(ntfsresize v.*|Device name\s*: .*|NTFS volume version: \S+|Cluster size\s*: .*|Current volume size: .*|Current device size: .*|Checking filesystem consistency \.\.\.|Accounting clusters \.\.\.|Space in use\s*: .*|Collecting resizing constraints \.\.\.|You might resize at \d+ bytes.*|Please make a test run using both the -n and -s options before real resizing!|Mounting volume\.\.\. OK|Processing of \$MFT and \$MFTMirr completed successfully\.|Checking the alternate boot sector\.\.\. OK|NTFS volume version is \S+|NTFS partition /dev/\S+ was processed successfully\.)$", RegexOptions.CultureInvariant)]

@@ -2,20 +2,22 @@ using System.Text.RegularExpressions;
 
 namespace Sealift.Guests.Checks;
 
-/// <summary>Partition tables by sfdisk(8) --verify, and GPT by sgdisk(8) -v as well; partition ends are compared with the disk here.</summary>
+/// <summary>In the appliance, as a second opinion on what <see cref="Direct.PartitionTable"/> says: partition tables by sfdisk(8) --verify, and GPT by sgdisk(8) -v as well; partition ends are compared with the disk here.</summary>
 internal sealed partial class PartitionTableCheck : ContentCheck
 {
     public override string Tool => "sfdisk";
 
+    public override bool IsDirect => false;
+
     public override IReadOnlyList<string> Types => [];
 
-    public override async Task<IReadOnlyList<Observation>> RunAsync(Appliance appliance, BlockDevice device, CancellationToken cancel)
+    public override async Task<CheckResult> RunAsync(CheckPlace place, BlockDevice device, CancellationToken cancel)
     {
-        if (device.PartitionTable is not ("gpt" or "dos")) return [new Observation("not-checked", FindingSeverity.Note, $"No checker for a partition table of type {GuestText.Name(device.PartitionTable)}")];
+        if (device.PartitionTable is not ("gpt" or "dos")) return CheckResult.Of(new Observation("not-checked", FindingSeverity.Note, $"No checker for a partition table of type {GuestText.Name(device.PartitionTable)}"));
         var seen = new List<Observation>();
-        var verify = await appliance.ShellAsync($"check the partition table of {device.Description}", $"sfdisk --verify {device.Path}", cancel);
+        var verify = await place.RunAsync($"check the partition table of {device.Description}", "sfdisk", ["--verify", place.PathOf(device)], cancel);
         var remarks = Remarks(verify.Output, Harmless());
-        var dump = await appliance.ShellAsync($"read the partition table of {device.Description}", $"sfdisk --dump {device.Path}", cancel);
+        var dump = await place.RunAsync($"read the partition table of {device.Description}", "sfdisk", ["--dump", place.PathOf(device)], cancel);
         foreach (Match partition in Partition().Matches(dump.Output))
         {
             var end = decimal.Parse(partition.Groups[2].ValueSpan, System.Globalization.CultureInfo.InvariantCulture) + decimal.Parse(partition.Groups[3].ValueSpan, System.Globalization.CultureInfo.InvariantCulture);
@@ -24,7 +26,7 @@ internal sealed partial class PartitionTableCheck : ContentCheck
 
         if (device.PartitionTable == "gpt")
         {
-            var gpt = await appliance.ShellAsync($"check the partition table of {device.Description}", $"sgdisk -v {device.Path}", cancel);
+            var gpt = await place.RunAsync($"check the partition table of {device.Description}", "sgdisk", ["-v", place.PathOf(device)], cancel);
             var words = Remarks(gpt.Output, Harmless());
             var serious = Remarks(words, BackupNotAtEnd());
             if (serious.Length == 0 && words.Length > 0) seen.Add(new Observation("partition-table.backup-not-at-end", FindingSeverity.Note, $"The disk was enlarged: {words}"));
@@ -34,7 +36,7 @@ internal sealed partial class PartitionTableCheck : ContentCheck
 
         if (seen.Count > 0) remarks = Remarks(remarks, BackupNotAtEnd());
         if (verify.ExitCode != 0 || remarks.Trim().Length > 0) seen.Add(new Observation("partition-table.errors", FindingSeverity.Damage, $"sfdisk --verify {Ended(verify)}: {remarks.Trim()}"));
-        return seen;
+        return CheckResult.Of(seen);
     }
 
     [GeneratedRegex(@"^(/dev/\S+:|No errors detected\.|Header version: \S+|Using \d+ out of \d+ partitions\.|A total of \d+ free sectors is available in \d+ segments \(the largest is .*\)\.|A total of \d+ free sectors is available in \d+ segment\.|Remaining \d+ unallocated \d+-byte sectors\.|No problems found\. \d+ free sectors \(.*\) available in \d+|segments?, the largest of which is \d+ \(.*\) in size\.|Caution: Partition \d+ doesn't (begin|end) on a \d+-sector boundary\. This may|result in problems with some disk encryption tools\.|result in degraded performance on some modern \(2009 and later\) hard disks\.|Consult http\S+|for information on disk alignment\.|Identified \d+ problems!|Warning: There is a gap between the main partition table \(ending sector \d+\)|and the first usable sector \(\d+\)\. This is helpful in some exotic configurations,|but is unusual\. The util-linux fdisk program often creates disks like this\.|Using 'j' on the experts' menu can adjust this gap\.)$", RegexOptions.CultureInvariant)]

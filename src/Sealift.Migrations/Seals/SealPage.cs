@@ -175,7 +175,7 @@ public static class SealPage
                 var now = after.GetValueOrDefault(id);
                 var f = now ?? was!;
                 return Markup.Of($"""
-                    <tr><th scope="row">{f.Device}</th><td data-label="Type">{f.Type}</td><td data-label="Size" class="nobreak">{Measures.Size(f.LengthBytes)}</td><td data-label="Mounted at">{Dash(f.Mountpoint)}</td><td data-label="Before">{Health(was, before.Count > 0)}</td><td data-label="After">{Health(now, after.Count > 0)}</td><td data-label="Checked by">{Dash(f.CheckedBy)}</td></tr>
+                    <tr><th scope="row">{f.Device}</th><td data-label="Type">{f.Type}</td><td data-label="Size" class="nobreak">{Measures.Size(f.LengthBytes)}</td><td data-label="Mounted at">{Dash(f.Mountpoint)}</td><td data-label="Before">{Health(was, before.Count > 0)}</td><td data-label="After">{Health(now, after.Count > 0)}</td><td data-label="Checked by">{Dash(f.CheckedBy)}{(f.CheckedVia.Length > 0 ? Markup.Of($" <span class=\"quiet\">({f.CheckedVia}: {f.Why})</span>") : Markup.Empty)}</td></tr>
                     """);
             })}</tbody></table>
             """));

@@ -14,8 +14,14 @@ namespace Sealift.Migrations.Seals;
 /// <param name="Clean">Whether a checker looked at it and had nothing to say.</param>
 public sealed record SealedFilesystem(string Identity, string Device, string Type, string Label, long LengthBytes, string Mountpoint, string CheckedBy, bool Clean)
 {
+    /// <summary><c>direct</c>: on the migrating host, by a checker without privileges on a view of the partition; <c>appliance</c>: in libguestfs's. Empty where nothing checked it, and in older seals.</summary>
+    public string CheckedVia { get; init => field = value ?? string.Empty; } = string.Empty; // null is what JSON without it gives
+
+    /// <summary>Why that way, or why not at all; empty in older seals.</summary>
+    public string Why { get; init => field = value ?? string.Empty; } = string.Empty; // null is what JSON without it gives
+
     /// <summary>What a seal says of a file system.</summary>
-    public static SealedFilesystem Of(GuestFilesystem f) => new(f.Identity, f.Device, f.Type, f.Label, f.LengthBytes, f.Mountpoint, f.CheckedBy, f.Clean);
+    public static SealedFilesystem Of(GuestFilesystem f) => new(f.Identity, f.Device, f.Type, f.Label, f.LengthBytes, f.Mountpoint, f.CheckedBy, f.Clean) { CheckedVia = f.CheckedVia, Why = f.Why };
 }
 
 /// <summary>One thing that a checker or the conversion reported.</summary>

@@ -1,5 +1,3 @@
-using Sealift.Disks;
-using Sealift.Guests;
 using Sealift.Providers;
 
 namespace Sealift.Migrations.Steps;
@@ -9,26 +7,7 @@ internal sealed class CheckSourceStep() : Step(StepName.CheckSource, string.Empt
 {
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
-        var servers = new List<QemuNbdServer>();
-        GuestReport report;
-        try
-        {
-            var drives = new List<GuestDrive>();
-            foreach (var disk in context.Source.Machine.Disks)
-            {
-                var server = await QemuNbdServer.StartReadOnlyAsync(disk.Image, context.Scratch, cancel);
-                servers.Add(server);
-                drives.Add(new GuestDrive(disk.Key, server.SocketPath, null, ImageFormat.Raw));
-            }
-
-            report = await Examination.RunAsync(context, Planned, drives, cancel);
-        }
-        finally
-        {
-            foreach (var server in servers) await server.DisposeAsync();
-        }
-
-        context.Source.VerifyUnchanged();
+        var report = await SourceExamination.RunAsync(context.Source, Examination.Options(context, Planned), context.Events.Log(Planned), cancel);
         var weighed = DamageWeighing.Before(report.Findings, context.Request.Waivers);
         Examination.Tell(context, Planned, weighed);
         var fatal = weighed.Where(w => w.IsFatal).ToList();

@@ -8,11 +8,7 @@ namespace Sealift.Migrations.Steps;
 /// <summary>What the checks before and after have in common.</summary>
 internal static class Examination
 {
-    public static Task<GuestReport> RunAsync(MigrationContext context, PlannedStep step, IReadOnlyList<GuestDrive> drives, CancellationToken cancel)
-    {
-        var options = new GuestOptions { WorkDirectory = context.Scratch, LogPath = context.LogPath(step.Step) };
-        return GuestExamination.RunAsync(drives, options, context.Events.Log(step), cancel);
-    }
+    public static GuestOptions Options(MigrationContext context, PlannedStep step) => new() { WorkDirectory = context.Scratch, LogPath = context.LogPath(step.Step) };
 
     public static void Tell(MigrationContext context, PlannedStep step, IReadOnlyList<WeighedFinding> weighed)
     {

@@ -149,7 +149,7 @@ internal static class ExampleSeals
     private static SealedFilesystem[] Filesystems() =>
     [
         new("7A1B-22C3", "disk1 partition 1, vfat \"EFI\"", "vfat", "EFI", 512 * Mi, "/boot/efi", "fsck.fat 4.2", true),
-        new("9c0f-root", "disk1 partition 2, ext4 \"root\"", "ext4", "root", 18 * Gi, "/", "e2fsck 1.47.0", true),
+        new("9c0f-root", "disk1 partition 2, ext4 \"root\"", "ext4", "root", 18 * Gi, "/", "e2fsck 1.47.0", true) { CheckedVia = "direct", Why = "nothing in it needs a kernel" },
         new("disk1/3", "disk1 partition 3, swap", "swap", "", 1 * Gi, "", "", false),
         new("b1d2-data", "disk2 partition 1, xfs \"data\"", "xfs", "data", 100 * Gi - (2 * Mi), "/srv", "xfs_repair 6.1.0", true),
     ];

@@ -103,7 +103,7 @@ public sealed class SealPageTests
             Machine = p.Machine with { Name = hostile, Concerns = [hostile], Firmware = hostile, Guest = new SealedGuest(hostile, hostile, hostile, hostile, hostile, hostile), NetworkInterfaces = [new SealedNic(hostile, hostile, hostile)] },
             Source = p.Source with { Kind = hostile, Location = hostile, ManifestVerification = hostile, Notes = [hostile], Files = [p.Source.Files[0] with { Path = hostile }] },
             Disks = [p.Disks[0] with { Key = hostile, Identity = hostile, SourceFormat = hostile, SourceSubformat = hostile, TargetFile = hostile, CacheBypass = hostile, SourceRoot = hostile, Mismatches = [new SealedMismatch(0, 1, hostile, hostile, hostile, hostile, true)], BlockMap = new SealedFile(hostile, hostile, 1, hostile) }],
-            FilesystemsBefore = [new SealedFilesystem(hostile, hostile, hostile, hostile, 1, hostile, hostile, true)],
+            FilesystemsBefore = [new SealedFilesystem(hostile, hostile, hostile, hostile, 1, hostile, hostile, true) { CheckedVia = hostile, Why = hostile }],
             FindingsBefore = [new SealedFinding(hostile, FindingStanding.Waived, hostile, hostile, hostile, hostile)],
             Steps = [p.Steps[0] with { Name = hostile, Disk = hostile, Detail = hostile }],
             Tools = [new SealedTool(hostile, hostile)],

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using Sealift.Cli.Terminal;
+using Sealift.Disks;
+using Sealift.Guests;
+using Sealift.Migrations;
+using Sealift.Posix;
+using Sealift.Providers;
+
+namespace Sealift.Cli.Commands;
+
+/// <summary><c>sealift check</c>: what a migration finds on a source before it copies the first byte.</summary>
+internal static class CheckCommand
+{
+    private static readonly Argument<string[]> Source = new("SOURCE")
+    {
+        Description = "As for migrate: one OVA or OVF, a directory that holds one OVF, or the disk images of one machine in the order in which it sees them. Never written to.",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
+    private static readonly Option<ImageFormat?> SourceFormat = new("--source-format") { Description = "Format of disk images; by default from their content.", HelpName = "FORMAT" };
+    private static readonly Option<string?> AllowBacking = new("--allow-backing") { Description = "Let images name backing and data files inside this directory.", HelpName = "DIR" };
+    private static readonly Option<string?> Name = new("--name") { Description = "The machine to take of a package that holds several.", HelpName = "NAME" };
+    private static readonly Option<bool> Inspect = new("--inspect") { Description = "Look for the operating system as well, and for where it mounts what: the appliance is started for that." };
+    private static readonly Option<bool> InAppliance = new("--appliance") { Description = "Check everything in the appliance, by other programs where there are two: a second opinion, in minutes rather than seconds." };
+    private static readonly Option<string?> Log = new("--log") { Description = "Keep everything that the checkers said in this file, which is replaced. By default it is kept after an error only.", HelpName = "FILE" };
+
+    public static Command Build()
+    {
+        var command = new Command("check", "Check the partition tables and file systems of a machine where it is. Exit code 0: everything was checked and is sound; 1: there is damage; 3: no damage, and something that nothing checks.")
+        {
+            Source, SourceFormat, AllowBacking, Name, Inspect, InAppliance, Log,
+        };
+        command.SetAction(RunAsync);
+        return command.WithExamples(
+            "sealift check web01.ova",
+            "sealift check system.vmdk data.vmdk",
+            "sealift check --json disk.qcow2",
+            "sealift check --appliance --log check.log disk.raw");
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
+    {
+        var json = parsed.GetValue(GlobalOptions.Json);
+        try
+        {
+            return await CheckAsync(parsed, json, cancel);
+        }
+        catch (OperationCanceledException e)
+        {
+            return ErrorReport.Write(e, json, "Nothing was changed: the same command begins anew");
+        }
+    }
+
+    private static async Task<int> CheckAsync(ParseResult parsed, bool json, CancellationToken cancel)
+    {
+        using var work = new WorkDirectory();
+        var kept = parsed.GetValue(Log) is { } path ? Path.GetFullPath(path) : null;
+        var log = kept ?? Path.Combine(Path.GetTempPath(), $"sealift-check-{Guid.NewGuid():N}.log");
+        using var view = new CheckView(json);
+        var source = await MachineSource.OpenAsync(
+            [.. parsed.GetValue(Source)!.Select(Path.GetFullPath)],
+            new SourceOptions
+            {
+                WorkDirectory = work.Path,
+                AllowBackingDirectory = parsed.GetValue(AllowBacking) is { } directory ? Path.GetFullPath(directory) : null,
+                Format = parsed.GetValue(SourceFormat),
+                Overrides = new MachineOverrides { Name = parsed.GetValue(Name) },
+            },
+            cancel);
+        var options = new GuestOptions
+        {
+            WorkDirectory = work.Path,
+            LogPath = log,
+            Inspect = parsed.GetValue(Inspect),
+            Way = parsed.GetValue(InAppliance) ? CheckWay.Appliance : CheckWay.Direct,
+        };
+        var report = await SourceExamination.RunAsync(source, options, view, cancel);
+        if (kept is null) _ = PosixPath.RemoveFile(log); // false: somebody removed it already, which is what is wanted
+        return view.Finished(source.Machine, report, parsed.GetValue(Inspect));
+    }
+}

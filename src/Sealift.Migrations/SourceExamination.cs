@@ -1,0 +1,43 @@
+using Sealift.Disks;
+using Sealift.Guests;
+using Sealift.Posix;
+using Sealift.Providers;
+
+namespace Sealift.Migrations;
+
+/// <summary>Looks into the disks of a source through read-only exports, so that nothing can be written to it.</summary>
+public static class SourceExamination
+{
+    /// <summary>Examines a machine where it is.</summary>
+    /// <param name="source">The machine; its files are measured again at the end.</param>
+    /// <param name="options">Which way, where to work and how long it may take.</param>
+    /// <param name="log">Receives one line for each step; null for none.</param>
+    /// <param name="cancel">Stops it.</param>
+    /// <exception cref="SealiftException">A disk cannot be opened or read, the appliance failed, or the source changed meanwhile (SL6003).</exception>
+    public static async Task<GuestReport> RunAsync(SourceMachine source, GuestOptions options, IProgress<string>? log, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(options);
+        var servers = new List<QemuNbdServer>();
+        GuestReport report;
+        try
+        {
+            var drives = new List<GuestDrive>();
+            foreach (var disk in source.Machine.Disks)
+            {
+                var server = await QemuNbdServer.StartReadOnlyAsync(disk.Image, options.WorkDirectory, cancel);
+                servers.Add(server);
+                drives.Add(new GuestDrive(disk.Key, server.SocketPath, null, ImageFormat.Raw));
+            }
+
+            report = await GuestExamination.RunAsync(drives, options, log, cancel);
+        }
+        finally
+        {
+            foreach (var server in servers) await server.DisposeAsync();
+        }
+
+        source.VerifyUnchanged();
+        return report;
+    }
+}
