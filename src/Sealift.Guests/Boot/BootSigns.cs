@@ -24,7 +24,6 @@ internal static partial class BootSigns
         ("emergency recovery shell launched", "boot.initramfs-shell"), // Alpine's mkinitfs
         ("No bootable device", "boot.no-bootable-device"), // SeaBIOS
         ("No bootable option or device was found", "boot.no-bootable-device"), // EDK II
-        ("UEFI Interactive Shell", "boot.no-bootable-device"), // EDK II: the last of its boot options
         ("Missing operating system", "boot.boot-loader"), // MBR code of DOS, Windows and syslinux
         ("Error loading operating system", "boot.boot-loader"),
         ("Operating system not found", "boot.boot-loader"),
@@ -76,7 +75,7 @@ internal static partial class BootSigns
     [GeneratedRegex(@"^(\(initramfs\)|(dracut|switch_root|rdsosreport):\S{0,64}[#$])$")]
     private static partial Regex InitramfsPrompt();
 
-    // EDK II's shell, mapped to a drive or not.
+    // EDK II's shell, the last of its boot options, once it waits for somebody: a script of the guest's (startup.nsh) may boot it before.
     [GeneratedRegex(@"^(Shell|FS\d{1,3}:\S{0,64})>$")]
     private static partial Regex FirmwarePrompt();
 

@@ -71,12 +71,21 @@ public sealed class BootProofTests(BootableGuest guest) : IClassFixture<Bootable
         Assert.True(report.Screen!.Png.Length > 1000, $"{report.Screen.Png.Length} bytes");
     }
 
+    [Fact]
+    public async Task Uefi_that_finds_nothing_has_failed_and_leaves_its_variables_as_they_were()
+    {
+        using var directory = new TemporaryDirectory();
+        File.Copy("/usr/share/OVMF/OVMF_VARS_4M.fd", directory.File("vars.fd"));
+        var before = (await Rigs.HashAsync(directory.File("vars.fd")), FileFacts.OfPath(directory.File("vars.fd")));
+        var machine = Machine(BootSector.Disk(directory, code: null)) with { Firmware = new BootFirmware("/usr/share/OVMF/OVMF_CODE_4M.fd", directory.File("vars.fd")) };
+        var report = await BootAsync(directory, machine);
+        Assert.True(report is { Outcome: BootOutcome.Failed, Class: "boot.no-bootable-device" }, report.ToString());
+        Assert.Equal(before, (await Rigs.HashAsync(directory.File("vars.fd")), FileFacts.OfPath(directory.File("vars.fd"))));
+    }
+
     [Theory]
-    [InlineData("Kernel panic - not syncing: Attempted to kill init!\r\n", BootOutcome.Failed, "boot.panic")]
     [InlineData("\u001B[0;1;31mYou are in emergency mode\u001B[0m. After logging in\r\n", BootOutcome.Failed, "boot.emergency-shell")]
-    [InlineData("\r\nBusyBox v1.35.0\r\n\r\n(initramfs) ", BootOutcome.Failed, "boot.initramfs-shell")]
     [InlineData("error: unknown filesystem.\r\ngrub rescue> ", BootOutcome.Failed, "boot.boot-loader")]
-    [InlineData("\r\nDebian GNU/Linux 12 web01 ttyS0\r\n\r\nweb01 login: ", BootOutcome.Booted, "boot.login-prompt")]
     public async Task What_a_console_shows_decides(string text, BootOutcome outcome, string name)
     {
         using var directory = new TemporaryDirectory();
