@@ -141,9 +141,11 @@ public sealed class BootCheckTests : IDisposable
                 return await Seen(BootOutcome.Booted, "boot.login-prompt", "login:")(machine, options, log, cancel);
             },
             kvm: true);
-        var outcome = await MigrationRunner.StartAsync(store, Always, new Recorder(), MigrationRig.Cancel);
+        var recorder = new Recorder();
+        var outcome = await MigrationRunner.StartAsync(store, Always, recorder, MigrationRig.Cancel);
         Assert.Equal(Verdict.Failed, outcome.Verdict);
         Assert.Contains("SL7206", outcome.Reasons[0], StringComparison.Ordinal);
+        Assert.Equal(StepName.BootCheck, Assert.Single(recorder.Events.OfType<StepFailed>()).Step); // not only at the gate
     }
 
     [Fact]
