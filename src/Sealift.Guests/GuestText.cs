@@ -17,6 +17,9 @@ internal static class GuestText
     /// <summary>Several lines without control characters, cut to <see cref="FindingLimitCharacters"/> with the cut marked.</summary>
     public static string Finding(string raw) => Cut(Clean(raw, keepLines: true).Trim(), FindingLimitCharacters);
 
+    /// <summary>One line of a console without control characters, cut to a limit with the cut marked; what is indented stays so.</summary>
+    public static string Console(string raw, int limitCharacters) => Cut(Clean(raw, keepLines: false).TrimEnd(), limitCharacters);
+
     /// <summary>Undoes blkid's \xHH, which it uses for every byte outside [A-Za-z0-9#+-.:=@_/] that is not valid UTF-8; udev(7).</summary>
     public static string DecodeUdev(string encoded)
     {

@@ -26,4 +26,16 @@ internal static class GuestsErrors
 
     public static SealiftException ConverterDied(string machine, string said, string logPath, Exception inner) =>
         new("SL5102", "convert the guest", machine, said, $"The disks are as they arrived: try again, with a longer deadline if the host is slow; the full log is {logPath}", inner);
+
+    public static SealiftException BootNotStarted(string machine, string said) =>
+        new("SL5201", "start the machine for its boot proof", machine, said.TrimEnd('.'), "See what QEMU says; --no-boot-check hands the machine over untried");
+
+    public static SealiftException BootBroke(string machine, string said, Exception? inner) =>
+        new("SL5202", "boot the machine for its boot proof", machine, said.TrimEnd('.'), "Its disks are as they were: resume to try it again; look for the out-of-memory killer in the kernel log, and for space in the target directory", inner);
+
+    public static SealiftException HypervisorSpokeNonsense(string command, string said, string logPath) =>
+        new("SL5203", "talk to QEMU", command, said.TrimEnd('.'), $"Try again; if it repeats, report it as a bug, with the log {logPath} where it is there");
+
+    public static SealiftException MemoryUnknown() =>
+        new("SL5204", "find out how much memory is available", "/proc/meminfo", "it has no line MemAvailable", "Mount /proc in this container or chroot");
 }

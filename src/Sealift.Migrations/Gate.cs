@@ -1,3 +1,4 @@
+using Sealift.Guests.Boot;
 using Sealift.Migrations.Seals;
 
 namespace Sealift.Migrations;
@@ -24,6 +25,7 @@ public static class Gate
 
         if (evidence.ConversionRequired && evidence.Converted != true) failures.Add("The plan asks for conversion, and it was not done.");
 
+        WeighBoot(evidence, failures);
         if (evidence.CheckRequired) WeighChecks(evidence, failures, reservations);
         else reservations.Add("File systems were not checked, as the plan asked.");
 
@@ -45,6 +47,14 @@ public static class Gate
         else if (disk.CommittedRoot != disk.ExpectedRoot) failures.Add($"{disk.Key}: what was committed ({disk.CommittedRoot}) is not what was expected ({disk.ExpectedRoot}).");
         if (string.IsNullOrEmpty(disk.FinalRoot)) failures.Add($"{disk.Key}: it was not read back after the commit.");
         else if (disk.FinalRoot != disk.ExpectedRoot) failures.Add($"{disk.Key}: the finished disk reads back as {disk.FinalRoot} and not as {disk.ExpectedRoot}.");
+    }
+
+    private static void WeighBoot(GateEvidence evidence, List<string> failures)
+    {
+        if (!evidence.BootPlanned && !evidence.BootRequired) return;
+        if (evidence.Boot is not { } boot) failures.Add("The plan asks for a proof that the machine boots, and there is none.");
+        else if (boot.Outcome == BootOutcome.Failed) failures.Add($"The machine does not boot: {boot.Said}.");
+        else if (evidence.BootRequired && boot.Outcome != BootOutcome.Booted) failures.Add($"The machine was not seen to boot: {boot.Said}.");
     }
 
     private static void WeighChecks(GateEvidence evidence, List<string> failures, List<string> reservations)

@@ -21,7 +21,22 @@ public sealed record GateEvidence(
     bool? SourceUnchanged,
     CheckEvidence? Before,
     CheckEvidence? After,
-    bool? Converted);
+    bool? Converted)
+{
+    /// <summary>Whether the plan has the boot proof among its steps.</summary>
+    public bool BootPlanned { get; init; }
+
+    /// <summary>Whether the plan hands over only what was seen to boot.</summary>
+    public bool BootRequired { get; init; }
+
+    /// <summary>What came of the boot proof.</summary>
+    public BootEvidence? Boot { get; init; }
+}
+
+/// <summary>What a boot proof saw.</summary>
+/// <param name="Outcome">What came of it.</param>
+/// <param name="Said">The same in words.</param>
+public sealed record BootEvidence(Guests.Boot.BootOutcome Outcome, string Said);
 
 /// <summary>What was established about one disk. Roots are lower-case hex.</summary>
 /// <param name="Key">Its key.</param>

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Sealift.Guests;
+using Sealift.Guests.Boot;
 using Sealift.Migrations.Steps;
 using Sealift.Providers;
 
@@ -14,6 +15,7 @@ namespace Sealift.Migrations;
 [JsonSerializable(typeof(ReadBackStepResult))]
 [JsonSerializable(typeof(ConvertStepResult))]
 [JsonSerializable(typeof(CommitStepResult))]
+[JsonSerializable(typeof(BootReport))]
 [JsonSerializable(typeof(GateDecision))]
 [JsonSerializable(typeof(HandOverStepResult))]
 [JsonSerializable(typeof(SealStepResult))]

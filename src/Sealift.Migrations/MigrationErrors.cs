@@ -52,6 +52,9 @@ internal static class MigrationErrors
     public static SealiftException SourceInTarget(string source, string path) =>
         new("SL7105", "use a target", path, $"it is the source {source}", "Choose another target directory: a source is never written to");
 
+    public static SealiftException FirmwareMissing(bool secureBoot) =>
+        new("SL7106", "find UEFI firmware for the boot proof", secureBoot ? "OVMF with secure boot" : "OVMF", "it is in none of the places where distributions keep it", "Install it (on Debian: apt install ovmf), name it in OVMF_CODE and OVMF_VARS, or pass --no-boot-check");
+
     public static SealiftException InheritedDamage(int count, string first) =>
         new("SL7201", "pass the check of the source", $"{Measures.Count(count, "finding")} of damage, the first: {first}", "the source is damaged and no waiver names it", "Repair it in the source machine and start again, or waive each finding by class and file system with a reason (--waive)");
 
@@ -75,6 +78,9 @@ internal static class MigrationErrors
 
     public static SealiftException MapMismatch(string path, string expected, string actual) =>
         new("SL7207", "use a block map that was made earlier", path, $"its root is {actual} and the journal says {expected}", "Check the target's storage; remove this migration and start a new one");
+
+    public static SealiftException DidNotBoot(string machine, string said, string logPath) =>
+        new("SL7209", "see the new machine boot", machine, said.TrimEnd('.'), $"The page of the report shows its last screen, and {logPath} what its console said. Resume to try again; a new migration with --no-boot-check hands it over untried");
 
     public static SealiftException GateClosed(string reasons) =>
         new("SL7210", "pass the gate", "this migration", reasons, "Nothing was handed over; see the report for every reason");

@@ -36,6 +36,12 @@ public sealed record MigrationRequest
     /// <summary>Whether a machine with verdict <see cref="Verdict.Degraded"/> is handed over.</summary>
     public bool AcceptDegraded { get; init; }
 
+    /// <summary>Whether the new machine's boot is proven before it is handed over.</summary>
+    public BootCheck BootCheck { get; init; } = BootCheck.Auto;
+
+    /// <summary>How long a sign of life is waited for; null for 5 minutes, and 15 where the machine is emulated.</summary>
+    public TimeSpan? BootDeadline { get; init; }
+
     /// <summary>What the user knows better than the source about the machine.</summary>
     public MachineOverrides Overrides { get; init; } = new();
 

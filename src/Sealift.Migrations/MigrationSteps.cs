@@ -26,6 +26,8 @@ internal static class MigrationSteps
             steps.AddRange(disks.Select(d => new ProveStep(d)));
         }
 
+        // On what is handed over: after it was proven, and before anybody decides.
+        if (request.BootCheck.IsPlanned(request.Convert)) steps.Add(new BootCheckStep());
         return [.. steps, new GateStep(), new HandOverStep(), new SealStep()];
     }
 }

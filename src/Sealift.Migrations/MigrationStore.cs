@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Sealift.Guests;
+using Sealift.Guests.Boot;
 using Sealift.Posix;
 
 namespace Sealift.Migrations;
@@ -34,6 +35,12 @@ public sealed class MigrationStore : IDisposable
 
     /// <summary>What converts guests. Tests put a converter here that needs no appliance, to die in the midst of commits cheaply.</summary>
     internal Func<ConversionRequest, IProgress<string>?, CancellationToken, Task<ConversionResult>> Converter { get; set; } = GuestConversion.RunAsync;
+
+    /// <summary>What proves a boot. Tests put in what needs no QEMU.</summary>
+    internal Func<BootMachine, BootOptions, IProgress<string>?, CancellationToken, Task<BootReport>> Booter { get; set; } = BootProof.RunAsync;
+
+    /// <summary>Whether KVM works here.</summary>
+    internal Func<CancellationToken, Task<bool>> KvmUsable { get; set; } = Hypervisor.KvmUsableAsync;
 
     /// <summary>Logs and reports of one migration.</summary>
     public string DirectoryOf(string id) => Path.Combine(StateDirectory, "migrations", id);

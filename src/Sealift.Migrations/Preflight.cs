@@ -31,6 +31,9 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
         foreach (var (tool, package) in ToolVersions.Needed(request))
             if (ChildProcess.Find(tool) is null) problems.Add(MigrationErrors.ToolMissing(tool, package));
 
+        // Better said now than after the last byte.
+        if (request.BootCheck.IsAskedFor() && source.Machine.Firmware == Firmware.Uefi && UefiFirmware.Find(source.Machine.SecureBoot) is null) problems.Add(MigrationErrors.FirmwareMissing(source.Machine.SecureBoot));
+
         long needed = ReserveBytes, total = 0;
         foreach (var image in source.Machine.Disks.Select(d => d.Image))
         {

@@ -1,6 +1,7 @@
 using Sealift.Blkhash;
 using Sealift.Disks;
 using Sealift.Guests;
+using Sealift.Guests.Boot;
 using Sealift.Migrations.Seals;
 using Sealift.Migrations.Steps;
 using Sealift.Posix;
@@ -18,6 +19,7 @@ internal static class SealAssembly
         var before = context.Evidence(StepName.CheckSource, string.Empty, JournalJson.Default.GuestReport);
         var after = context.Evidence(StepName.CheckTarget, string.Empty, JournalJson.Default.GuestReport);
         var convert = context.Evidence(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult);
+        var boot = context.Evidence(StepName.BootCheck, string.Empty, JournalJson.Default.BootReport);
         var handedOver = verdict is Verdict.Sealed or Verdict.Degraded ? context.Find(StepName.HandOver, string.Empty, JournalJson.Default.HandOverStepResult) : null;
         var inspection = (after ?? before)?.Inspection;
         return new SealPredicate
@@ -40,8 +42,10 @@ internal static class SealAssembly
             FilesystemsBefore = [.. (before?.Inspection.Filesystems ?? []).Select(SealedFilesystem.Of)],
             FilesystemsAfter = [.. (after?.Inspection.Filesystems ?? []).Select(SealedFilesystem.Of)],
             FindingsBefore = before is null ? [] : Sealed(DamageWeighing.Before(before.Findings, context.Request.Waivers)),
-            FindingsAfter = Sealed(DamageWeighing.After(before?.Findings, [.. after?.Findings ?? [], .. convert?.Conversion.Findings ?? []], context.Request.Waivers)),
+            FindingsAfter = Sealed(DamageWeighing.After(before?.Findings, [.. after?.Findings ?? [], .. convert?.Conversion.Findings ?? [], .. boot is { Outcome: BootOutcome.Failed } && BootCheckStep.FindingOf(boot) is { } failed ? new[] { failed } : []], context.Request.Waivers)),
             NotChecked = [.. (inspection?.Filesystems ?? []).Where(f => f.CheckedBy.Length == 0).Select(f => $"{f.Device}: {(f.Why.Length > 0 ? f.Why : $"no checker covers {f.Type}")}.")],
+            Boot = boot is null ? null : SealedBoot.Of(boot),
+            NotProven = NotProven(boot),
             Steps = [.. rows.Select(r => StepOf(r, verdict))],
             Tools = ToolsOf(context, before, after, convert),
             HostKernel = ToolVersions.Kernel,
@@ -143,11 +147,16 @@ internal static class SealAssembly
         return [new SealedTool("sealift", ToolVersions.Sealift), .. tools.Select(t => new SealedTool(t.Key, t.Value))];
     }
 
+    private static IReadOnlyList<string> NotProven(BootReport? boot) => boot is null or { Outcome: BootOutcome.Booted }
+        ? SealPredicate.StandardNotProven
+        : [.. SealPredicate.StandardNotProven, $"That the new machine boots: {boot.Said.TrimEnd('.')}."];
+
     private static List<SealedOption> ReducedProof(MigrationRequest request)
     {
         var reduced = new List<SealedOption>();
         if (!request.Check) reduced.Add(new SealedOption("--no-check", "Whether the file systems were sound before and after was not looked at."));
         if (!request.Convert) reduced.Add(new SealedOption("--no-convert", "The guest was not made fit for KVM: whether it boots there was not prepared; its bytes are the source's."));
+        if (request.BootCheck == BootCheck.Never) reduced.Add(new SealedOption("--no-boot-check", "Whether the new machine boots was not tried."));
         return reduced;
     }
 

@@ -30,6 +30,9 @@ public static class StepName
     /// <summary>Read a committed disk back from storage and compare it with what it must be now.</summary>
     public const string Prove = "prove";
 
+    /// <summary>Boot the machine on throwaway overlays, in isolation, until it shows that it came up.</summary>
+    public const string BootCheck = "boot-check";
+
     /// <summary>Weigh the evidence.</summary>
     public const string Gate = "gate";
 
@@ -41,5 +44,5 @@ public static class StepName
 
     /// <summary>All of them in the order in which they run.</summary>
     public static IReadOnlyList<string> All { get; } =
-        [Describe, Preflight, CheckSource, Copy, ReadBack, Convert, CheckTarget, Commit, Prove, Gate, HandOver, Seal];
+        [Describe, Preflight, CheckSource, Copy, ReadBack, Convert, CheckTarget, Commit, Prove, BootCheck, Gate, HandOver, Seal];
 }

@@ -73,7 +73,8 @@ internal sealed class Attempt
         Assert.True(message.Contains('.', StringComparison.Ordinal), $"no advice: {message}");
     }
 
-    private static IEnumerable<string> ProcessesAbout(params string[] directories)
+    /// <summary>Command lines of the processes that have a path in one of these directories in them.</summary>
+    public static IEnumerable<string> ProcessesAbout(params string[] directories)
     {
         foreach (var process in Directory.EnumerateDirectories("/proc").Where(p => Path.GetFileName(p).All(char.IsAsciiDigit)))
         {

@@ -14,7 +14,26 @@ internal static class Console
     {
         var start = new ProcessStartInfo("setpriv") { RedirectStandardOutput = true, RedirectStandardInput = true, RedirectStandardError = true, UseShellExecute = false };
         foreach (var argument in (IEnumerable<string>)["--pdeathsig", "KILL", program, .. arguments]) start.ArgumentList.Add(argument);
-        using var process = Process.Start(start)!;
+        // The kernel sends the parent-death signal when the thread that forked ends, and an idle thread of the pool ends after 20 seconds,
+        // as a slow guest's boot does not: this one lives as long as the guest.
+        using var over = new ManualResetEventSlim();
+        var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var starter = new Thread(() =>
+        {
+            try
+            {
+                started.SetResult(Process.Start(start)!);
+            }
+            catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception)
+            {
+                started.SetException(e);
+                return;
+            }
+
+            over.Wait(CancellationToken.None);
+        }) { IsBackground = true };
+        starter.Start();
+        using var process = await started.Task;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(deadline);
         var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
@@ -39,6 +58,8 @@ internal static class Console
         {
             process.Kill(entireProcessTree: true);
             await process.WaitForExitAsync(CancellationToken.None);
+            over.Set();
+            starter.Join();
         }
     }
 

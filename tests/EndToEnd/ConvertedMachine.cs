@@ -3,7 +3,7 @@ using Sealift.Posix;
 
 namespace Sealift.EndToEnd;
 
-/// <summary>One full migration of the OVA, conversion included, shared by the tests that look at its result.</summary>
+/// <summary>One full migration of the OVA, conversion and boot proof included, shared by the tests that look at its result.</summary>
 public sealed class ConvertedMachine(Rig rig) : IAsyncLifetime
 {
     public string State { get; } = rig.NewDirectory();
@@ -26,7 +26,7 @@ public sealed class ConvertedMachine(Rig rig) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         SourceDigestBefore = Digest.OfFile(rig.TwoDiskOva);
-        Result = await rig.RunAsync(State, ["migrate", rig.TwoDiskOva, "--to", Target, "--json"], TestContext.Current.CancellationToken);
+        Result = await rig.RunAsync(State, ["migrate", rig.TwoDiskOva, "--to", Target, "--boot-check", "--json"], TestContext.Current.CancellationToken);
         Events = Result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).ToList();
     }
 

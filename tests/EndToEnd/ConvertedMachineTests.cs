@@ -22,7 +22,7 @@ public sealed class ConvertedMachineTests(Rig rig, ConvertedMachine machine) : I
     public void The_steps_are_the_same_words_in_progress_and_seal()
     {
         var shown = machine.Events.Where(e => e.GetProperty("event").GetString() == "step-finished").Select(e => e.GetProperty("step").GetString()).Distinct().ToList();
-        foreach (var step in new[] { "describe", "preflight", "check-source", "copy", "read-back", "convert", "check-target", "commit", "prove", "gate", "hand-over" }) Assert.Contains(step, shown);
+        foreach (var step in new[] { "describe", "preflight", "check-source", "copy", "read-back", "convert", "check-target", "commit", "prove", "boot-check", "gate", "hand-over" }) Assert.Contains(step, shown);
         var inSeal = machine.Predicate.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("name").GetString()).ToList();
         Assert.Empty(inSeal.Except(shown));
     }
@@ -135,6 +135,17 @@ public sealed class ConvertedMachineTests(Rig rig, ConvertedMachine machine) : I
         var console = await Console.WatchAsync(Path.Combine(place, "tiny-start.sh"), [], "login:", TimeSpan.FromMinutes(4), Cancel);
         Assert.Contains("TINY-UP root=/dev/vda1", console, StringComparison.Ordinal);
         Assert.Contains("virtio_blk", console, StringComparison.Ordinal);
+    }
+
+    /// <summary>The proof saw what the next test sees, before the machine was handed over.</summary>
+    [Fact]
+    public void It_was_seen_to_boot_from_virtio_and_the_seal_shows_its_screen()
+    {
+        var boot = machine.Predicate.GetProperty("boot");
+        Assert.Equal(("booted", "boot.login-prompt", "tiny-guest login:"), (boot.GetProperty("outcome").GetString(), boot.GetProperty("class").GetString(), boot.GetProperty("said").GetString()));
+        Assert.Contains("TINY-UP root=/dev/vda1", boot.GetProperty("consoleTail").GetString(), StringComparison.Ordinal);
+        var page = File.ReadAllText(Path.Combine(machine.Target, "tiny.seal.html"));
+        Assert.Contains("src=\"data:image/png;base64," + boot.GetProperty("screen").GetProperty("png").GetString(), page, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -89,6 +89,45 @@ public sealed class KillSweepTests(Rig rig)
         await drain;
     }
 
+    /// <summary>Killed when the boot proof begins, when QEMU has started, and when the guest is under way: QEMU dies too, and the next run boots it again.</summary>
+    [Fact]
+    public async Task A_migration_killed_while_it_boots_the_machine_boots_it_again()
+    {
+        var (target, state) = (rig.NewDirectory(), rig.NewDirectory());
+        string[] arguments = ["migrate", rig.Disk, "--to", target, "--no-convert", "--no-check", "--accept-degraded", "--bus", "ide", "--memory", "256M", "--boot-check", "--json"];
+        foreach (var moment in new[] { "\"step-started\"", "booting", "console: " })
+        {
+            await KillAtAsync(state, arguments, moment);
+            await UntilAsync(() => Task.FromResult(!Attempt.ProcessesAbout(target, state).Any()), $"killed at {moment}, something survived");
+            arguments = ["resume", Assert.Single(await ListAsync(state)).GetProperty("id").GetString()!, "--json"];
+        }
+
+        var end = await rig.RunAsync(state, arguments, Cancel);
+        Assert.True(end.ExitCode == 3, end.Output + end.ErrorTail);
+        var boot = SealFile.PredicateOf(Path.Combine(target, "tiny.seal.json")).GetProperty("boot");
+        Assert.Equal("boot.login-prompt", boot.GetProperty("class").GetString());
+        Assert.Empty(Directory.EnumerateFileSystemEntries(target, ".sealift-*"));
+        var verified = await rig.RunAsync(state, ["verify", Path.Combine(target, "tiny.seal.json")], Cancel);
+        Assert.True(verified.ExitCode == 0, verified.Output);
+    }
+
+    private async Task KillAtAsync(string state, string[] arguments, string moment)
+    {
+        await using var child = ChildProcess.Start(rig.Command(state, arguments));
+        child.EndInput();
+        var reached = false;
+        while (await child.ReadLineAsync(Cancel) is { } line)
+        {
+            if (reached || !line.Contains("boot-check", StringComparison.Ordinal) || !line.Contains(moment, StringComparison.Ordinal)) continue;
+            reached = true;
+            await ChildProcess.RunAsync(new ChildCommand("kill", "-KILL", $"{child.Id}"), Cancel);
+        }
+
+        await child.WaitAsync(Cancel);
+        Assert.True(reached, $"{moment} was never said");
+        Assert.Equal(9, child.End!.Value.Number);
+    }
+
     private static async Task UntilAsync(Func<Task<bool>> reached, string otherwise)
     {
         for (var i = 0; i < 300; i++)

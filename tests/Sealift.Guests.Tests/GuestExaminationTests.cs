@@ -35,7 +35,7 @@ public class GuestExaminationTests(Zoo zoo) : IClassFixture<Zoo>
     [InlineData("healthy", 3, "xfs", Uuid + "13", "xfs_repair")]
     [InlineData("healthy", 4, "btrfs", Uuid + "14", "btrfs")]
     [InlineData("healthy", 5, "swap", Uuid + "15", "sealift")]
-    [InlineData("healthy", 6, "ntfs", null, "ntfsresize")]
+    [InlineData("healthy", 6, "ntfs", null, "sealift")]
     [InlineData("healthy", 7, "ext3", Uuid + "17", "e2fsck")]
     [InlineData("healthy", 9, "exfat", null, "fsck.exfat")]
     [InlineData("healthy", 10, "ext2", Uuid + "1a", "e2fsck")]
@@ -59,13 +59,13 @@ public class GuestExaminationTests(Zoo zoo) : IClassFixture<Zoo>
     [InlineData(4, "xfs.errors", "damaged/4")]
     [InlineData(5, "btrfs.errors", Uuid + "85")]
     [InlineData(6, "fat.errors", "5EA1-1F86")]
-    [InlineData(7, "ntfs.errors", null)]
+    [InlineData(7, "ntfs.", null)]
     [InlineData(8, "ext4.errors", Uuid + "88")]
     public void Each_damage_is_found_with_its_class_and_identity(int partition, string findingClass, string? identity)
     {
         var damage = zoo.FindingsOn("damaged", partition).Where(f => f.Severity == FindingSeverity.Damage).ToList();
         Assert.NotEmpty(damage);
-        Assert.All(damage, f => Assert.Equal(findingClass, f.Class));
+        Assert.All(damage, f => Assert.StartsWith(findingClass, f.Class, StringComparison.Ordinal));
         Assert.All(damage, f => Assert.Equal(identity ?? f.Filesystem, f.Filesystem));
         Assert.False(Assert.Single(zoo.Report.Inspection.Filesystems, f => f.Device.StartsWith($"damaged partition {partition},", StringComparison.Ordinal)).Clean);
     }
@@ -74,7 +74,10 @@ public class GuestExaminationTests(Zoo zoo) : IClassFixture<Zoo>
     [Fact]
     public void Both_ways_find_the_same_damage_on_the_same_file_systems()
     {
-        static IEnumerable<string> Damage(GuestReport report) => report.Findings.Where(f => f.Severity == FindingSeverity.Damage).Select(f => $"{f.Class} {f.Filesystem}").Distinct().Order(StringComparer.Ordinal);
+        static IEnumerable<string> Damage(GuestReport report) => report.Findings.Where(f => f.Severity == FindingSeverity.Damage).Select(f => $"{Class(f)} {f.Filesystem}").Distinct().Order(StringComparer.Ordinal);
+
+        // Of NTFS our own check says what is wrong, and the appliance's programs only that something is.
+        static string Class(Finding f) => f.Class.StartsWith("ntfs.", StringComparison.Ordinal) ? "ntfs" : f.Class;
         Assert.Equal(Damage(zoo.SecondOpinion), Damage(zoo.Report));
     }
 

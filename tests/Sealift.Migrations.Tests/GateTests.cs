@@ -1,5 +1,6 @@
 using CsCheck;
 using Sealift.Guests;
+using Sealift.Guests.Boot;
 
 namespace Sealift.Migrations.Tests;
 
@@ -69,6 +70,13 @@ public sealed class GateTests
     public void Notes_change_nothing() =>
         Assert.Equal(Verdict.Sealed, Gate.Weigh(With(Example, [], [Damage with { Severity = FindingSeverity.Note }])).Verdict);
 
+    /// <summary>Where nobody requires it, a boot of which nothing was seen is a note; the seal says so.</summary>
+    [Theory]
+    [InlineData(BootOutcome.Unclear)]
+    [InlineData(BootOutcome.Untried)]
+    public void A_boot_that_was_not_seen_closes_the_gate_only_where_it_is_required(BootOutcome outcome) =>
+        Assert.Equal(Verdict.Sealed, Gate.Weigh(Example with { Boot = new BootEvidence(outcome, "x") }).Verdict);
+
     [Theory]
     [InlineData("ext4.errors:uuid=since May", true)]
     [InlineData("ext4.errors:disk1/2=a=b:c", true)]
@@ -102,7 +110,11 @@ public sealed class GateTests
             SourceUnchanged: true,
             new CheckEvidence([], ["uuid", "uuid2"]),
             new CheckEvidence([], ["uuid", "uuid2", "uuid3"]),
-            convert ? true : null);
+            convert ? true : null)
+        {
+            BootPlanned = convert,
+            Boot = convert ? new BootEvidence(BootOutcome.Booted, "login:") : null,
+        };
     }
 
     private static GateEvidence With(GateEvidence e, Finding[] before, Finding[] after) =>
@@ -122,6 +134,11 @@ public sealed class GateTests
         {
             yield return ("not converted", e with { Converted = null });
             yield return ("conversion failed", e with { Converted = false });
+            yield return ("boot not tried", e with { Boot = null });
+            yield return ("did not boot", e with { Boot = new BootEvidence(BootOutcome.Failed, "panic") });
+            yield return ("boot unclear", e with { BootRequired = true, Boot = new BootEvidence(BootOutcome.Unclear, "deadline") });
+            yield return ("boot untried", e with { BootRequired = true, Boot = new BootEvidence(BootOutcome.Untried, "no KVM") });
+            yield return ("boot required and not planned", e with { BootPlanned = false, BootRequired = true, Boot = null });
         }
 
         for (var i = 0; i < e.Disks.Count; i++)

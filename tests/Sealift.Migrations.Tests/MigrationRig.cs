@@ -44,6 +44,7 @@ public sealed class MigrationRig : IDisposable
         Convert = false,
         Check = false,
         AcceptDegraded = true,
+        BootCheck = BootCheck.Never, // its disks hold nothing that boots
         Overrides = new MachineOverrides { Name = "box", Cpus = 1, MemoryBytes = 256 << 20, NetworkInterfaces = [new NetworkInterface(NicModel.Virtio, "52:54:00:12:34:56", "")] },
     };
 

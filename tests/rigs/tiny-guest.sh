@@ -85,7 +85,7 @@ fi
 cp "/boot/vmlinuz-$kernel" "/boot/config-$kernel" "$root/boot/"
 mkdir -p "$root/lib/modules/$kernel"
 cp "/lib/modules/$kernel"/modules.{order,builtin,builtin.modinfo} "$root/lib/modules/$kernel/"
-for module in virtio_blk virtio_scsi virtio_pci virtio_net virtio_ring virtio virtio_rng xts ata_piix ahci sd_mod sr_mod vmw_pvscsi vmxnet3 \
+for module in virtio_blk virtio_scsi virtio_pci virtio_net virtio_ring virtio virtio_rng virtio_console xts ata_piix ahci sd_mod sr_mod vmw_pvscsi vmxnet3 \
               ${uefi:+vfat nls_cp437 nls_ascii} ${lvm:+dm_mod} ${data:+xfs btrfs crc32c_generic}; do
     # A module that this kernel lacks or has built in is not an error: the guest's own log tells what it loaded.
     { modprobe -S "$kernel" --show-depends "$module" 2>/dev/null || true; } | awk '/^insmod/ { print $2 }'

@@ -153,7 +153,7 @@ public sealed record KilledCommit(string Sealift) : KilledMigration(Sealift, "se
     private string? first;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Arguments(Workspace place) => ["migrate", place.Source, place.In("second.raw"), "--to", Machines(place), "--no-check", "--accept-degraded", "--checkpoint", "1M"];
+    public override IReadOnlyList<string> Arguments(Workspace place) => ["migrate", place.Source, place.In("second.raw"), "--to", Machines(place), "--no-check", "--accept-degraded", "--checkpoint", "1M", "--no-boot-check"];
 
     /// <inheritdoc/>
     public override int FirstCall(IReadOnlyList<string> calls)

@@ -25,6 +25,10 @@ internal static class MigrateCommand
     private static readonly Option<bool> NoCheck = new("--no-check") { Description = "Leave the file systems unchecked. The verdict is degraded at best." };
     private static readonly Option<string?> AllowBacking = new("--allow-backing") { Description = "Let images name backing and data files inside this directory.", HelpName = "DIR" };
     private static readonly Option<string[]> Waive = new("--waive") { Description = "Go on in spite of damage that was there before: CLASS:FILESYSTEM=REASON, as the finding names them. May be repeated; the verdict is degraded.", HelpName = "CLASS:FS=REASON" };
+    private static readonly Option<bool> BootIt = new("--boot-check") { Description = "Boot the new machine before it is handed over, emulated where KVM does not work; it is not handed over where that fails. By default this is done where the guest is converted and KVM works." };
+    private static readonly Option<bool> RequireBoot = new("--require-boot") { Description = "The same, and hand it over only if a login prompt on its serial console or its guest agent showed that it came up." };
+    private static readonly Option<bool> NoBootCheck = new("--no-boot-check") { Description = "Never boot the new machine." };
+    private static readonly Option<string?> BootDeadline = new("--boot-deadline") { Description = "How long to wait for it to come up; a time such as 90s or 10m [default: 5m, emulated 15m].", HelpName = "TIME" };
     private static readonly Option<bool> AcceptDegraded = new("--accept-degraded") { Description = "Hand the machine over even where the verdict is degraded." };
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Say what would happen, with sizes, and do nothing." };
     private static readonly Option<string?> Name = new("--name") { Description = "Name of the machine; by default the source's.", HelpName = "NAME" };
@@ -42,7 +46,7 @@ internal static class MigrateCommand
         Digest.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
         var command = new Command("migrate", "Migrate a machine and prove that every byte arrived.")
         {
-            Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, AllowBacking, Waive, AcceptDegraded, DryRun,
+            Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, Waive, AcceptDegraded, DryRun,
             Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest, Checkpoint.Option,
         };
         Tuning.AddTo(command, nbd: false); // its sources are files
@@ -76,6 +80,8 @@ internal static class MigrateCommand
         Overwrite = parsed.GetValue(Overwrite),
         Convert = !parsed.GetValue(NoConvert),
         Check = !parsed.GetValue(NoCheck),
+        BootCheck = BootCheckOf(parsed),
+        BootDeadline = parsed.GetValue(BootDeadline) is { } time ? Quantities.ParseTime(time) ?? throw CliErrors.BadValue("--boot-deadline", time, "a time such as 90s or 10m") : null,
         AllowBackingDirectory = parsed.GetValue(AllowBacking) is { } directory ? Path.GetFullPath(directory) : null,
         Waivers = [.. (parsed.GetValue(Waive) ?? []).Select(Waiver.Parse)],
         AcceptDegraded = parsed.GetValue(AcceptDegraded),
@@ -91,6 +97,13 @@ internal static class MigrateCommand
             NetworkInterfaces = parsed.GetValue(Nic) is { Length: > 0 } nics ? [.. nics.Select(ParseNic)] : null,
         },
     };
+
+    private static BootCheck BootCheckOf(ParseResult parsed)
+    {
+        var (check, require, never) = (parsed.GetValue(BootIt), parsed.GetValue(RequireBoot), parsed.GetValue(NoBootCheck));
+        if (never && (check || require)) throw CliErrors.BadValue("--no-boot-check", "given", $"it alone, without {(require ? "--require-boot" : "--boot-check")}");
+        return never ? BootCheck.Never : require ? BootCheck.Required : check ? BootCheck.Always : BootCheck.Auto;
+    }
 
     private static string Names<T>() where T : struct, Enum => string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant();
 

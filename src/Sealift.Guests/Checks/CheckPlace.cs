@@ -1,5 +1,3 @@
-using Sealift.Disks;
-
 namespace Sealift.Guests.Checks;
 
 /// <summary>
@@ -13,9 +11,6 @@ internal abstract class CheckPlace
 
     /// <summary>What the place is, where a program is missing in it.</summary>
     public abstract string Name { get; }
-
-    /// <summary>The volume's bytes for checks of our own, which need no program; null in the appliance, whose volumes are its kernel's.</summary>
-    public virtual IDiskReader? Volume => null;
 
     /// <summary>What a program has to be told to open.</summary>
     public abstract string PathOf(BlockDevice device);

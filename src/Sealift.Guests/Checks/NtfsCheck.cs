@@ -2,7 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace Sealift.Guests.Checks;
 
-/// <summary>NTFS by ntfsresize(8) -i and ntfsfix(8) -n. Neither is a full checker; of what Linux has, ntfsresize sees the most.</summary>
+/// <summary>
+/// NTFS in the appliance, on a volume of LVM for instance, by ntfsresize(8) -i and ntfsfix(8) -n. Neither is a full checker; of what Linux
+/// has, ntfsresize sees the most. Wherever the volume can be read here, <see cref="Ntfs.NtfsVerifier"/> sees far more.
+/// </summary>
 internal sealed partial class NtfsCheck : ContentCheck
 {
     public override string Tool => "ntfsresize";
@@ -13,9 +16,10 @@ internal sealed partial class NtfsCheck : ContentCheck
 
     public override IReadOnlyList<string> Types => ["ntfs"];
 
+    public override bool IsDirect => false;
+
     public override async Task<CheckResult> RunAsync(CheckPlace place, BlockDevice device, CancellationToken cancel)
     {
-        // The place for a verifier of our own: place.Volume has the bytes, and where it is null (a volume of LVM) these tools are what there is.
         var seen = new List<Observation>();
         var resize = await place.RunAsync($"check {device.Description}", "ntfsresize", ["-i", "-f", "-P", place.PathOf(device)], cancel);
         var remarks = Remarks(resize.Output, Harmless());

@@ -1,4 +1,5 @@
 using Sealift.Guests.Checks;
+using Sealift.Guests.Ntfs;
 using Sealift.Posix;
 
 namespace Sealift.Guests.Direct;
@@ -10,7 +11,7 @@ internal static class DirectExamination
     public const string Sufficient = "nothing in it needs a kernel";
 
     /// <summary>The types that we check ourselves, without any program.</summary>
-    public static readonly IReadOnlyList<string> OwnTypes = ["swap", "LVM2_member", "linux_raid_member"];
+    public static readonly IReadOnlyList<string> OwnTypes = ["ntfs", "swap", "LVM2_member", "linux_raid_member"];
 
     /// <summary>The types of which only the header is looked at: what is inside is said not to be checked.</summary>
     public static readonly IReadOnlyList<string> HeaderOnlyTypes = ["crypto_LUKS", "iso9660"];
@@ -55,6 +56,8 @@ internal static class DirectExamination
         if (volume.Reader.LengthBytes == 0) return NotChecked(device, "It lies beyond the end of the disk");
         switch (device.Type)
         {
+            case "ntfs":
+                return await NtfsAsync(volume, cancel);
             case "swap":
                 return Own(device, Damage("swap.errors", await SwapHeader.ProblemsAsync(volume.Reader, cancel)));
             case "LVM2_member":
@@ -74,6 +77,13 @@ internal static class DirectExamination
         if (device.Type == "unknown" && await LostStart.FindAsync(volume.Reader, cancel) is { } lost)
             return Own(device, [new Observation(LostClass(lost), FindingSeverity.Damage, LostText(lost))]) with { CheckedBy = string.Empty, Via = string.Empty };
         return NotChecked(device, device.Type == "unknown" ? "Nothing is known that has this content" : $"No checker for {GuestText.Name(device.Type)}");
+    }
+
+    private static async Task<Examined> NtfsAsync(DirectVolume volume, CancellationToken cancel)
+    {
+        var report = await NtfsVerifier.RunAsync(new DiskVolume(volume.Reader, 0, volume.Reader.LengthBytes), null, cancel);
+        var result = Own(volume.Device, report.Observations);
+        return report.IsComplete ? result : result with { CheckedBy = string.Empty, Via = string.Empty, Why = "Not all of it could be looked at" };
     }
 
     /// <summary>The class of a finding about a file system whose first superblock is gone.</summary>

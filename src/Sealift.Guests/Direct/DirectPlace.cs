@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Sealift.Disks;
 using Sealift.Guests.Checks;
 using Sealift.Posix;
 
@@ -26,8 +25,6 @@ internal sealed class DirectPlace(StorageDaemon daemon, GuestOptions options, To
     public override bool HasKernel => false;
 
     public override string Name => "this host";
-
-    public override IDiskReader Volume => volume.Reader;
 
     /// <summary>Shows the volume; what throws here is no fault of the volume.</summary>
     public async Task OpenAsync(CancellationToken cancel)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Sealift.Guests.Boot;
 using Sealift.Posix;
 
 namespace Sealift.Migrations.Seals;
@@ -23,6 +24,7 @@ internal static class SealContradictions
         Require(p.Reasons.Count > 0, "the verdict has no reason");
         Require(p.Disks.Select(d => d.Key).Distinct(StringComparer.Ordinal).Count() == p.Disks.Count, "two disks have the same key");
         Require(double.IsFinite(p.Steps.Sum(s => s.ElapsedSeconds)) && p.Steps.All(s => s.ElapsedSeconds >= 0), "a step took a negative time");
+        if (p.Boot is { } boot) CheckBoot(boot, Require);
         foreach (var disk in p.Disks) CheckShape(disk, Require);
         foreach (var file in p.HandedOver) CheckFile(file, Require);
 
@@ -33,6 +35,7 @@ internal static class SealContradictions
             return wrong;
         }
 
+        Require(p.Boot is not { Outcome: BootOutcome.Failed }, "the machine is handed over and did not boot");
         Require(p.Disks.Count > 0, "nothing is sealed without a disk");
         foreach (var disk in p.Disks) CheckCustody(disk, Require);
         var names = p.Disks.SelectMany(d => d.BlockMap is { } map ? new[] { d.TargetFile, map.Name } : [d.TargetFile]).Concat(p.HandedOver.Select(f => f.Name)).ToList();
@@ -87,6 +90,15 @@ internal static class SealContradictions
             var layers = new[] { picture.Data, picture.Zero, picture.Changed, picture.Mismatched };
             require(picture.CellBytes > 0 && layers.All(l => l.Length <= DiskPicture.MaxCells && l.Length == picture.Data.Length && l.All(char.IsAsciiDigit)), $"{d.Key}: its picture is not well-formed");
         }
+    }
+
+    private static void CheckBoot(SealedBoot boot, Action<bool, string> require)
+    {
+        require(double.IsFinite(boot.ElapsedSeconds) && boot.ElapsedSeconds >= 0, "its boot took a negative time");
+        require(boot.Outcome != BootOutcome.Booted || boot.Accelerator.Length > 0, "it booted and was not tried");
+        require(boot.ConsoleTail.Length <= SealedBoot.ConsoleLimitCharacters, "its console is longer than a seal keeps");
+        // Shown by the page: a picture, of the size that is said, and nothing else.
+        require(boot.Screen is not { } screen || Png.Measure(screen.Png) == (screen.Width, screen.Height), "the picture of its screen is none");
     }
 
     private static void CheckFile(SealedFile file, Action<bool, string> require)

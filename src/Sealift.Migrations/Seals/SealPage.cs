@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Sealift.Guests.Boot;
 
 namespace Sealift.Migrations.Seals;
 
@@ -21,7 +22,7 @@ public static class SealPage
             <html lang="en">
             <head>
             <meta charset="utf-8"/>
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src {new Markup(style)}; base-uri 'none'; form-action 'none'"/>
+            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src {new Markup(style)};{(p.Boot?.Screen is null ? Markup.Empty : new Markup(" img-src data:;"))} base-uri 'none'; form-action 'none'"/>
             <meta name="viewport" content="width=device-width, initial-scale=1"/>
             <meta name="referrer" content="no-referrer"/>
             <title>{p.Machine.Name}: {p.Verdict.ToString().ToLowerInvariant()}</title>
@@ -34,6 +35,7 @@ public static class SealPage
             {Custody(p)}
             {Filesystems(p)}
             {Findings(p)}
+            {Boot(p)}
             {Limits(p)}
             {Machine(p)}
             {Source(p)}
@@ -66,6 +68,7 @@ public static class SealPage
         {Fact("Disks", $"{Measures.Count(p.Disks.Count, "disk")}, {Measures.Size(p.Disks.Sum(d => d.VirtualBytes))}")}
         {Fact("Read back from storage", ReadBackFact(p))}
         {Fact("Damage found", $"{Damage(p.FindingsBefore, p.FilesystemsBefore)} before, {Damage(p.FindingsAfter, p.FilesystemsAfter)} after")}
+        {(p.Boot is { } boot ? Fact("Seen to boot", BootFact(boot)) : Markup.Empty)}
         {Fact("Proof lowered by options", p.ReducedProof.Count == 0 ? "no" : string.Join(", ", p.ReducedProof.Select(o => o.Option)))}
         {Fact("Migration", p.MigrationId)}
         </dl>
@@ -217,6 +220,33 @@ public static class SealPage
         FindingStanding.Waived => Mark("warn", "! waived"),
         _ => Mark("bad", "✕ new"),
     };
+
+    private static string BootFact(SealedBoot boot) => boot.Outcome switch
+    {
+        BootOutcome.Booted => "yes",
+        BootOutcome.Failed => "no: it failed",
+        BootOutcome.Untried => "not tried",
+        _ => "not proven",
+    };
+
+    private static Markup Boot(SealPredicate p)
+    {
+        if (p.Boot is not { } b) return Markup.Empty;
+        var mark = b.Outcome switch
+        {
+            BootOutcome.Booted => Mark("good", "✓ it booted"),
+            BootOutcome.Failed => Mark("bad", "✕ it did not boot"),
+            BootOutcome.Untried => Mark("quiet", "– not tried"),
+            _ => Mark("warn", "! not proven"),
+        };
+        return Section("Boot", Markup.Of($"""
+            <p>{mark}: <bdi>{b.Said}</bdi></p>
+            {(b.Accelerator.Length == 0 ? Markup.Empty : Markup.Of($"<p class=\"quiet\">Tried before the hand-over on throwaway overlays over the proven disks, without a network, in {b.Hypervisor} ({(b.Accelerator == "kvm" ? "KVM" : "emulated")}) for {Measures.Elapsed(b.ElapsedSeconds)}. Class <code>{b.Class}</code>. What the guest says of itself is believed here, and nowhere else.</p>"))}
+            {(b.Notes.Count == 0 ? Markup.Empty : List(b.Notes))}
+            {(b.Screen is not { } s ? Markup.Empty : Markup.Of($"<figure class=\"screen\"><img alt=\"The last screen of the machine\" width=\"{s.Width}\" height=\"{s.Height}\" src=\"data:image/png;base64,{Convert.ToBase64String(s.Png)}\"/><figcaption>Its last screen</figcaption></figure>"))}
+            {(b.ConsoleTail.Length == 0 ? Markup.Empty : Markup.Of($"<h3>The end of its serial console</h3><pre>{b.ConsoleTail}</pre>"))}
+            """));
+    }
 
     private static Markup Limits(SealPredicate p) => Section("What was not checked, and what is not proven", Markup.Of($"""
         {(p.ReducedProof.Count == 0 ? Markup.Empty : Markup.Of($"<h3>Options that lower the proof</h3><ul>{p.ReducedProof.Select(o => Markup.Of($"<li><code>{o.Option}</code>: {o.Meaning}</li>"))}</ul>"))}

@@ -69,6 +69,7 @@ internal static class SealPageStyle
         .scale{display:flex;justify-content:space-between;font-size:.75rem;color:var(--quiet);margin-top:.3rem;font-variant-numeric:tabular-nums}
         .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.6rem;padding:0;margin:0 0 1.6rem;font-size:.85rem;max-width:none}
         .swatch{width:.95rem;height:.8rem;vertical-align:-.05rem;margin-right:.25rem}
+        .screen{margin:1.2rem 0}.screen img{display:block;max-width:100%;height:auto;border:1px solid var(--line);image-rendering:pixelated}.screen figcaption{font-size:.8rem;color:var(--quiet);margin-top:.3rem}
         .disk{margin:0 0 2.6rem}
         .bar{width:14rem}
         .bar svg{display:block;width:100%;height:.8rem;margin-top:.35rem}

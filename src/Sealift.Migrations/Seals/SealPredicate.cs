@@ -56,6 +56,9 @@ public sealed record SealPredicate
     [JsonRequired]
     public IReadOnlyList<SealedFinding> FindingsAfter { get; init; } = [];
 
+    /// <summary>What came of booting the new machine; null where the plan left that out, and in seals of earlier versions.</summary>
+    public SealedBoot? Boot { get; init; }
+
     /// <summary>What no checker covered, one sentence each: a swap area, an encrypted volume, an unknown content.</summary>
     [JsonRequired]
     public IReadOnlyList<string> NotChecked { get; init; } = [];

@@ -39,7 +39,12 @@ internal sealed class GateStep() : Step(StepName.Gate, string.Empty)
             SourceUnchanged: true, // measured by the copies, and by the caller just now: it throws otherwise
             Check(context.Find(StepName.CheckSource, string.Empty, JournalJson.Default.GuestReport)),
             Check(context.Find(StepName.CheckTarget, string.Empty, JournalJson.Default.GuestReport)),
-            convert is null ? null : true);
+            convert is null ? null : true)
+        {
+            BootPlanned = context.Request.BootCheck.IsPlanned(context.Request.Convert),
+            BootRequired = context.Request.BootCheck == BootCheck.Required,
+            Boot = context.Find(StepName.BootCheck, string.Empty, JournalJson.Default.BootReport) is { } boot ? new BootEvidence(boot.Outcome, boot.Said.TrimEnd('.')) : null,
+        };
     }
 
     private static CheckEvidence? Check(GuestReport? report) =>

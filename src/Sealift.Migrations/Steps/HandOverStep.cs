@@ -1,6 +1,4 @@
 using System.Text;
-using Sealift.Disks;
-using Sealift.Guests;
 using Sealift.Migrations.Seals;
 using Sealift.Posix;
 using Sealift.Providers;
@@ -22,7 +20,7 @@ internal sealed class HandOverStep() : Step(StepName.HandOver, string.Empty)
         // Hours may lie between the gate and this, where a crash does.
         foreach (var disk in machine.Disks) GateStep.VerifyProven(context, disk.Key);
         var names = new TargetNames(context.Request, machine);
-        var target = await TargetOfAsync(context, cancel);
+        var target = NewMachine.Of(context) with { Kvm = await context.Store.KvmUsable(cancel) };
         var domain = Encoding.UTF8.GetBytes(DomainXml.Build(target));
         var script = Encoding.UTF8.GetBytes(StartScript.Build(target));
 
@@ -51,21 +49,6 @@ internal sealed class HandOverStep() : Step(StepName.HandOver, string.Empty)
             PosixPath.SetPermissions(path, permissions);
             context.Files.Own(path, Artefacts.Paper);
         }
-    }
-
-    private static async Task<TargetMachine> TargetOfAsync(MigrationContext context, CancellationToken cancel)
-    {
-        var target = TargetMachine.For(context.Source.Machine, context.Request.TargetDirectory, context.Request.Format, context.Request.Convert)
-            with { Kvm = await Hypervisor.KvmUsableAsync(cancel) };
-        if (context.Find(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult) is not { } convert) return target;
-        // What the converter installed drivers for counts, not what we had hoped for.
-        DiskBus bus = convert.Conversion.BlockBus switch { "virtio-scsi" => DiskBus.VirtioScsi, "sata" => DiskBus.Sata, "ide" => DiskBus.Ide, _ => DiskBus.VirtioBlk };
-        var nic = convert.Conversion.NetModel switch { "e1000" or "rtl8139" => NicModel.E1000, "e1000e" => NicModel.E1000e, _ => NicModel.Virtio };
-        return target with
-        {
-            Disks = [.. target.Disks.Select(d => d with { Bus = bus })],
-            NetworkInterfaces = [.. target.NetworkInterfaces.Select(n => n with { Model = nic })],
-        };
     }
 }
 

@@ -7,25 +7,6 @@ namespace Sealift.Providers;
 /// <summary>A POSIX shell script that boots a target machine with QEMU alone.</summary>
 public static class StartScript
 {
-    private const int SataPortsPerController = 6;
-
-    /// <summary>Where distributions keep OVMF, code and variables: Debian and Ubuntu, Fedora and RHEL, Arch, SUSE.</summary>
-    private const string PlainFirmware =
-        """
-          /usr/share/OVMF/OVMF_CODE_4M.fd:/usr/share/OVMF/OVMF_VARS_4M.fd \
-          /usr/share/edk2/ovmf/OVMF_CODE.fd:/usr/share/edk2/ovmf/OVMF_VARS.fd \
-          /usr/share/edk2/x64/OVMF_CODE.4m.fd:/usr/share/edk2/x64/OVMF_VARS.4m.fd \
-          /usr/share/qemu/ovmf-x86_64-code.bin:/usr/share/qemu/ovmf-x86_64-vars.bin \
-          /usr/share/OVMF/OVMF_CODE.fd:/usr/share/OVMF/OVMF_VARS.fd
-        """;
-
-    private const string SecureFirmware =
-        """
-          /usr/share/OVMF/OVMF_CODE_4M.ms.fd:/usr/share/OVMF/OVMF_VARS_4M.ms.fd \
-          /usr/share/edk2/ovmf/OVMF_CODE.secboot.fd:/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd \
-          /usr/share/qemu/ovmf-x86_64-smm-ms-code.bin:/usr/share/qemu/ovmf-x86_64-smm-ms-vars.bin
-        """;
-
     /// <summary>Writes the script. It finds the machine's files beside itself, so the directory may be moved.</summary>
     /// <exception cref="Posix.SealiftException">SL6301 or SL6302: the target cannot be described.</exception>
     public static string Build(TargetMachine target)
@@ -75,7 +56,7 @@ public static class StartScript
         code=${OVMF_CODE:-}
         vars=${OVMF_VARS:-}
         for pair in \
-        {{(target.Machine.SecureBoot ? SecureFirmware : PlainFirmware)}}
+        {{string.Join(" \\\n", UefiFirmware.Known(target.Machine.SecureBoot).Select(f => $"  {f.CodePath}:{f.VariablesPath}"))}}
         do
           [ -n "$code" ] && break
           if [ -f "${pair%%:*}" ] && [ -f "${pair#*:}" ]; then code=${pair%%:*}; vars=${pair#*:}; fi
@@ -127,34 +108,12 @@ public static class StartScript
 
     private static IEnumerable<string> Disks(TargetMachine target)
     {
-        var counts = new Dictionary<DiskBus, int>();
-        for (var i = 0; i < target.Disks.Count; i++)
+        var index = 0;
+        foreach (var (disk, (controller, device)) in target.Disks.Zip(DiskDevices.Of(target.Disks)))
         {
-            var disk = target.Disks[i];
-            var unit = counts.GetValueOrDefault(disk.Bus);
-            counts[disk.Bus] = unit + 1;
-            var controller = disk.Bus switch
-            {
-                DiskBus.Sata when unit % SataPortsPerController == 0 => $"ahci,id=sata{unit / SataPortsPerController}",
-                DiskBus.LsiLogic when unit == 0 => "lsi53c895a,id=lsilogic",
-                DiskBus.LsiSas when unit == 0 => "mptsas1068,id=lsisas",
-                DiskBus.Pvscsi when unit == 0 => "pvscsi,id=pvscsi",
-                DiskBus.VirtioScsi when unit == 0 => "virtio-scsi-pci,id=virtioscsi",
-                _ => null,
-            };
             if (controller is not null) yield return $"-device {controller}";
-            var device = disk.Bus switch
-            {
-                DiskBus.VirtioBlk => "virtio-blk-pci",
-                DiskBus.Ide => $"ide-hd,bus=ide.{unit / 2},unit={unit % 2}",
-                DiskBus.Sata => $"ide-hd,bus=sata{unit / SataPortsPerController}.{unit % SataPortsPerController}",
-                DiskBus.LsiLogic => $"scsi-hd,bus=lsilogic.0,channel=0,scsi-id={unit},lun=0",
-                DiskBus.LsiSas => $"scsi-hd,bus=lsisas.0,channel=0,scsi-id={unit},lun=0",
-                DiskBus.Pvscsi => $"scsi-hd,bus=pvscsi.0,channel=0,scsi-id={unit},lun=0",
-                _ => $"scsi-hd,bus=virtioscsi.0,channel=0,scsi-id={unit},lun=0",
-            };
             yield return $"-drive if=none,id={disk.Key},format={(disk.Format == ImageFormat.Qcow2 ? "qcow2" : "raw")},discard=unmap,file={Quote(disk.FileName)}";
-            yield return string.Create(CultureInfo.InvariantCulture, $"-device {device},drive={disk.Key},serial={disk.Key},bootindex={i + 1}");
+            yield return string.Create(CultureInfo.InvariantCulture, $"-device {device},drive={disk.Key},serial={disk.Key},bootindex={++index}");
         }
     }
 }

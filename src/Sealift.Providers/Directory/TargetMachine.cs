@@ -101,12 +101,14 @@ public sealed record TargetMachine
     internal long MemoryMebibytes => (Machine.MemoryBytes + (1 << 20) - 1) >> 20;
 
     /// <summary>Whether the chipset is the old i440FX: the only one with IDE. Everything else is Q35.</summary>
-    internal bool NeedsIde => Disks.Any(d => d.Bus == DiskBus.Ide);
+    public bool NeedsIde => Disks.Any(d => d.Bus == DiskBus.Ide);
 
-    internal bool GuestIsWindows => Machine.GuestHint.Contains("win", StringComparison.OrdinalIgnoreCase) && !Machine.GuestHint.Contains("darwin", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whether its clock is to be in local time, as Windows wants it.</summary>
+    public bool GuestIsWindows => Machine.GuestHint.Contains("win", StringComparison.OrdinalIgnoreCase) && !Machine.GuestHint.Contains("darwin", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Refuses what neither description could express.</summary>
-    internal void Check()
+    /// <exception cref="Posix.SealiftException">SL6301 or SL6302.</exception>
+    public void Check()
     {
         if (Disks.Count == 0 || Disks.Count > 64) throw ProviderErrors.TargetName("disks", Machine.Name, $"it has {Disks.Count}, and 1 to 64 are possible");
         if (!Path.IsPathFullyQualified(DirectoryPath)) throw ProviderErrors.TargetName("directory", DirectoryPath, "it is not an absolute path");

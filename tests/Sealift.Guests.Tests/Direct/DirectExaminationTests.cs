@@ -19,7 +19,7 @@ public sealed class DirectExaminationTests
         { "ext4", "e2fsck", ["mkfs.ext4", "-q", "-F"] },
         { "xfs", "xfs_repair", ["mkfs.xfs", "-q", "-f"] },
         { "btrfs", "btrfs", ["mkfs.btrfs", "-q", "-f"] },
-        { "ntfs", "ntfsresize", ["mkntfs", "-F", "-q", "-p", "0", "-H", "16", "-S", "63"] },
+        { "ntfs", "sealift", ["mkntfs", "-F", "-q", "-p", "0", "-H", "16", "-S", "63"] },
         { "vfat", "fsck.fat", ["mkfs.vfat"] },
         { "exfat", "fsck.exfat", ["mkfs.exfat"] },
         { "swap", "sealift", ["mkswap", "-q"] },

@@ -1,0 +1,21 @@
+using Sealift.Providers;
+
+namespace Sealift.Migrations.Steps;
+
+/// <summary>The machine as it will be where it goes: the same when its boot is proven and when it is handed over.</summary>
+internal static class NewMachine
+{
+    public static TargetMachine Of(MigrationContext context)
+    {
+        var target = TargetMachine.For(context.Source.Machine, context.Request.TargetDirectory, context.Request.Format, context.Request.Convert);
+        if (context.Find(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult) is not { } convert) return target;
+        // What the converter installed drivers for counts, not what we had hoped for.
+        DiskBus bus = convert.Conversion.BlockBus switch { "virtio-scsi" => DiskBus.VirtioScsi, "sata" => DiskBus.Sata, "ide" => DiskBus.Ide, _ => DiskBus.VirtioBlk };
+        var nic = convert.Conversion.NetModel switch { "e1000" or "rtl8139" => NicModel.E1000, "e1000e" => NicModel.E1000e, _ => NicModel.Virtio };
+        return target with
+        {
+            Disks = [.. target.Disks.Select(d => d with { Bus = bus })],
+            NetworkInterfaces = [.. target.NetworkInterfaces.Select(n => n with { Model = nic })],
+        };
+    }
+}

@@ -1,0 +1,100 @@
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using Sealift.Guests.Boot;
+using Sealift.Posix;
+
+namespace Sealift.Guests.Tests.Boot;
+
+/// <summary>QEMU answers anything, or nothing: each is an answer, an event or an error, in bounded memory and time.</summary>
+public sealed class QmpClientTests
+{
+    private const string Greeting = "{\"QMP\":{\"version\":{\"qemu\":{\"micro\":22,\"minor\":2,\"major\":7},\"package\":\"x\"},\"capabilities\":[]}}\r\n";
+
+    private static readonly TimeSpan Ample = TimeSpan.FromMinutes(1);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task It_greets_runs_a_command_and_hears_events_in_between()
+    {
+        var events = new List<string>();
+        await using var client = await ConnectAsync(events, Greeting, "{\"return\":{},\"id\":1}\r\n", "{\"timestamp\":{},\"event\":\"STOP\"}\r\n{\"event\":\"RESET\",\"data\":{\"guest\":true}}\r\n{\"return\":{\"status\":\"running\"},\"id\":2}\r\n");
+        Assert.Equal("7.2.22", client.Version);
+        var status = await client.ExecuteAsync("query-status", null, Ample, Cancel);
+        Assert.Equal("running", status.GetProperty("status").GetString());
+        Assert.Equal(["STOP", "RESET"], events);
+    }
+
+    [Theory]
+    [InlineData("{\"error\":{\"class\":\"GenericError\",\"desc\":\"no such thing\"},\"id\":2}\r\n", "no such thing")]
+    [InlineData("{\"return\":{},\"id\":7}\r\n", "another command")]
+    [InlineData("{\"return\":{}}\r\n", "another command")]
+    [InlineData("[1]\r\n", "no object")]
+    [InlineData("{\"return\"\r\n", "query-status")]
+    [InlineData("LONG", "more than")]
+    [InlineData("CLOSE", "closed the connection")]
+    [InlineData("", "no answer within")]
+    public async Task What_is_no_answer_is_an_error_that_says_so(string reply, string said)
+    {
+        await using var client = await ConnectAsync([], Greeting, "{\"return\":{},\"id\":1}\r\n", reply);
+        var error = await Assert.ThrowsAsync<SealiftException>(() => client.ExecuteAsync("query-status", null, reply.Length == 0 ? TimeSpan.FromMilliseconds(300) : Ample, Cancel));
+        Assert.Equal("SL5203", error.Code);
+        Assert.Contains(said, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("hello\r\n")]
+    [InlineData("{\"QMP\":1}\r\n")]
+    [InlineData("{\"QMP\":{\"version\":{}}}\r\n")]
+    [InlineData("CLOSE")]
+    public async Task Who_does_not_greet_as_qemu_does_is_not_qemu(string greeting) =>
+        Assert.Equal("SL5203", (await Assert.ThrowsAsync<SealiftException>(() => ConnectAsync([], greeting))).Code);
+
+    [Theory]
+    [InlineData("{\"return\": {}}", true)]
+    [InlineData("{\"return\": 1}", false)]
+    [InlineData("{\"error\": {}}", false)]
+    [InlineData("return", false)]
+    [InlineData("[{\"return\": {}}]", false)]
+    [InlineData("", false)]
+    public void Only_an_answer_of_the_agent_is_one(string line, bool answer) => Assert.Equal(answer, AgentChannel.IsAnswer(Encoding.UTF8.GetBytes(line)));
+
+    /// <summary>A server that says the first at once, and the next after each command.</summary>
+    private static async Task<QmpClient> ConnectAsync(List<string> events, params string[] says)
+    {
+        using var directory = new TemporaryDirectory();
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(directory.File("qmp")));
+        listener.Listen(1);
+        var serving = Task.Run(() => ServeAsync(listener.Accept(), says), Cancel);
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(directory.File("qmp")), Cancel);
+        return await QmpClient.ConnectAsync(socket, (name, _) => events.Add(name), "x.log", Ample, Cancel);
+    }
+
+    private static async Task ServeAsync(Socket socket, string[] says)
+    {
+        using (socket)
+        {
+            var buffer = new byte[4096];
+            foreach (var text in says)
+            {
+                if (text == "CLOSE") return;
+                try
+                {
+                    await socket.SendAsync(Encoding.UTF8.GetBytes(text == "LONG" ? new string('x', 1 << 20) : text), Cancel);
+                    if (await socket.ReceiveAsync(buffer, Cancel) == 0) return;
+                }
+                catch (SocketException)
+                {
+                    return; // it has heard enough
+                }
+            }
+
+            while (await socket.ReceiveAsync(buffer, Cancel) > 0)
+            {
+            }
+        }
+    }
+}
