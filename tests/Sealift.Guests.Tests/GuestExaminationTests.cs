@@ -96,7 +96,8 @@ public class GuestExaminationTests(Zoo zoo) : IClassFixture<Zoo>
     [Fact]
     public void Both_ways_note_the_same_of_what_was_not_unmounted()
     {
-        static IEnumerable<string> Notes(GuestReport report) => report.Findings.Where(f => f is { Severity: FindingSeverity.Note, Class: not "not-checked" }).Select(f => $"{f.Class} {f.Filesystem}").Order(StringComparer.Ordinal);
+        // The appliance's programs for NTFS have no eye for clusters that nothing claims.
+        static IEnumerable<string> Notes(GuestReport report) => report.Findings.Where(f => f is { Severity: FindingSeverity.Note, Class: not ("not-checked" or "ntfs.leaked-clusters") }).Select(f => $"{f.Class} {f.Filesystem}").Order(StringComparer.Ordinal);
         Assert.Equal(Notes(zoo.SecondOpinion), Notes(zoo.Report));
     }
 

@@ -12,6 +12,7 @@ internal static class FindingAdvice
         { Class: "not-checked" } => "Nothing, if it need not be checked: it is copied byte by byte all the same, and stands in the seal as not checked",
         { Class: "partition-table.backup-not-at-end" } => "Nothing has to be done; 'sgdisk -e' in the guest moves the backup to the end of the disk",
         { Class: "md.degraded" } => "Add the missing member to the array before it is migrated, or go on without redundancy",
+        { Class: "ntfs.hibernated" or "ntfs.fast-startup" } => "Start Windows, switch hibernation and Fast Startup off ('powercfg /h off'), and shut it down",
         _ when finding.Class.EndsWith(".dirty-journal", StringComparison.Ordinal) || finding.Class.EndsWith(".dirty-log", StringComparison.Ordinal) || finding.Class.EndsWith(".not-unmounted", StringComparison.Ordinal) || finding.Class.EndsWith(".dirty", StringComparison.Ordinal)
             => "Nothing, if the disk was taken from a running machine; shut the guest down first where the last writes count",
         _ => "Nothing has to be done",
@@ -24,7 +25,7 @@ internal static class FindingAdvice
         "btrfs.errors" => "Run 'btrfs scrub' in the source machine, see what 'btrfs check' says, and check again",
         "fat.errors" => "Run fsck.fat (or chkdsk /f) on it in the source machine and check again",
         "exfat.errors" => "Run fsck.exfat (or chkdsk /f) on it in the source machine and check again",
-        "ntfs.errors" => "Run 'chkdsk /f' in the source machine, shut it down and check again",
+        _ when findingClass.StartsWith("ntfs.", StringComparison.Ordinal) => "Run 'chkdsk /f' in the source machine, shut it down and check again",
         "partition-table.errors" => "Look at it with 'gdisk -l' or 'sfdisk --verify' in the source machine, have it mended from its backup, and check again",
         "lvm.errors" => "If a disk of the machine was left out, name it as well; otherwise see 'vgck' and 'pvck' in the source machine",
         "md.errors" => "If a disk of the machine was left out, name it as well; otherwise see 'mdadm --examine' in the source machine",

@@ -95,8 +95,9 @@ internal sealed partial class ExtCheck : ContentCheck
         return true;
     }
 
+    // A clock that goes wrong, the guest's or ours, is no damage. "Fix? no" always follows what is not fixed.
     // The last line is "label or device: files/inodes files (x% non-contiguous), used/all blocks"; a label may hold anything but a line's end.
-    [GeneratedRegex(@"^(e2fsck \d[^:]*|dumpe2fs \d[^:]*|Pass [1-5][A-D]?: (Checking inodes, blocks, and sizes|Checking directory structure|Checking directory connectivity|Checking reference counts|Checking group summary information)|.*: \d+/\d+ files \(\d+\.\d+% non-contiguous\), \d+/\d+ blocks)$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(e2fsck \d[^:]*|dumpe2fs \d[^:]*|Pass [1-5][A-D]?: (Checking inodes, blocks, and sizes|Checking directory structure|Checking directory connectivity|Checking reference counts|Checking group summary information)|.*: \d+/\d+ files \(\d+\.\d+% non-contiguous\), \d+/\d+ blocks|Superblock last (mount|write) time (is in the future\.|\([^()]*,)|\s*now = [^()]*\) is in the future\.|\s*\(by less than a day, probably due to the hardware clock being incorrectly set\)|Fix\? no)$", RegexOptions.CultureInvariant)]
     private static partial Regex Harmless();
 
     [GeneratedRegex(@"^.*: (recovering journal|(Clearing|Truncating) orphaned inode \d+ \(uid=\d+, gid=\d+, mode=0\d+, size=\d+\)|clean, \d+/\d+ files, \d+/\d+ blocks)$", RegexOptions.CultureInvariant)]

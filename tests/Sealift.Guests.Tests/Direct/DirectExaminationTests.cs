@@ -155,6 +155,20 @@ public sealed class DirectExaminationTests
         Assert.Equal(("swap.errors", FindingSeverity.Damage), Assert.Single(report.Findings) is var f ? (f.Class, f.Severity) : default);
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(300)]
+    public async Task A_clock_that_went_wrong_is_no_damage(int hours)
+    {
+        using var directory = new TemporaryDirectory();
+        var disk = await MakeAsync(directory, "mkfs.ext4", "-q", "-F");
+        var soon = DateTimeOffset.UtcNow.AddHours(hours).ToUnixTimeSeconds();
+        await ChildProcess.RunAsync(new ChildCommand("debugfs", "-w", "-R", $"set_super_value mtime @{soon}", disk.ImagePath!), Cancel);
+        var report = await StandIn.InPlaceOfAsync(directory, "guestfish", NoAppliance, () => GuestExamination.RunAsync([disk], Options(directory), null, Cancel));
+        Assert.Empty(report.Findings);
+        Assert.True(Assert.Single(report.Inspection.Filesystems).Clean);
+    }
+
     [Fact]
     public async Task A_Btrfs_whose_other_device_is_not_there_is_damaged()
     {
