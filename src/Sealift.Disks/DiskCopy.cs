@@ -83,7 +83,7 @@ public static class DiskCopy
 
     private sealed class Run(IDiskReader source, IDiskWriter target, BlockMap map, FlushedPart? flushed, CopyOptions options, IProgress<DiskProgress>? progress) : IDisposable
     {
-        private readonly StageMeter stages = options.Stages ?? new StageMeter(options.Workers, TimeProvider.System);
+        private readonly StageMeter stages = options.Stages ?? new StageMeter(options.Workers);
         private readonly ProgressMeter meter = new(source.LengthBytes, progress, options.Stages);
         private readonly LeafHasher hasher = new(map.Parameters);
         private readonly RootHasher root = new(map.Parameters); // from the leaves in order, as they come: a sparse disk has many

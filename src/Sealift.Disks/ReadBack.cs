@@ -35,7 +35,7 @@ public static class ReadBack
         long holeBytes = 0;
         var startedAt = Stopwatch.GetTimestamp();
         var meter = new ProgressMeter(target.LengthBytes, progress, options.Stages);
-        var stages = options.Stages ?? new StageMeter(options.Workers, TimeProvider.System);
+        var stages = options.Stages ?? new StageMeter(options.Workers);
         var hasher = new LeafHasher(expected.Parameters);
         var chunkBytes = BlockRuns.ChunkBytes(expected.BlockBytes, options);
         using var root = new RootHasher(expected.Parameters);

@@ -98,7 +98,7 @@ public static class ProvenCopy
     {
         private readonly CopySource source = request.Source;
         private readonly CopyTarget target = request.Target;
-        private readonly StageMeter stages = new(request.Options.Workers, TimeProvider.System);
+        private readonly StageMeter stages = new(request.Options.Workers);
         private CopyRecord record = null!;
         private IProgress<DiskProgress>? readBackProgress;
 

@@ -7,8 +7,9 @@ namespace Sealift.Disks;
 /// that is hashing, which needs them most.
 /// </summary>
 /// <param name="workers">How many workers the copy has, and how many its read-back.</param>
+/// <param name="processors">How many of them can hash at once.</param>
 /// <param name="time">The clock.</param>
-public sealed class StageMeter(int workers, TimeProvider time)
+public sealed class StageMeter(int workers, int processors, TimeProvider time)
 {
     private static readonly CopyStage[] All = Enum.GetValues<CopyStage>();
 
@@ -27,6 +28,12 @@ public sealed class StageMeter(int workers, TimeProvider time)
     private int bucketsUsed;
     private Snapshot? older;
     private Snapshot? newer;
+
+    /// <summary>A meter for this machine.</summary>
+    public StageMeter(int workers)
+        : this(workers, Environment.ProcessorCount, TimeProvider.System)
+    {
+    }
 
     /// <summary>The time at which a worker enters a stage, for <see cref="Leave"/>.</summary>
     public long Enter() => time.GetTimestamp();
@@ -69,18 +76,18 @@ public sealed class StageMeter(int workers, TimeProvider time)
 
     private StageReport Between(Snapshot from, Snapshot to)
     {
-        // Both the copy and its read-back have that many workers, and both hash.
-        var readsBack = to.Ticks[(int)CopyStage.ReadBack] > from.Ticks[(int)CopyStage.ReadBack] && to.Ticks[(int)CopyStage.Source] > from.Ticks[(int)CopyStage.Source];
+        var elapsed = time.GetElapsedTime(from.At, to.At).TotalSeconds;
         var stages = new List<StageFigures>();
         foreach (var stage in All)
         {
             var busy = to.Ticks[(int)stage] - from.Ticks[(int)stage];
             if (busy == 0) continue;
-            var pools = stage == CopyStage.Hash && readsBack ? 2 : 1;
-            stages.Add(new StageFigures(stage, to.Bytes[(int)stage] - from.Bytes[(int)stage], (double)busy / time.TimestampFrequency / (workers * pools)));
+            // More workers than processors wait for each other here, the read-back's too: no more than all of the time can be spent.
+            var atOnce = stage == CopyStage.Hash ? Math.Min(workers, processors) : workers;
+            stages.Add(new StageFigures(stage, to.Bytes[(int)stage] - from.Bytes[(int)stage], Math.Min(elapsed, (double)busy / time.TimestampFrequency / atOnce)));
         }
 
-        return new StageReport(time.GetElapsedTime(from.At, to.At).TotalSeconds, stages);
+        return new StageReport(elapsed, stages);
     }
 
     private long[]? Bucket(CopyStage stage) => stage switch

@@ -5,7 +5,7 @@ namespace Sealift.Disks;
 /// <summary>What one stage of a copy did.</summary>
 /// <param name="Stage">Which.</param>
 /// <param name="Bytes">Bytes that went through it; of hashing beside a read-back, the bytes of both.</param>
-/// <param name="Seconds">How long it kept the workers busy: the time that each of them was at it, summed, over their number.</param>
+/// <param name="Seconds">How long it kept the workers busy: the time that each of them was at it, summed, over their number; of hashing, over the number of those that have a processor.</param>
 public readonly record struct StageFigures(CopyStage Stage, long Bytes, double Seconds)
 {
     /// <summary>Bytes a second that it would carry if the workers did nothing else.</summary>

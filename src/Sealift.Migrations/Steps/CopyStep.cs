@@ -18,7 +18,7 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
         context.Source.VerifyUnchanged();
         context.ReadBackWhileCopied.Remove(Disk);
 
-        var stages = new StageMeter(context.Copying.Workers, TimeProvider.System);
+        var stages = new StageMeter(context.Copying.Workers);
         FileFacts? closed = null;
         CopyResult copy;
         ReadBackResult? found;

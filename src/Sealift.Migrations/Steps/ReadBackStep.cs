@@ -25,7 +25,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
             whileCopied = null;
         }
 
-        var stages = new StageMeter(context.Copying.Workers, TimeProvider.System);
+        var stages = new StageMeter(context.Copying.Workers);
         var proof = await TargetProof.RunAsync(
             c =>
             {

@@ -45,23 +45,24 @@ public sealed class StageMeterTests : IDisposable
     }
 
     [Fact]
-    public void Hashing_beside_a_read_back_is_shared_by_twice_as_many_workers()
+    public void No_more_workers_hash_at_once_than_there_are_processors()
     {
-        var meter = new StageMeter(2, time);
+        var meter = new StageMeter(8, 2, time);
         var enteredAt = meter.Enter();
         time.Pass(TimeSpan.FromSeconds(6));
         meter.Leave(CopyStage.Source, enteredAt, 10);
         meter.Leave(CopyStage.Hash, enteredAt, 10);
+        Assert.Equal(6.0 / 8, meter.Report().Stages.Single(s => s.Stage == CopyStage.Source).Seconds);
         Assert.Equal(3, meter.Report().Stages.Single(s => s.Stage == CopyStage.Hash).Seconds);
-        meter.Leave(CopyStage.ReadBack, enteredAt, 10);
-        Assert.Equal(1.5, meter.Report().Stages.Single(s => s.Stage == CopyStage.Hash).Seconds);
-        Assert.Equal(3, meter.Report().Stages.Single(s => s.Stage == CopyStage.ReadBack).Seconds);
+        for (var i = 0; i < 7; i++) meter.Leave(CopyStage.Hash, enteredAt, 10); // all of them, all of the time
+        Assert.Equal(new StageFigures(CopyStage.Hash, 80, 6), meter.Report().Stages.Single(s => s.Stage == CopyStage.Hash));
+        Assert.Equal(CopyStage.Hash, meter.Report().Bottleneck);
     }
 
     [Fact]
     public void Progress_tells_of_the_last_seconds_only()
     {
-        var meter = new StageMeter(1, time);
+        var meter = new StageMeter(1, 2, time);
         Spend(meter, CopyStage.Source, 100);
         _ = meter.Lately();
         for (var i = 0; i < 10; i++)
@@ -81,7 +82,7 @@ public sealed class StageMeterTests : IDisposable
     [InlineData(100_000)]
     public void The_chart_has_every_byte_and_a_bounded_length_however_long_it_takes(int seconds)
     {
-        var meter = new StageMeter(1, time);
+        var meter = new StageMeter(1, 2, time);
         var random = new Random(seconds);
         long source = 0, target = 0, back = 0;
         for (var i = 0; i < 1000; i++)
@@ -104,7 +105,7 @@ public sealed class StageMeterTests : IDisposable
     }
 
     [Fact]
-    public void A_copy_of_nothing_waits_for_nothing() => Assert.Null(new StageMeter(4, time).Report().Bottleneck);
+    public void A_copy_of_nothing_waits_for_nothing() => Assert.Null(new StageMeter(4, 2, time).Report().Bottleneck);
 
     [Fact]
     public void Stages_have_the_names_that_the_documents_use()
@@ -143,7 +144,7 @@ public sealed class StageMeterTests : IDisposable
             },
             OnFlush = () => Pass(flushSeconds),
         };
-        var meter = new StageMeter(options.Workers, time);
+        var meter = new StageMeter(options.Workers, 2, time);
         await DiskCopy.RunAsync(source, target, map, options with { Stages = meter }, null, Cancel);
         return meter.Report();
 
