@@ -62,7 +62,7 @@ internal static class SealPageStyle
         .chain abbr{text-decoration:none;cursor:help}
         .strip{margin:1.2rem 0 1rem}.strip figcaption{font-size:.8rem;color:var(--quiet);margin-bottom:.3rem}
         details{margin-bottom:.8rem}summary{font-size:.9rem}
-        .strip svg{display:block;width:100%;height:4.6rem}
+        .strip>svg{display:block;width:100%;height:4.6rem}
         .bed{fill:var(--bed)}.data{fill:var(--data)}.zero{fill:url(#hatch)}.changed{fill:var(--changed)}.mismatch{fill:var(--bad)}
         .chart polyline{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}.chart .line-source{stroke:var(--data)}.chart .line-target{stroke:var(--changed)}.chart .line-back{stroke:var(--good);stroke-dasharray:5 3}
         .hatch{stroke:var(--zero);stroke-width:1.6}
@@ -90,7 +90,7 @@ internal static class SealPageStyle
         body{font-size:10pt;line-height:1.45}main{max-width:none;padding:0}h1{font-size:22pt}h2{font-size:14pt}.word{font-size:19pt}.emblem{width:34mm;height:34mm}
         .head{grid-template-columns:1fr auto}
         section{margin-top:5mm;padding-top:5mm}h2{margin-bottom:3mm}h2,h3,caption,summary{break-after:avoid}.verdict,.chain,.strip,tr,pre,dl>div{break-inside:avoid}
-        .verdict{margin:5mm 0;padding:4mm 5mm 2mm}dl{grid-template-columns:repeat(auto-fill,minmax(31mm,1fr));gap:3mm 5mm;font-size:9pt}table{font-size:9pt}.legend{margin-bottom:4mm}.chain{margin:4mm 0}.strip svg{height:15mm}.disk{margin-bottom:6mm}.bar{width:34mm}th,td{padding:1.4mm 3mm 1.4mm 0}pre{font-size:7.4pt}summary{list-style:none}thead{break-after:avoid}tbody tr:first-child{break-before:avoid}
+        .verdict{margin:5mm 0;padding:4mm 5mm 2mm}dl{grid-template-columns:repeat(auto-fill,minmax(31mm,1fr));gap:3mm 5mm;font-size:9pt}table{font-size:9pt}.legend{margin-bottom:4mm}.chain{margin:4mm 0}.strip>svg{height:15mm}.disk{margin-bottom:6mm}.bar{width:34mm}th,td{padding:1.4mm 3mm 1.4mm 0}pre{font-size:7.4pt}summary{list-style:none}thead{break-after:avoid}tbody tr:first-child{break-before:avoid}
         .chain{grid-template-columns:repeat(4,1fr)}.chain .full{display:block;font-size:6.8pt;line-height:1.35}.chain .short{display:none}
         a{color:inherit;text-decoration:none}
         }
