@@ -105,7 +105,7 @@ internal sealed class Appliance : IAsyncDisposable
             errors.Clear();
         }
 
-        log.Add($"--- {name}");
+        log.Begin(name);
         try
         {
             await child.SendAsync($"{commands}\necho {mark}\n!echo {mark} >&2\n", cancel);

@@ -34,6 +34,13 @@ internal sealed class ToolLog : IDisposable
         }
     }
 
+    /// <summary>A step of a tool begins: what was said before it is nobody's last words any more.</summary>
+    public void Begin(string step)
+    {
+        lock (mutex) tail.Clear();
+        Add($"--- {step}");
+    }
+
     public void Add(string line)
     {
         lock (mutex)

@@ -28,6 +28,8 @@ public sealed class Rig : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Assert.True(File.Exists(Sealift), "out/sealift is missing: run eng/build-sealift");
+        // As /tmp is: checkers run as users who own nothing, and have to get to the partitions that they are shown.
+        PosixPath.SetPermissions(directory, 0x1C9 /* 0711 */);
         await RunScriptAsync("tiny-guest.sh", Disk);
         await RunScriptAsync("tiny-ova.sh", Disk, "tiny", Ova);
         var data = Path.Combine(directory, "data.raw");
