@@ -1,14 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
-using System.Runtime.InteropServices;
 using Sealift.Cli;
 using Sealift.Disks;
+using Sealift.Posix;
 
-// A write beyond the shell's file size limit (ulimit -f) would end the process where it stands; ignored, it fails with EFBIG as
-// any other failing write does, and gets a verdict. setrlimit(2).
-const int FileSizeExceeded = 25; // SIGXFSZ, signal(7)
-using var outlived = PosixSignalRegistration.Create((PosixSignal)FileSizeExceeded, context => context.Cancel = true);
-
+// By the kernel and not by a handler of the runtime's: that hears of it late, and a process that is about to end dies of it after all.
+SignalDisposition.IgnoreFileSizeExceeded();
 WorkerThreads.Provide(CopyOptions.Default.Workers);
 var parsed = CommandTree.Build().Parse(args);
 var configuration = new InvocationConfiguration

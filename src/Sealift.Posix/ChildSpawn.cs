@@ -36,7 +36,7 @@ internal static class ChildSpawn
 
     private static Thread StartSpawner()
     {
-        KeepEnds();
+        SignalDisposition.KeepEndsOfChildren();
         var thread = new Thread(Serve) { IsBackground = true, Name = "child spawner" };
         thread.Start();
         return thread;
@@ -60,19 +60,6 @@ internal static class ChildSpawn
 #pragma warning restore CA1031
             }
         }
-    }
-
-    /// <summary>Where whoever started us ignored SIGCHLD, the kernel would throw away how our children end; waitid(2), "Notes".</summary>
-    private static unsafe void KeepEnds()
-    {
-        const int SigChld = 17;
-        const nint Ignored = 1;
-        var action = stackalloc byte[256]; // struct sigaction takes 152; its first member is the handler
-        NativeMemory.Clear(action, 256);
-        if (Libc.Sigaction(SigChld, null, action) != 0) throw PosixFile.Failed(SystemCalls.SignalAction.Name, "SIGCHLD");
-        if (*(nint*)action != Ignored) return;
-        NativeMemory.Clear(action, 256);
-        if (Libc.Sigaction(SigChld, action, null) != 0) throw PosixFile.Failed(SystemCalls.SignalAction.Name, "SIGCHLD");
     }
 
     private static unsafe int Spawn(string path, NativeStrings arguments, NativeStrings environment, string? workingDirectory, IReadOnlyList<(PosixHandle From, int To)> descriptors, out int error)

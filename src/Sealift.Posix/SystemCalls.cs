@@ -41,7 +41,7 @@ public static class SystemCalls
     public static readonly SystemCall DuplicateDescriptor = new("fcntl(F_DUPFD_CLOEXEC)", Never, None, false, "A child would be given somebody else's descriptor, or none.");
     public static readonly SystemCall MemoryFile = new("memfd_create", Never, new Dictionary<Errno, string> { [Errno.EINVAL] = "no MFD_NOEXEC_SEAL before Linux 6.3: asked for without it" }, false, "The only way in which a secret reaches a child.");
     public static readonly SystemCall Seal = new("fcntl(F_ADD_SEALS)", Never, None, false, "Whoever else had the descriptor could change the secret.");
-    public static readonly SystemCall SignalAction = new("sigaction", Never, None, false, "Where SIGCHLD is ignored, the kernel throws away how a child ended.");
+    public static readonly SystemCall SignalAction = new("sigaction", Never, None, false, "Where SIGCHLD is ignored, the kernel throws away how a child ended; where SIGXFSZ is not, it ends us instead of failing a write.");
     public static readonly SystemCall Spawn = new("posix_spawn", Never, None, false, "Nothing was started, and nothing else is started in its place.");
     public static readonly SystemCall Wait = new("waitid", Interrupted, None, false, "How a child ended decides whether its work counts.");
     public static readonly SystemCall Kill = new("kill", Never, new Dictionary<Errno, string> { [Errno.ESRCH] = "nobody is there any more, which is what was wanted" }, false, "A child that could not be killed would go on writing.");
