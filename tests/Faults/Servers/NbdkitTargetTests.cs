@@ -55,7 +55,7 @@ public sealed class NbdkitTargetTests(OtherSide side)
         { "fault=pread:drop:5000000:1", "60s", Correct },
         { "fault=pread:drop", "60s", "SL4234 offset" },
         { "fault=pread:half:1500000:1", "60s", Correct },
-        { "fault=pread:die:5000000", "60s", "SL3021 offset target" },
+        { "fault=pread:die:5000000", "60s", "SL3021 target" }, // the whole server: the copy, which goes on meanwhile, may notice first, by a flush
         { "fault=pread:late=20:1500000", "2s", "SL3022|SL3024 offset|flush target" },
         { "fault=extents:hole", "60s", Correct }, // nobody asks a target for its holes
         { "fault=extents:EIO", "60s", Correct },
