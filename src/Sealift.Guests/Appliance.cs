@@ -60,6 +60,7 @@ internal sealed class Appliance : IAsyncDisposable
     public static async Task<Appliance> StartAsync(IReadOnlyList<GuestDrive> drives, GuestOptions options, ToolLog log, ScratchDirectory scratch, CancellationToken cancel, bool writable = false)
     {
         if (drives.Count is 0 or > MaximumDrives) throw GuestsErrors.DriveNotUsable("the machine", $"it has {drives.Count} disks; 1 to {MaximumDrives} can be examined");
+        log.BeginTool();
         var environment = new Dictionary<string, string?>(await Hypervisor.ApplianceEnvironmentAsync(cancel)) { ["TMPDIR"] = scratch.Path };
         var appliance = new Appliance(
             // -v sends the appliance's console to standard error: its last words when it dies.
@@ -105,7 +106,7 @@ internal sealed class Appliance : IAsyncDisposable
             errors.Clear();
         }
 
-        log.Begin(name);
+        log.Add($"--- {name}");
         try
         {
             await child.SendAsync($"{commands}\necho {mark}\n!echo {mark} >&2\n", cancel);

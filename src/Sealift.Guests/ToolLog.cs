@@ -34,11 +34,10 @@ internal sealed class ToolLog : IDisposable
         }
     }
 
-    /// <summary>A step of a tool begins: what was said before it is nobody's last words any more.</summary>
-    public void Begin(string step)
+    /// <summary>Another tool begins: what was said before are not its last words.</summary>
+    public void BeginTool()
     {
         lock (mutex) tail.Clear();
-        Add($"--- {step}");
     }
 
     public void Add(string line)
