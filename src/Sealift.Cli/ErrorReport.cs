@@ -5,6 +5,21 @@ namespace Sealift.Cli;
 /// <summary>Turns whatever ended a command into lines that a person can act on, and an exit code.</summary>
 internal static class ErrorReport
 {
+    /// <summary>Runs a command that only reads: interrupted, it has changed nothing.</summary>
+    /// <param name="json">Whether JSON lines were asked for.</param>
+    /// <param name="command">The command; given whether JSON lines were asked for, returns its exit code.</param>
+    public static async Task<int> OfReadingAsync(bool json, Func<bool, Task<int>> command)
+    {
+        try
+        {
+            return await command(json);
+        }
+        catch (OperationCanceledException e)
+        {
+            return Write(e, json, "Nothing was changed: the same command begins anew");
+        }
+    }
+
     /// <summary>Reports an error on standard error (and as a JSON line where those were asked for) and says which exit code it is.</summary>
     /// <param name="error">What ended it.</param>
     /// <param name="json">Whether JSON lines were asked for.</param>

@@ -99,22 +99,13 @@ internal static class SealAssembly
         try
         {
             using var map = BlockMap.Open(path);
-            return DiskPicture.Of(map.LengthBytes, Ranges(map, BlockState.Data), Ranges(map, BlockState.Zero), changed, mismatches.Select(m => new DiskRange(m.Offset, m.LengthBytes)));
+            return DiskPicture.Of(map, changed, mismatches.Select(m => new DiskRange(m.Offset, m.LengthBytes)));
         }
         catch (SealiftException e)
         {
             // The picture illustrates and proves nothing: a report without it is better than none. Whoever needs the map verifies it.
             context.Events.Send(new Note(StepName.Seal, $"no picture of {disk.Key}: {e.Message}"));
             return null;
-        }
-    }
-
-    private static IEnumerable<DiskRange> Ranges(BlockMap map, BlockState state)
-    {
-        foreach (var run in map.Runs())
-        {
-            if (run.State != state) continue;
-            yield return new DiskRange(run.First * map.BlockBytes, map.BytesOf(run));
         }
     }
 

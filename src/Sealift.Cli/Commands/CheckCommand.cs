@@ -38,18 +38,8 @@ internal static class CheckCommand
             "sealift check --appliance --log check.log disk.raw");
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
-    {
-        var json = parsed.GetValue(GlobalOptions.Json);
-        try
-        {
-            return await CheckAsync(parsed, json, cancel);
-        }
-        catch (OperationCanceledException e)
-        {
-            return ErrorReport.Write(e, json, "Nothing was changed: the same command begins anew");
-        }
-    }
+    private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancel) =>
+        ErrorReport.OfReadingAsync(parsed.GetValue(GlobalOptions.Json), json => CheckAsync(parsed, json, cancel));
 
     private static async Task<int> CheckAsync(ParseResult parsed, bool json, CancellationToken cancel)
     {

@@ -36,18 +36,8 @@ internal static class CompareCommand
             "sealift compare --ignore-trailing-zeros disk.qcow2 /dev/vg/disk");
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
-    {
-        var json = parsed.GetValue(GlobalOptions.Json);
-        try
-        {
-            return await CompareAsync(parsed, json, cancel);
-        }
-        catch (OperationCanceledException e)
-        {
-            return ErrorReport.Write(e, json, "Nothing was changed: the same command begins anew");
-        }
-    }
+    private static Task<int> RunAsync(ParseResult parsed, CancellationToken cancel) =>
+        ErrorReport.OfReadingAsync(parsed.GetValue(GlobalOptions.Json), json => CompareAsync(parsed, json, cancel));
 
     private static async Task<int> CompareAsync(ParseResult parsed, bool json, CancellationToken cancel)
     {

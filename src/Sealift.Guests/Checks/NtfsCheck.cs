@@ -10,10 +10,6 @@ internal sealed partial class NtfsCheck : ContentCheck
 {
     public override string Tool => "ntfsresize";
 
-    public override IReadOnlyList<string> Programs => ["ntfsresize", "ntfsfix", "ntfsinfo"];
-
-    public override IReadOnlyList<string> VersionArguments => ["--version"];
-
     public override IReadOnlyList<string> Types => ["ntfs"];
 
     public override bool IsDirect => false;
