@@ -59,7 +59,7 @@ public static partial class SealiftTools
             // A failure after the last rename leaves a whole target; before it there is none under its name.
             if (File.Exists(place.Target) && Wrong(place) is { } wrong) return $"a target that failed has its final name: {wrong}";
             var unfinished = Directory.Exists(place.Target + ".sealift-copy");
-            var again = await RunAsync(place, ["copy", place.Source, place.Target, .. Options, unfinished ? "--resume" : "--overwrite"], cancel);
+            var again = await RunAsync(place, ["copy", place.Source, place.Target, .. Options.Except(["--resume"]), unfinished ? "--resume" : "--overwrite"], cancel);
             if (again.ExitCode != 0) return $"it cannot be gone on from ({(unfinished ? "--resume" : "anew")}): exit code {again.ExitCode}: {again.Output}{again.ErrorTail}";
             var left = Directory.EnumerateFileSystemEntries(place.Path).Select(Path.GetFileName).Except(["source.raw", "target.raw", "state"]).ToList();
             return Wrong(place) ?? (left.Count > 0 ? $"left behind: {string.Join(' ', left)}" : null);

@@ -167,6 +167,8 @@ public static class ProvenCopy
                 map.Close();
             }
 
+            // What closing the source says comes before the target has its name: afterwards there would be nothing left to go on with.
+            await reader.DisposeAsync();
             source.VerifyUnchanged();
             var root = Convert.ToHexStringLower(copied.Root);
             var proof = request.Prove ? await ProveAsync(found, closed, cancel) : null;
