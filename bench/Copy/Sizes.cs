@@ -49,7 +49,7 @@ internal sealed record Sizes
     public TimeSpan RunLimit { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How long one run may take where most of the disk is a hole: many times what its data take.</summary>
-    public TimeSpan SparseLimit { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan SparseLimit { get; init; } = TimeSpan.FromSeconds(25);
 
     /// <summary>No further run of a comparison is begun after so long: five runs that take a minute each are not worth the wait.</summary>
     public TimeSpan DuelLimit { get; init; } = TimeSpan.FromSeconds(150);

@@ -112,9 +112,15 @@ internal sealed class GrowthRow : IRow
 
     private async Task<IReadOnlyList<string>> RowAsync(Bench bench, string name, IReadOnlyList<Contestant> sides, TimeSpan limit, bool isProofTried, List<long> peaks, CancellationToken cancel)
     {
-        var cells = new List<string> { name };
+        List<string> cells = [string.Empty, name]; // without the first: so that there is always one before the last
         foreach (var side in isProofTried ? sides : sides.SkipLast(1))
         {
+            if (cells[^2].StartsWith(NotEnded, StringComparison.Ordinal))
+            {
+                cells.AddRange(["not tried: it takes longer", "–"]);
+                continue;
+            }
+
             var run = await bench.Clock.TakeAsync(side, limit, cancel);
             bench.Say($"{Name}: {name}: {Report.Seconds(run.Seconds)} s{(run.Ended ? string.Empty : ", not ended")}: {side.Line}");
             cells.AddRange(run.Ended ? [Report.Seconds(run.Seconds), Report.Megabytes(run.PeakBytes)] : [$"{NotEnded} {run.Seconds}", "–"]);
@@ -122,7 +128,7 @@ internal sealed class GrowthRow : IRow
         }
 
         if (!isProofTried) cells.AddRange(["not tried: a shorter one did not end", "–"]);
-        return cells;
+        return cells[1..];
     }
 
     // Nobody else than sealift hashes so long a disk in useful time; its hash is compared with our own reckoning.

@@ -6,7 +6,7 @@ namespace Sealift.Bench.Copies.Rows;
 internal sealed class ImagesRow : IRow
 {
     // qemu-img's own default for a target, "unsafe", flushes nothing; each of these does, once, at the end.
-    private static readonly string[] Flags = ["-t writeback", "-t writeback -m 16 -W", "-t none -m 16 -W", "-t none -T none -m 16 -W"];
+    private static readonly string[] Flags = ["-t writeback", "-t writeback -m 16 -W", "-t none -m 16 -W"];
 
     private static readonly Kind[] Kinds =
     [
