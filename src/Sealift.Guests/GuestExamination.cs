@@ -1,5 +1,6 @@
 using Sealift.Guests.Checks;
 using Sealift.Guests.Direct;
+using Sealift.Guests.Files;
 using Sealift.Posix;
 
 namespace Sealift.Guests;
@@ -8,7 +9,14 @@ namespace Sealift.Guests;
 /// <param name="Inspection">What is inside.</param>
 /// <param name="Findings">Everything that a checker reported, in the order of the disks.</param>
 /// <param name="Tools">Name and version of every tool that took part; of the appliance's kernel and libguestfs where it was started.</param>
-public sealed record GuestReport(GuestInspection Inspection, IReadOnlyList<Finding> Findings, IReadOnlyDictionary<string, string> Tools);
+public sealed record GuestReport(GuestInspection Inspection, IReadOnlyList<Finding> Findings, IReadOnlyDictionary<string, string> Tools)
+{
+    /// <summary>The lists of files that were asked for (<see cref="GuestOptions.FileListDirectory"/>); empty where none was.</summary>
+    public IReadOnlyList<FileList> FileLists { get; init => field = value ?? []; } = []; // null is what JSON without it gives
+
+    /// <summary>What became of the files since an earlier examination; null where nobody compared.</summary>
+    public FileChanges? FileChanges { get; init; }
+}
 
 /// <summary>
 /// Looks into the disks of a machine without writing to them: file system checks and inspection. Whatever can be answered fully without
@@ -68,8 +76,10 @@ public static class GuestExamination
         log?.Report("inspecting the operating system");
         var systems = options.Inspect ? await OperatingSystems.FindAsync(appliance, cancel) : OperatingSystems.None([]);
         var fallback = options.Inspect && await FallbackLoader.IsThereAsync(appliance, devices, cancel);
+        if (options is { Inspect: true, FileListDirectory: not null }) log?.Report("listing the files");
+        var lists = options is { Inspect: true, FileListDirectory: { } directory } ? await FileLister.RunAsync(appliance, devices, systems, directory, cancel) : [];
         await appliance.CloseAsync(cancel);
-        return new ApplianceSight(tools, systems, fallback);
+        return new ApplianceSight(tools, systems, fallback) { FileLists = lists };
     }
 
     private static GuestReport Report(List<Examined> results, ApplianceSight seen)
@@ -99,7 +109,7 @@ public static class GuestExamination
                 HasFallbackLoader = seen.HasFallbackLoader,
             },
             findings,
-            tools);
+            tools) { FileLists = [.. seen.FileLists.Select(l => l with { Filesystem = identities.FirstOrDefault(i => i.Key.Place == l.Filesystem).Value ?? l.Filesystem })] };
     }
 
     /// <summary>The UUID where it is there and nobody else has it (members of an array share theirs); otherwise the place.</summary>
@@ -112,6 +122,8 @@ public static class GuestExamination
     /// <summary>What only the appliance can tell.</summary>
     private sealed record ApplianceSight(IReadOnlyDictionary<string, string> Tools, OperatingSystems Systems, bool HasFallbackLoader)
     {
+        public IReadOnlyList<FileList> FileLists { get; init; } = [];
+
         public static readonly ApplianceSight None = new(new Dictionary<string, string>(), OperatingSystems.None([]), HasFallbackLoader: false);
     }
 

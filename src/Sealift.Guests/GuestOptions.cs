@@ -25,6 +25,12 @@ public sealed record GuestOptions
     /// <summary>Whether the operating system is looked for as well, for which the appliance is always started.</summary>
     public bool Inspect { get; init; } = true;
 
+    /// <summary>
+    /// An existing directory that receives a list of the files of each file system that the operating system mounts
+    /// (<see cref="GuestReport.FileLists"/>); null for none. Only where the operating system is looked for.
+    /// </summary>
+    public string? FileListDirectory { get; init; }
+
     /// <summary>How long the whole run may take. Without KVM a conversion of a full guest takes minutes.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(15);
 

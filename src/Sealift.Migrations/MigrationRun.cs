@@ -163,6 +163,8 @@ internal sealed class MigrationRun
     /// <summary>Removes the scaffolding. If it cannot be removed now, `remove` will.</summary>
     private void TidyUp(TargetNames names)
     {
+        // The names of a guest's files are kept no longer than they are needed.
+        Try(() => FileListing.Drop(context.FilesBefore), []);
         foreach (var artefact in Journal.Artefacts(context.Id).Where(a => !a.HandedOver && a.Kind != Artefacts.TargetDirectory && !names.All.Contains(a.Path)).OrderByDescending(a => a.Path.Length))
         {
             var troubles = new List<string>();
@@ -268,6 +270,7 @@ internal sealed class MigrationRun
             RemoveIfMade(context.FinalMapPath(disk.Key));
         }
 
+        RemoveIfMade(context.FileChangesPath);
         context.Forget(null, StepName.Convert, StepName.CheckTarget);
     }
 

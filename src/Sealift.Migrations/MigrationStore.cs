@@ -36,6 +36,9 @@ public sealed class MigrationStore : IDisposable
     /// <summary>What converts guests. Tests put a converter here that needs no appliance, to die in the midst of commits cheaply.</summary>
     internal Func<ConversionRequest, IProgress<string>?, CancellationToken, Task<ConversionResult>> Converter { get; set; } = GuestConversion.RunAsync;
 
+    /// <summary>What looks into disks. Tests put in what needs no appliance.</summary>
+    internal Func<IReadOnlyList<GuestDrive>, GuestOptions, IProgress<string>?, CancellationToken, Task<GuestReport>> Examiner { get; set; } = GuestExamination.RunAsync;
+
     /// <summary>What proves a boot. Tests put in what needs no QEMU.</summary>
     internal Func<BootMachine, BootOptions, IProgress<string>?, CancellationToken, Task<BootReport>> Booter { get; set; } = BootProof.RunAsync;
 

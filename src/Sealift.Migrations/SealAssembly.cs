@@ -44,6 +44,7 @@ internal static class SealAssembly
             FindingsBefore = before is null ? [] : Sealed(DamageWeighing.Before(before.Findings, context.Request.Waivers)),
             FindingsAfter = Sealed(DamageWeighing.After(before?.Findings, [.. after?.Findings ?? [], .. convert?.Conversion.Findings ?? [], .. boot is { Outcome: BootOutcome.Failed } && BootCheckStep.FindingOf(boot) is { } failed ? new[] { failed } : []], context.Request.Waivers)),
             NotChecked = [.. (inspection?.Filesystems ?? []).Where(f => f.CheckedBy.Length == 0).Select(f => $"{f.Device}: {(f.Why.Length > 0 ? f.Why : $"no checker covers {f.Type}")}.")],
+            FileChanges = after?.FileChanges is not { } changes ? null : SealedFileChanges.Of(changes, handedOver?.Files.FirstOrDefault(f => f.Role == SealedFileChanges.ListRole)?.Name ?? string.Empty),
             Boot = boot is null ? null : SealedBoot.Of(boot),
             NotProven = NotProven(boot),
             Steps = [.. rows.Select(r => StepOf(r, verdict))],

@@ -34,7 +34,7 @@ public sealed class ConvertedMachineTests(Rig rig, ConvertedMachine machine) : I
     public void Nothing_but_the_machine_is_left_in_the_target()
     {
         var names = Directory.EnumerateFileSystemEntries(machine.Target).Select(Path.GetFileName).Order().ToList();
-        Assert.Equal(["tiny-disk1.blockmap", "tiny-disk1.raw", "tiny-disk2.blockmap", "tiny-disk2.raw", "tiny-start.sh", "tiny.seal.html", "tiny.seal.json", "tiny.xml"], names);
+        Assert.Equal(["tiny-changes.jsonl", "tiny-disk1.blockmap", "tiny-disk1.raw", "tiny-disk2.blockmap", "tiny-disk2.raw", "tiny-start.sh", "tiny.seal.html", "tiny.seal.json", "tiny.xml"], names);
     }
 
     [Fact]
@@ -117,6 +117,20 @@ public sealed class ConvertedMachineTests(Rig rig, ConvertedMachine machine) : I
         Assert.Equal(disk.GetProperty("finalRoot").GetString(), disk.GetProperty("finalReadBackRoot").GetString());
         Assert.NotEqual(disk.GetProperty("sourceRoot").GetString(), disk.GetProperty("finalRoot").GetString());
         Assert.NotEqual(0, disk.GetProperty("changed").GetProperty("totalBytes").GetInt64());
+    }
+
+    /// <summary>virt-v2v rebuilds the initramfs of this guest and says how it now boots; the second disk is none of its business.</summary>
+    [Fact]
+    public void The_files_that_the_conversion_changed_are_named()
+    {
+        var files = machine.Predicate.GetProperty("fileChanges");
+        foreach (var filesystem in files.GetProperty("filesystems").EnumerateArray())
+            Assert.Equal(string.Empty, filesystem.GetProperty("notTold").GetString());
+        var all = File.ReadAllLines(Path.Combine(machine.Target, "tiny-changes.jsonl")).Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        Assert.Equal(all.Count, files.GetProperty("listed").GetInt64());
+        Assert.Equal(all.Count, files.GetProperty("filesystems").EnumerateArray().Sum(f => f.GetProperty("changed").GetInt64() + f.GetProperty("removed").GetInt64() + f.GetProperty("added").GetInt64()));
+        Assert.Contains(all, f => f.GetProperty("path").GetString()!.StartsWith("/boot/initrd", StringComparison.Ordinal));
+        Assert.Contains("list of changed files", File.ReadAllText(Path.Combine(machine.Target, "tiny.seal.html")), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -35,6 +35,7 @@ public static class SealPage
             {Custody(p)}
             {Filesystems(p)}
             {Findings(p)}
+            {FileChanges(p)}
             {Boot(p)}
             {Limits(p)}
             {Machine(p)}
@@ -220,6 +221,8 @@ public static class SealPage
         FindingStanding.Waived => Mark("warn", "! waived"),
         _ => Mark("bad", "✕ new"),
     };
+
+    private static Markup FileChanges(SealPredicate p) => p.FileChanges is null ? Markup.Empty : Section("Files that the conversion changed", FileChangesTable.Draw(p.FileChanges));
 
     private static string BootFact(SealedBoot boot) => boot.Outcome switch
     {

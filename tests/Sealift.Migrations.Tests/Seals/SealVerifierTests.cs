@@ -186,10 +186,43 @@ public sealed class SealVerifierTests : IDisposable
             p with { Verdict = Verdict.Degraded, FindingsAfter = [new SealedFinding("c", FindingStanding.Waived, "f", "d", "t", " ")] },
             p with { Verdict = Verdict.Failed },
             p with { Steps = [p.Steps[0] with { Outcome = StepOutcome.Failed }] },
+            .. FileLies(p.FileChanges!).Select(l => p with { FileChanges = l }),
+            p with { HandedOver = [.. p.HandedOver.Where(f => f.Role != SealedFileChanges.ListRole)] },
+            p with { Disks = [d with { Changed = null, FinalRoot = d.SourceRoot, FinalReadBackRoot = d.SourceRoot }] },
         ];
         foreach (var lie in lies) Assert.Equal("SL7501", Assert.Throws<SealiftException>(() => SealWriter.Write(folder, "lie", lie, key)).Code);
         Assert.Empty(Directory.GetFiles(folder, "lie*"));
         foreach (var honest in new[] { p, ExampleSeals.Degraded(), ExampleSeals.Failed() }) SealWriter.Write(folder, "honest", honest, key, replace: true);
+    }
+
+    private static IEnumerable<SealedFileChanges> FileLies(SealedFileChanges c)
+    {
+        var (filesystem, file) = (c.Filesystems[0], c.First[0]);
+        yield return c with { Filesystems = [filesystem, filesystem] };
+        yield return c with { Filesystems = [filesystem with { Changed = -2 }] };
+        yield return c with { Filesystems = [filesystem with { NotTold = "because" }] };
+        yield return c with { Filesystems = [filesystem with { Filesystem = "other" }] };
+        yield return c with { Filesystems = [filesystem with { Changed = 1, Added = 2 }] }; // two are named as changed
+        yield return c with { Listed = 3 };
+        yield return c with { Listed = 5 };
+        yield return c with { First = [], Listed = 4 };
+        yield return c with { First = [file with { Path = "" }, .. c.First.Skip(1)] };
+        yield return c with { First = [file with { Path = new string('x', 1025) }, .. c.First.Skip(1)] };
+        yield return c with { First = [file with { BytesAfter = null }, .. c.First.Skip(1)] };
+        yield return c with { First = [file with { BytesBefore = null }, .. c.First.Skip(1)] };
+        yield return c with { List = "web-01.xml" };
+    }
+
+    [Fact]
+    public void A_seal_from_before_files_were_compared_is_read()
+    {
+        var json = Encoding.UTF8.GetString(SealStatement.Of(ExampleSeals.Sealed()).ToJson());
+        var at = json.IndexOf("\"fileChanges\":", StringComparison.Ordinal);
+        var end = json.IndexOf("\"notChecked\":", StringComparison.Ordinal);
+        Assert.True(0 < at && at < end && json[at..end].IndexOf("\"boot\":", StringComparison.Ordinal) > 0);
+        var earlier = SealStatement.Parse(Encoding.UTF8.GetBytes(json[..at] + json[json.IndexOf("\"boot\":", StringComparison.Ordinal)..]), "earlier");
+        Assert.Null(earlier.Predicate.FileChanges);
+        Assert.NotNull(SealStatement.Parse(Encoding.UTF8.GetBytes(json), "now").Predicate.FileChanges);
     }
 
     [Fact]
@@ -266,6 +299,7 @@ public sealed class SealVerifierTests : IDisposable
                         BlockMap = FileDigest.Of("block map", mapPath, Cancel),
                     },
                 ],
+                FileChanges = null,
                 HandedOver = [FileDigest.Of("domain XML", Path.Combine(folder, "vm.xml"), Cancel), FileDigest.Of("start script", Path.Combine(folder, "vm.start.sh"), Cancel)],
             },
             key);
