@@ -50,18 +50,30 @@ public static class GuestExamination
         using var toolLog = new ToolLog(options.LogPath);
         using var scratch = new ScratchDirectory(options.WorkDirectory);
         var results = new List<Examined>();
-        if (options.Way == CheckWay.Direct)
+        if (options.Way != CheckWay.Appliance)
         {
             log?.Report("reading the partition tables");
             await using var survey = await DirectSurvey.MakeAsync(drives, scratch, cancel);
             results.AddRange(await DirectExamination.RunAsync(survey, drives, Checks, options, toolLog, scratch, log, cancel));
         }
 
-        var seen = options.Way == CheckWay.Direct && !options.Inspect && results.TrueForAll(r => r.NeedsAppliance is null)
+        if (options.Way == CheckWay.Host) LeaveOut(results);
+        var seen = options.Way == CheckWay.Host || (options.Way == CheckWay.Direct && !options.Inspect && results.TrueForAll(r => r.NeedsAppliance is null))
             ? ApplianceSight.None
             : await LookInApplianceAsync(drives, options, results, toolLog, scratch, log, cancel);
         toolLog.ThrowIfLost();
         return Report(results, seen);
+    }
+
+    /// <summary>Says of what only the appliance could check that it was not checked.</summary>
+    private static void LeaveOut(List<Examined> results)
+    {
+        for (var i = 0; i < results.Count; i++)
+        {
+            if (results[i].NeedsAppliance is not { } why) continue;
+            var note = new Observation("not-checked", FindingSeverity.Note, results[i].IsLeft ? $"Only the appliance could check it: {why}" : $"What is inside was not looked at: {why}");
+            results[i] = results[i] with { IsLeft = false, Observations = [.. results[i].Observations, note], Why = results[i].IsLeft ? note.Text : results[i].Why };
+        }
     }
 
     private static async Task<ApplianceSight> LookInApplianceAsync(

@@ -6,6 +6,9 @@ public enum CheckWay
     /// <summary>On this host, by checkers without privileges that are shown one partition; in the appliance only where that cannot answer fully.</summary>
     Direct,
 
+    /// <summary>On this host and nowhere else: what only the appliance could check is reported as not checked, and no operating system is looked for.</summary>
+    Host,
+
     /// <summary>Everything in the appliance, by other programs where there are two: a second opinion.</summary>
     Appliance,
 }

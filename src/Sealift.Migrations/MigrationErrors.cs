@@ -64,6 +64,9 @@ internal static class MigrationErrors
     public static SealiftException NewDamage(int count, string first) =>
         new("SL7202", "pass the check of the target", $"{Measures.Count(count, "finding")}, the first: {first}", "that was not there before the conversion", "The copied disks are as they arrived. Look at the log of convert and check-target, or migrate with --no-convert");
 
+    public static SealiftException CommittedDamage(int count, string first) =>
+        new("SL7211", "pass the check of the committed disks", $"{Measures.Count(count, "finding")}, the first: {first}", "the converted machine did not have that before it was committed", "Check the target's storage (kernel log); nothing was handed over. Resume to commit and read back every disk again");
+
     public static SealiftException DegradedNotAccepted(string why) =>
         new("SL7203", "prove everything", why, "the machine could only be handed over as degraded, and the plan does not accept that", "Lift the cause, or accept it with --accept-degraded");
 

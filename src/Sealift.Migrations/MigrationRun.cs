@@ -260,6 +260,7 @@ internal sealed class MigrationRun
         {
             // The overlays stay: only with them can a resume bring every disk to the same state. A disk that did not read back is written again.
             if (failed?.Step == StepName.Prove) context.Forget(failed.Disk, StepName.Commit, StepName.Prove);
+            if (failed?.Step == StepName.CheckCommitted) context.Forget(null, StepName.Commit, StepName.Prove);
             return;
         }
 

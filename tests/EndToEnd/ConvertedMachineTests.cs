@@ -22,7 +22,7 @@ public sealed class ConvertedMachineTests(Rig rig, ConvertedMachine machine) : I
     public void The_steps_are_the_same_words_in_progress_and_seal()
     {
         var shown = machine.Events.Where(e => e.GetProperty("event").GetString() == "step-finished").Select(e => e.GetProperty("step").GetString()).Distinct().ToList();
-        foreach (var step in new[] { "describe", "preflight", "check-source", "copy", "read-back", "convert", "check-target", "commit", "prove", "boot-check", "gate", "hand-over" }) Assert.Contains(step, shown);
+        foreach (var step in new[] { "describe", "preflight", "check-source", "copy", "read-back", "convert", "check-target", "commit", "prove", "check-committed", "boot-check", "gate", "hand-over" }) Assert.Contains(step, shown);
         var inSeal = machine.Predicate.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("name").GetString()).ToList();
         Assert.Empty(inSeal.Except(shown));
     }
@@ -108,6 +108,11 @@ public sealed class ConvertedMachineTests(Rig rig, ConvertedMachine machine) : I
             Assert.Equal(["data", "root"], labels);
         }
     }
+
+    [Fact]
+    public void Each_point_was_checked_or_is_proven_to_be_what_was_checked() => Assert.Equal(
+        ["source checked 2", "copied-target identical 0", "converted-overlay checked 2", "committed-target checked 2"],
+        machine.Predicate.GetProperty("points").EnumerateArray().Select(p => $"{p.GetProperty("name").GetString()} {p.GetProperty("standing").GetString()} {p.GetProperty("checkedCount").GetInt32()}"));
 
     [Fact]
     public void Conversion_is_accounted_for()

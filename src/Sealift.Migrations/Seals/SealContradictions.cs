@@ -26,6 +26,7 @@ internal static class SealContradictions
         Require(p.Disks.Select(d => d.Key).Distinct(StringComparer.Ordinal).Count() == p.Disks.Count, "two disks have the same key");
         Require(double.IsFinite(p.Steps.Sum(s => s.ElapsedSeconds)) && p.Steps.All(s => s.ElapsedSeconds >= 0), "a step took a negative time");
         if (p.Boot is { } boot) CheckBoot(boot, Require);
+        if (p.Points is { } points) CheckPoints(points, p, Require);
         if (p.FileChanges is { } files) CheckFileChanges(files, p, Require);
         foreach (var disk in p.Disks) CheckShape(disk, Require);
         foreach (var file in p.HandedOver) CheckFile(file, Require);
@@ -91,6 +92,24 @@ internal static class SealContradictions
         {
             var layers = new[] { picture.Data, picture.Zero, picture.Changed, picture.Mismatched };
             require(picture.CellBytes > 0 && layers.All(l => l.Length <= DiskPicture.MaxCells && l.Length == picture.Data.Length && l.All(char.IsAsciiDigit)), $"{d.Key}: its picture is not well-formed");
+        }
+    }
+
+    private static void CheckPoints(IReadOnlyList<SealedPoint> points, SealPredicate p, Action<bool, string> require)
+    {
+        require(points.Select(t => t.Name).SequenceEqual(SealedPoint.All), "the points at which file systems count are not the four in order");
+        for (var i = 0; i < points.Count; i++)
+        {
+            var t = points[i];
+            require(t is { CheckedCount: >= 0, UncheckedCount: >= 0 } && (t.SameAs.Length > 0) == (t.ProvenBy.Length > 0) && (t.SameAs.Length == 0 || points.Take(i).Any(e => e.Name == t.SameAs)), $"{t.Name}: what is said of it makes no sense");
+            require(t.Standing switch
+            {
+                PointStanding.Checked => p.Steps.Any(s => s.Name == t.Step),
+                PointStanding.Identical => t is { Step.Length: 0, SameAs.Length: > 0, CheckedCount: 0 },
+                PointStanding.Absent => t is { Step.Length: 0, SameAs.Length: 0, CheckedCount: 0 } && p.Disks.All(d => d.Changed is null),
+                _ => t is { Step.Length: 0, SameAs.Length: 0, CheckedCount: 0 },
+            }, $"{t.Name}: how it stands contradicts what is said of it");
+            require(p.Verdict != Verdict.Sealed || (t.Standing != PointStanding.Unchecked && (t.Standing != PointStanding.Identical || points.Any(e => e.Name == t.SameAs && e.Standing == PointStanding.Checked))), $"the verdict is sealed and {t.Name} was not checked");
         }
     }
 

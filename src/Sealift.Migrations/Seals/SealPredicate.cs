@@ -48,6 +48,9 @@ public sealed record SealPredicate
     [JsonRequired]
     public IReadOnlyList<SealedFilesystem> FilesystemsAfter { get; init; } = [];
 
+    /// <summary>Where on their way the file systems were checked, or are proven to be what was checked: the four points in order. Null where nothing was read, and in seals of earlier versions.</summary>
+    public IReadOnlyList<SealedPoint>? Points { get; init; }
+
     /// <summary>What the checkers reported about the source.</summary>
     [JsonRequired]
     public IReadOnlyList<SealedFinding> FindingsBefore { get; init; } = [];
