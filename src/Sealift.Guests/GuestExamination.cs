@@ -1,6 +1,7 @@
 using Sealift.Guests.Checks;
 using Sealift.Guests.Direct;
 using Sealift.Guests.Files;
+using Sealift.Guests.Luks;
 using Sealift.Posix;
 
 namespace Sealift.Guests;
@@ -83,7 +84,10 @@ public static class GuestExamination
         await using var appliance = await Appliance.StartAsync(drives, options, toolLog, scratch, cancel);
         var tools = await ApplianceTools.VersionsAsync(appliance, cancel);
         var devices = await BlockDevices.FindAsync(appliance, drives, options.LogPath, cancel);
-        var checker = new ApplianceChecker(appliance, tools, log);
+        if (options.Keys.Count > 0) log?.Report("opening encrypted volumes");
+        var encrypted = new EncryptedVolumes(appliance, options.Keys, options);
+        devices = await encrypted.OpenAsync(devices, () => BlockDevices.FindAsync(appliance, drives, options.LogPath, cancel), cancel);
+        var checker = new ApplianceChecker(appliance, tools, encrypted.Opened, log);
         await checker.CompleteAsync(results, devices, isAlone: options.Way == CheckWay.Appliance, cancel);
         log?.Report("inspecting the operating system");
         var systems = options.Inspect ? await OperatingSystems.FindAsync(appliance, cancel) : OperatingSystems.None([]);
@@ -91,7 +95,7 @@ public static class GuestExamination
         if (options is { Inspect: true, FileListDirectory: not null }) log?.Report("listing the files");
         var lists = options is { Inspect: true, FileListDirectory: { } directory } ? await FileLister.RunAsync(appliance, devices, systems, directory, cancel) : [];
         await appliance.CloseAsync(cancel);
-        return new ApplianceSight(tools, systems, fallback) { FileLists = lists };
+        return new ApplianceSight(tools, systems, fallback) { FileLists = lists, Opened = encrypted.Opened };
     }
 
     private static GuestReport Report(List<Examined> results, ApplianceSight seen)
@@ -119,6 +123,7 @@ public static class GuestExamination
             {
                 HasBiosBootCode = results.Exists(r => r.Device is { Kind: "disk", HasBootCode: true }),
                 HasFallbackLoader = seen.HasFallbackLoader,
+                OpenedVolumes = seen.Opened,
             },
             findings,
             tools) { FileLists = [.. seen.FileLists.Select(l => l with { Filesystem = identities.FirstOrDefault(i => i.Key.Place == l.Filesystem).Value ?? l.Filesystem })] };
@@ -136,11 +141,13 @@ public static class GuestExamination
     {
         public IReadOnlyList<FileList> FileLists { get; init; } = [];
 
+        public IReadOnlyList<string> Opened { get; init; } = [];
+
         public static readonly ApplianceSight None = new(new Dictionary<string, string>(), OperatingSystems.None([]), HasFallbackLoader: false);
     }
 
     /// <summary>Checks in the appliance what was not checked before.</summary>
-    private sealed class ApplianceChecker(Appliance appliance, IReadOnlyDictionary<string, string> tools, IProgress<string>? log)
+    private sealed class ApplianceChecker(Appliance appliance, IReadOnlyDictionary<string, string> tools, IReadOnlyList<string> opened, IProgress<string>? log)
     {
         private readonly AppliancePlace place = new(appliance);
 
@@ -187,6 +194,7 @@ public static class GuestExamination
             if (device.IsAmbiguous) return NotChecked(device, "More than one signature was found on it: nobody can say which of them is in use");
             if (Checks.FirstOrDefault(c => c.Types.Contains(device.Type)) is { } check)
                 return tools.ContainsKey(check.Tool) ? await CheckAsync(check, device, why, cancel) : NotChecked(device, $"The appliance lacks {check.Tool}, which would check it");
+            if (device.Type == "crypto_LUKS" && device.Uuid.Length > 0 && opened.Contains(device.Uuid)) return new Examined(device, []) { CheckedBy = $"cryptsetup {tools.GetValueOrDefault("cryptsetup", string.Empty)}".TrimEnd(), Via = Examined.Appliance, Why = why };
             if (device.Type == "unknown" && await LostSuperblock.FindAsync(appliance, device, cancel) is { } lost)
                 return new Examined(device, [new Observation(DirectExamination.LostClass(lost), FindingSeverity.Damage, DirectExamination.LostText(lost))]);
             return NotChecked(device, device.Type == "unknown" ? "Nothing is known that has this content" : $"No checker for {GuestText.Name(device.Type)}");

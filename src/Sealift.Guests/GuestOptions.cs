@@ -1,3 +1,5 @@
+using Sealift.Guests.Luks;
+
 namespace Sealift.Guests;
 
 /// <summary>How file systems are checked.</summary>
@@ -27,6 +29,9 @@ public sealed record GuestOptions
 
     /// <summary>Whether the operating system is looked for as well, for which the appliance is always started.</summary>
     public bool Inspect { get; init; } = true;
+
+    /// <summary>Keys of encrypted volumes: what they open is looked at in the appliance. At most six.</summary>
+    public IReadOnlyList<VolumeKey> Keys { get; init; } = [];
 
     /// <summary>
     /// An existing directory that receives a list of the files of each file system that the operating system mounts

@@ -31,6 +31,9 @@ internal static class MigrationErrors
     public static SealiftException BadPlan(string field, string said, string nextStep) =>
         new("SL7010", "start a migration", field, said, nextStep);
 
+    public static SealiftException KeysMissing(string selector) =>
+        new("SL7011", "open an encrypted volume", selector, "its key is not kept, and was not given again", "Resume with `sealift resume`, which reads the file again or asks");
+
     public static SealiftException BadWaiver(string text) =>
         new("SL7020", "read a waiver", text, "it is not CLASS:FILESYSTEM=REASON", "Copy class and file system from the finding and say why, such as ext4.errors:1b2c…=known since May");
 

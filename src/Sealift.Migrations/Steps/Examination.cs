@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Sealift.Guests;
 using Sealift.Guests.Files;
+using Sealift.Guests.Luks;
 using Sealift.Migrations.Seals;
 using Sealift.Posix;
 
@@ -10,6 +11,14 @@ namespace Sealift.Migrations.Steps;
 internal static class Examination
 {
     public static GuestOptions Options(MigrationContext context, PlannedStep step) => new() { WorkDirectory = context.Scratch, LogPath = context.LogPath(step.Step) };
+
+    /// <summary>The keys of the machine's encrypted volumes.</summary>
+    /// <exception cref="SealiftException">SL7011: the plan has one that was not given to this run.</exception>
+    public static IReadOnlyList<VolumeKey> Keys(MigrationContext context)
+    {
+        if (context.Request.LuksKeys.FirstOrDefault(s => context.Store.Keys.All(k => k.Selector != s.Selector)) is { } missing) throw MigrationErrors.KeysMissing(missing.Selector);
+        return context.Request.LuksKeys.Count == 0 ? [] : context.Store.Keys;
+    }
 
     public static void Tell(MigrationContext context, PlannedStep step, IReadOnlyList<WeighedFinding> weighed)
     {

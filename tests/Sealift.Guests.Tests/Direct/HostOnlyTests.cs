@@ -3,6 +3,7 @@ using Sealift.Posix;
 namespace Sealift.Guests.Tests.Direct;
 
 /// <summary>On this host and nowhere else: what needs the appliance is left out, and said to be.</summary>
+[Collection(nameof(StandIn))]
 public sealed class HostOnlyTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
