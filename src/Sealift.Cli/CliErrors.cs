@@ -14,6 +14,9 @@ internal static class CliErrors
     public static SealiftException SameDisk(string a, string b) => new(
         "SL8006", $"compare {a}", b, "they are the same file, device or export, so that nothing can come out of it", "Name two disks");
 
+    public static SealiftException NoTerminal(string selector) => new(
+        "SL8007", "ask for the key of an encrypted volume", selector, "standard input is no terminal", "Give it in a file: --luks-key UUID=file:PATH");
+
     public static SealiftException BadValue(string option, string value, string expected) => new(
         "SL8004", $"understand {option}", value, $"it should be {expected}", "See the command's --help for examples");
 }

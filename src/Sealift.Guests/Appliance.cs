@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Sealift.Disks;
+using Sealift.Guests.Luks;
 using Sealift.Posix;
 
 namespace Sealift.Guests;
@@ -15,7 +16,7 @@ internal sealed record ShellResult(int ExitCode, string Output, bool IsCut);
 
 /// <summary>
 /// The libguestfs appliance with the disks of one machine in it, driven through one guestfish(1). Every disk has a throwaway layer
-/// above it (<c>readonly:true</c>), so that journals can be replayed without a byte being written to the disk itself; only for overlays
+/// above it (<see cref="ThrowawayLayer"/>), so that journals can be replayed without a byte being written to the disk itself; only for overlays
 /// of a conversion it can be had without.
 /// </summary>
 internal sealed class Appliance : IAsyncDisposable
@@ -61,17 +62,23 @@ internal sealed class Appliance : IAsyncDisposable
     {
         if (drives.Count is 0 or > MaximumDrives) throw GuestsErrors.DriveNotUsable("the machine", $"it has {drives.Count} disks; 1 to {MaximumDrives} can be examined");
         log.BeginTool();
+        var layers = drives.Select((_, i) => Path.Combine(scratch.Path, $"{Label(i)}.qcow2")).ToList();
+        if (!writable)
+            for (var i = 0; i < drives.Count; i++) await ThrowawayLayer.MakeAsync(drives[i], layers[i], cancel);
         var environment = new Dictionary<string, string?>(await Hypervisor.ApplianceEnvironmentAsync(cancel)) { ["TMPDIR"] = scratch.Path };
+        using var keys = new VolumeKeys(options.Keys);
         var appliance = new Appliance(
             // -v sends the appliance's console to standard error: its last words when it dies.
-            new ChildCommand("guestfish", "--verbose", "--no-progress-bars") { StartsOthers = true, Deadline = options.Deadline, SilenceDeadline = options.SilenceDeadline, Environment = environment },
+            new ChildCommand("guestfish", "--verbose", "--no-progress-bars") { StartsOthers = true, Deadline = options.Deadline, SilenceDeadline = options.SilenceDeadline, Environment = environment, Secrets = keys.Secrets },
             options,
             log,
             scratch);
         try
         {
             var commands = new StringBuilder();
-            for (var i = 0; i < drives.Count; i++) commands.Append(AddDrive(drives[i], Label(i), writable)).Append('\n');
+            for (var i = 0; i < drives.Count; i++) commands.Append(writable ? AddDrive(OverlayOf(drives[i]), Label(i)) : $"{AddDrive(layers[i], Label(i))} cachemode:unsafe").Append('\n');
+            // LUKS2 asks for up to 1 GiB to make it hard to guess passphrases.
+            if (options.Keys.Count > 0) commands.Append("set-memsize 2560\n");
             // In our process group, so that QEMU is killed with everything else.
             commands.Append("set-pgroup false\nset-network false\nrun");
             await appliance.CommandAsync("start", commands.ToString(), cancel);
@@ -176,20 +183,12 @@ internal sealed class Appliance : IAsyncDisposable
         return quoted.Append('"').ToString();
     }
 
-    private static string AddDrive(GuestDrive drive, string label, bool writable)
-    {
-        if (writable && drive is not { ImagePath: not null, Format: ImageFormat.Qcow2 }) throw GuestsErrors.DriveNotUsable(drive.Key, "only overlays are written to");
-        if (drive.NbdSocket is { } socket && drive.ImagePath is null)
-            return $"add-drive \"\" readonly:true format:raw protocol:nbd {Quote("server:unix:" + Path.GetFullPath(socket))} label:{label}";
-        if (drive.ImagePath is not { } image || drive.NbdSocket is not null) throw GuestsErrors.DriveNotUsable(drive.Key, "it must have either an NBD socket or an image");
-        var format = drive.Format switch
-        {
-            ImageFormat.Raw => "raw",
-            ImageFormat.Qcow2 => "qcow2",
-            _ => throw GuestsErrors.DriveNotUsable(drive.Key, $"format {drive.Format} is shown through an NBD socket, not as a file"),
-        };
-        return $"add-drive {Quote(Path.GetFullPath(image))} readonly:{(writable ? "false" : "true")} format:{format} label:{label}";
-    }
+    /// <summary>Only what was made to be written to is: nothing else can be named here.</summary>
+    private static string OverlayOf(GuestDrive drive) =>
+        drive is { ImagePath: { } image, Format: ImageFormat.Qcow2, NbdSocket: null } ? Path.GetFullPath(image) : throw GuestsErrors.DriveNotUsable(drive.Key, "only overlays are written to");
+
+    // Not "readonly:true": QEMU would guess the format of what is in it, which is the guest's to choose.
+    private static string AddDrive(string layer, string label) => $"add-drive {Quote(layer)} readonly:false format:qcow2 label:{label}";
 
     private void HearError(string line)
     {

@@ -12,6 +12,7 @@ internal static class ApplianceTools
         ("fsck.fat", "fsck.fat -n /dev/null 2>/dev/null | head -n 1"),
         ("fsck.exfat", "fsck.exfat -V"),
         ("ntfsresize", "ntfsresize --version 2>&1 | head -n 1"),
+        ("cryptsetup", "cryptsetup --version"),
         ("lvm", "lvm version 2>/dev/null | head -n 1"),
         ("sfdisk", "sfdisk --version"),
         ("sgdisk", "sgdisk --version"),

@@ -1,4 +1,5 @@
 using System.Text;
+using Sealift.Guests.Luks;
 using Sealift.Posix;
 
 namespace Sealift.Guests;
@@ -12,6 +13,9 @@ namespace Sealift.Guests;
 /// <param name="Options">Where to work and how long it may take.</param>
 public sealed record ConversionRequest(string MachineName, IReadOnlyList<GuestDrive> Drives, bool Uefi, int Cpus, long MemoryBytes, GuestOptions Options)
 {
+    /// <summary>The UUIDs of the encrypted volumes that <see cref="GuestOptions.Keys"/> opened (<see cref="GuestInspection.OpenedVolumes"/>).</summary>
+    public IReadOnlyList<string> OpenedVolumes { get; init; } = [];
+
     /// <summary>Whether its boot loader is to be put where UEFI finds it without variables, because it is not there yet (<see cref="GuestInspection.HasFallbackLoader"/>).</summary>
     public bool AddFallbackLoader { get; init; }
 }
@@ -47,8 +51,10 @@ public static class GuestConversion
 
         var transcript = new ConversionTranscript();
         var environment = new Dictionary<string, string?>(await Hypervisor.ApplianceEnvironmentAsync(cancel)) { ["TMPDIR"] = scratch.Path };
-        var command = new ChildCommand("virt-v2v-in-place", "--verbose", "-x", "--machine-readable=stream:stdout", "-i", "libvirtxml", domain)
+        using var keys = new VolumeKeys(options.Keys);
+        var command = new ChildCommand("virt-v2v-in-place", ["--verbose", "-x", "--machine-readable=stream:stdout", .. keys.Arguments(request.OpenedVolumes), "-i", "libvirtxml", domain])
         {
+            Secrets = keys.Secrets,
             StartsOthers = true, // qemu-nbd for each disk, and the appliance
             Deadline = options.Deadline,
             SilenceDeadline = options.SilenceDeadline,

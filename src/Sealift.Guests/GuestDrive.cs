@@ -34,6 +34,9 @@ public sealed record GuestInspection(
     /// <summary>Whether the first sector of any disk holds boot code: without it no BIOS can start the machine.</summary>
     public bool HasBiosBootCode { get; init; }
 
+    /// <summary>The UUIDs of the encrypted volumes that were opened with a key.</summary>
+    public IReadOnlyList<string> OpenedVolumes { get; init => field = value ?? []; } = []; // null is what JSON without it gives
+
     /// <summary>Whether an EFI system partition has the loader that UEFI starts where its variables name none: <c>\EFI\BOOT\BOOTX64.EFI</c>.</summary>
     public bool HasFallbackLoader { get; init; }
 }

@@ -1,5 +1,7 @@
 using Sealift.Guests.Checks;
 using Sealift.Guests.Direct;
+using Sealift.Guests.Files;
+using Sealift.Guests.Luks;
 using Sealift.Posix;
 
 namespace Sealift.Guests;
@@ -8,7 +10,14 @@ namespace Sealift.Guests;
 /// <param name="Inspection">What is inside.</param>
 /// <param name="Findings">Everything that a checker reported, in the order of the disks.</param>
 /// <param name="Tools">Name and version of every tool that took part; of the appliance's kernel and libguestfs where it was started.</param>
-public sealed record GuestReport(GuestInspection Inspection, IReadOnlyList<Finding> Findings, IReadOnlyDictionary<string, string> Tools);
+public sealed record GuestReport(GuestInspection Inspection, IReadOnlyList<Finding> Findings, IReadOnlyDictionary<string, string> Tools)
+{
+    /// <summary>The lists of files that were asked for (<see cref="GuestOptions.FileListDirectory"/>); empty where none was.</summary>
+    public IReadOnlyList<FileList> FileLists { get; init => field = value ?? []; } = []; // null is what JSON without it gives
+
+    /// <summary>What became of the files since an earlier examination; null where nobody compared.</summary>
+    public FileChanges? FileChanges { get; init; }
+}
 
 /// <summary>
 /// Looks into the disks of a machine without writing to them: file system checks and inspection. Whatever can be answered fully without
@@ -42,18 +51,30 @@ public static class GuestExamination
         using var toolLog = new ToolLog(options.LogPath);
         using var scratch = new ScratchDirectory(options.WorkDirectory);
         var results = new List<Examined>();
-        if (options.Way == CheckWay.Direct)
+        if (options.Way != CheckWay.Appliance)
         {
             log?.Report("reading the partition tables");
             await using var survey = await DirectSurvey.MakeAsync(drives, scratch, cancel);
             results.AddRange(await DirectExamination.RunAsync(survey, drives, Checks, options, toolLog, scratch, log, cancel));
         }
 
-        var seen = options.Way == CheckWay.Direct && !options.Inspect && results.TrueForAll(r => r.NeedsAppliance is null)
+        if (options.Way == CheckWay.Host) LeaveOut(results);
+        var seen = options.Way == CheckWay.Host || (options.Way == CheckWay.Direct && !options.Inspect && results.TrueForAll(r => r.NeedsAppliance is null))
             ? ApplianceSight.None
             : await LookInApplianceAsync(drives, options, results, toolLog, scratch, log, cancel);
         toolLog.ThrowIfLost();
         return Report(results, seen);
+    }
+
+    /// <summary>Says of what only the appliance could check that it was not checked.</summary>
+    private static void LeaveOut(List<Examined> results)
+    {
+        for (var i = 0; i < results.Count; i++)
+        {
+            if (results[i].NeedsAppliance is not { } why) continue;
+            var note = new Observation("not-checked", FindingSeverity.Note, results[i].IsLeft ? $"Only the appliance could check it: {why}" : $"What is inside was not looked at: {why}");
+            results[i] = results[i] with { IsLeft = false, Observations = [.. results[i].Observations, note], Why = results[i].IsLeft ? note.Text : results[i].Why };
+        }
     }
 
     private static async Task<ApplianceSight> LookInApplianceAsync(
@@ -63,13 +84,18 @@ public static class GuestExamination
         await using var appliance = await Appliance.StartAsync(drives, options, toolLog, scratch, cancel);
         var tools = await ApplianceTools.VersionsAsync(appliance, cancel);
         var devices = await BlockDevices.FindAsync(appliance, drives, options.LogPath, cancel);
-        var checker = new ApplianceChecker(appliance, tools, log);
+        if (options.Keys.Count > 0) log?.Report("opening encrypted volumes");
+        var encrypted = new EncryptedVolumes(appliance, options.Keys, options);
+        devices = await encrypted.OpenAsync(devices, () => BlockDevices.FindAsync(appliance, drives, options.LogPath, cancel), cancel);
+        var checker = new ApplianceChecker(appliance, tools, encrypted.Opened, log);
         await checker.CompleteAsync(results, devices, isAlone: options.Way == CheckWay.Appliance, cancel);
         log?.Report("inspecting the operating system");
         var systems = options.Inspect ? await OperatingSystems.FindAsync(appliance, cancel) : OperatingSystems.None([]);
         var fallback = options.Inspect && await FallbackLoader.IsThereAsync(appliance, devices, cancel);
+        if (options is { Inspect: true, FileListDirectory: not null }) log?.Report("listing the files");
+        var lists = options is { Inspect: true, FileListDirectory: { } directory } ? await FileLister.RunAsync(appliance, devices, systems, directory, cancel) : [];
         await appliance.CloseAsync(cancel);
-        return new ApplianceSight(tools, systems, fallback);
+        return new ApplianceSight(tools, systems, fallback) { FileLists = lists, Opened = encrypted.Opened };
     }
 
     private static GuestReport Report(List<Examined> results, ApplianceSight seen)
@@ -97,9 +123,10 @@ public static class GuestExamination
             {
                 HasBiosBootCode = results.Exists(r => r.Device is { Kind: "disk", HasBootCode: true }),
                 HasFallbackLoader = seen.HasFallbackLoader,
+                OpenedVolumes = seen.Opened,
             },
             findings,
-            tools);
+            tools) { FileLists = [.. seen.FileLists.Select(l => l with { Filesystem = identities.FirstOrDefault(i => i.Key.Place == l.Filesystem).Value ?? l.Filesystem })] };
     }
 
     /// <summary>The UUID where it is there and nobody else has it (members of an array share theirs); otherwise the place.</summary>
@@ -112,11 +139,15 @@ public static class GuestExamination
     /// <summary>What only the appliance can tell.</summary>
     private sealed record ApplianceSight(IReadOnlyDictionary<string, string> Tools, OperatingSystems Systems, bool HasFallbackLoader)
     {
+        public IReadOnlyList<FileList> FileLists { get; init; } = [];
+
+        public IReadOnlyList<string> Opened { get; init; } = [];
+
         public static readonly ApplianceSight None = new(new Dictionary<string, string>(), OperatingSystems.None([]), HasFallbackLoader: false);
     }
 
     /// <summary>Checks in the appliance what was not checked before.</summary>
-    private sealed class ApplianceChecker(Appliance appliance, IReadOnlyDictionary<string, string> tools, IProgress<string>? log)
+    private sealed class ApplianceChecker(Appliance appliance, IReadOnlyDictionary<string, string> tools, IReadOnlyList<string> opened, IProgress<string>? log)
     {
         private readonly AppliancePlace place = new(appliance);
 
@@ -163,6 +194,7 @@ public static class GuestExamination
             if (device.IsAmbiguous) return NotChecked(device, "More than one signature was found on it: nobody can say which of them is in use");
             if (Checks.FirstOrDefault(c => c.Types.Contains(device.Type)) is { } check)
                 return tools.ContainsKey(check.Tool) ? await CheckAsync(check, device, why, cancel) : NotChecked(device, $"The appliance lacks {check.Tool}, which would check it");
+            if (device.Type == "crypto_LUKS" && device.Uuid.Length > 0 && opened.Contains(device.Uuid)) return new Examined(device, []) { CheckedBy = $"cryptsetup {tools.GetValueOrDefault("cryptsetup", string.Empty)}".TrimEnd(), Via = Examined.Appliance, Why = why };
             if (device.Type == "unknown" && await LostSuperblock.FindAsync(appliance, device, cancel) is { } lost)
                 return new Examined(device, [new Observation(DirectExamination.LostClass(lost), FindingSeverity.Damage, DirectExamination.LostText(lost))]);
             return NotChecked(device, device.Type == "unknown" ? "Nothing is known that has this content" : $"No checker for {GuestText.Name(device.Type)}");

@@ -1,3 +1,5 @@
+using Sealift.Guests.Luks;
+
 namespace Sealift.Guests;
 
 /// <summary>How file systems are checked.</summary>
@@ -5,6 +7,9 @@ public enum CheckWay
 {
     /// <summary>On this host, by checkers without privileges that are shown one partition; in the appliance only where that cannot answer fully.</summary>
     Direct,
+
+    /// <summary>On this host and nowhere else: what only the appliance could check is reported as not checked, and no operating system is looked for.</summary>
+    Host,
 
     /// <summary>Everything in the appliance, by other programs where there are two: a second opinion.</summary>
     Appliance,
@@ -24,6 +29,15 @@ public sealed record GuestOptions
 
     /// <summary>Whether the operating system is looked for as well, for which the appliance is always started.</summary>
     public bool Inspect { get; init; } = true;
+
+    /// <summary>Keys of encrypted volumes: what they open is looked at in the appliance. At most six.</summary>
+    public IReadOnlyList<VolumeKey> Keys { get; init; } = [];
+
+    /// <summary>
+    /// An existing directory that receives a list of the files of each file system that the operating system mounts
+    /// (<see cref="GuestReport.FileLists"/>); null for none. Only where the operating system is looked for.
+    /// </summary>
+    public string? FileListDirectory { get; init; }
 
     /// <summary>How long the whole run may take. Without KVM a conversion of a full guest takes minutes.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(15);

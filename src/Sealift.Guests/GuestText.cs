@@ -11,6 +11,9 @@ internal static class GuestText
     /// <summary>The longest checker output that a finding keeps.</summary>
     public const int FindingLimitCharacters = 4096;
 
+    /// <summary>The longest path that is kept; Linux takes none above 4096 bytes, and few have a quarter of it.</summary>
+    public const int PathLimitCharacters = 1024;
+
     /// <summary>One line without control, formatting or unpaired surrogate characters, cut to <see cref="NameLimitCharacters"/>.</summary>
     public static string Name(string raw) => Cut(Clean(raw, keepLines: false).Trim(), NameLimitCharacters);
 
@@ -19,6 +22,31 @@ internal static class GuestText
 
     /// <summary>One line of a console without control characters, cut to a limit with the cut marked; what is indented stays so.</summary>
     public static string Console(string raw, int limitCharacters) => Cut(Clean(raw, keepLines: false).TrimEnd(), limitCharacters);
+
+    /// <summary>
+    /// A path of any bytes on one line, from which it can be had again: what is not valid UTF-8, not to be seen, or moves what stands
+    /// beside it, is written as <c>\xHH</c> for each byte, a backslash as <c>\\</c>. Cut to <see cref="PathLimitCharacters"/> with the cut marked.
+    /// </summary>
+    public static string Path(ReadOnlySpan<byte> raw)
+    {
+        var path = new StringBuilder(raw.Length);
+        while (raw.Length > 0 && path.Length <= PathLimitCharacters)
+        {
+            var status = Rune.DecodeFromUtf8(raw, out var rune, out var length);
+            if (status != System.Buffers.OperationStatus.Done || IsHidden(rune) || IsUnassigned(rune))
+            {
+                foreach (var b in raw[..length]) path.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\x{b:x2}");
+            }
+            else
+            {
+                path.Append(rune.Value == '\\' ? "\\\\" : rune.ToString());
+            }
+
+            raw = raw[length..];
+        }
+
+        return Cut(path.ToString(), PathLimitCharacters);
+    }
 
     /// <summary>Undoes blkid's \xHH, which it uses for every byte outside [A-Za-z0-9#+-.:=@_/] that is not valid UTF-8; udev(7).</summary>
     public static string DecodeUdev(string encoded)
@@ -60,17 +88,19 @@ internal static class GuestText
         var clean = new StringBuilder(raw.Length);
         foreach (var rune in raw.EnumerateRunes())
         {
-            var category = Rune.GetUnicodeCategory(rune);
-            // Format characters include those that reverse the direction of text and so forge what a reader sees.
-            var hidden = category is System.Globalization.UnicodeCategory.Control or System.Globalization.UnicodeCategory.Format
-                or System.Globalization.UnicodeCategory.LineSeparator or System.Globalization.UnicodeCategory.ParagraphSeparator;
-            if (!hidden) clean.Append(rune.ToString());
+            if (!IsHidden(rune)) clean.Append(rune.ToString());
             else if (keepLines && rune.Value == '\n') clean.Append('\n');
             else if (rune.Value is '\t' or '\n') clean.Append(' ');
         }
 
         return clean.ToString();
     }
+
+    // Format characters include those that reverse the direction of text and so forge what a reader sees.
+    private static bool IsHidden(Rune rune) => Rune.GetUnicodeCategory(rune) is System.Globalization.UnicodeCategory.Control or System.Globalization.UnicodeCategory.Format
+        or System.Globalization.UnicodeCategory.LineSeparator or System.Globalization.UnicodeCategory.ParagraphSeparator;
+
+    private static bool IsUnassigned(Rune rune) => Rune.GetUnicodeCategory(rune) is System.Globalization.UnicodeCategory.PrivateUse or System.Globalization.UnicodeCategory.OtherNotAssigned;
 
     private static string Cut(string text, int limit)
     {

@@ -21,6 +21,18 @@ internal static class GuestsErrors
     public static SealiftException NoView(string attempt, string said, Exception? inner) =>
         new("SL5005", $"show partitions as files ({attempt})", "qemu-storage-daemon", said, "See that /dev/fuse is there and that namespaces may be made; meanwhile everything is checked in the appliance", inner);
 
+    public static SealiftException BadKeySelector(string given) =>
+        new("SL5010", "understand which key is for which encrypted volume", given, "it is not UUID=file:PATH, all=file:PATH, UUID or all", "Give the UUID that 'sealift check' shows, and a file with the passphrase in its first line; without a file it is asked for");
+
+    public static SealiftException BadKey(string where, string said) =>
+        new("SL5011", "use the key of an encrypted volume", where, said, "Give a regular file whose first line is the passphrase");
+
+    public static SealiftException WrongKey(string device, string uuid, string logPath) =>
+        new("SL5012", "open an encrypted volume", $"{device}, UUID {uuid}", "no key that was given for it fits", $"Give its own passphrase: --luks-key {uuid}=file:PATH; or leave it closed by naming only the UUIDs of the others. The full log is {logPath}");
+
+    public static SealiftException NoSuchVolume(string uuid) =>
+        new("SL5013", "find an encrypted volume", uuid, "a key was given for it, and no disk of the machine holds it", "See 'sealift check' for the UUIDs of the encrypted volumes");
+
     public static SealiftException CannotConvert(string machine, string said, string logPath) =>
         new("SL5101", "convert the guest", machine, said.TrimEnd('.'), $"Migrate it as it is with --no-convert, or make it fit inside the source; the full log is {logPath}");
 

@@ -61,10 +61,12 @@ public static class Gate
     {
         if (evidence.Before is null) failures.Add("The file systems of the source were not checked.");
         if (evidence.After is null) failures.Add("The file systems of the target were not checked.");
+        if (evidence is { ConversionRequired: true, Committed: null }) failures.Add("The file systems of the committed disks were not checked.");
 
         var before = evidence.Before is null ? [] : DamageWeighing.Before(evidence.Before.Findings, evidence.Waivers);
         var after = evidence.After is null ? [] : DamageWeighing.After(evidence.Before?.Findings, evidence.After.Findings, evidence.Waivers);
-        foreach (var weighed in before.Concat(after))
+        var committed = evidence.Committed is null ? [] : DamageWeighing.After(evidence.After?.Findings, evidence.Committed.Findings, evidence.Waivers);
+        foreach (var weighed in before.Concat(after).Concat(committed))
         {
             var finding = $"{weighed.Finding.Class} on {weighed.Finding.Device} ({weighed.Finding.Filesystem})";
             if (weighed.Standing == FindingStanding.New) failures.Add($"New damage: {finding}.");

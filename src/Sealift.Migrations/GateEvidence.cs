@@ -23,6 +23,9 @@ public sealed record GateEvidence(
     CheckEvidence? After,
     bool? Converted)
 {
+    /// <summary>The check of the committed disks; needed where the plan checks and converts.</summary>
+    public CheckEvidence? Committed { get; init; }
+
     /// <summary>Whether the plan has the boot proof among its steps.</summary>
     public bool BootPlanned { get; init; }
 

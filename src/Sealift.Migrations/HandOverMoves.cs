@@ -14,6 +14,9 @@ internal static class HandOverMoves
 
     public static string ScriptPaper(MigrationContext context) => Path.Combine(Papers(context), "start.sh");
 
+    /// <summary>Whether there is a list of what the conversion did to the guest's files.</summary>
+    public static bool HasFileChanges(MigrationContext context) => context.Find(StepName.CheckTarget, string.Empty, JournalJson.Default.GuestReport) is { FileChanges: not null };
+
     /// <summary>Where files of others wait that the machine replaces.</summary>
     private static string Replaced(MigrationContext context) => Path.Combine(context.WorkDirectory, "replaced");
 
@@ -30,6 +33,7 @@ internal static class HandOverMoves
             }),
             new HandOverMove(DomainPaper(context), names.Domain, Artefacts.Domain),
             new HandOverMove(ScriptPaper(context), names.StartScript, Artefacts.StartScript),
+            .. HasFileChanges(context) ? new[] { new HandOverMove(context.FileChangesPath, names.FileChanges, Artefacts.FileChanges) } : [],
         ];
     }
 

@@ -86,6 +86,15 @@ internal sealed class MigrationContext
     /// <summary>F's leaves; without conversion that is S's map.</summary>
     public string FinalMapPath(string key) => Request.Convert ? Path.Combine(WorkDirectory, $"{key}.final.blockmap") : SourceMapPath(key);
 
+    /// <summary>What the conversion did to the guest's files, one a line.</summary>
+    public string FileChangesPath => Path.Combine(WorkDirectory, "changes.jsonl");
+
+    /// <summary>The lists of the guest's files as the source has them, until the machine is handed over.</summary>
+    public string FilesBefore => Path.Combine(StateDirectory, "files-before");
+
+    /// <summary>The same of the converted guest, until they are compared.</summary>
+    public string FilesAfter => Path.Combine(StateDirectory, "files-after");
+
     public string LogPath(string step) => Path.Combine(StateDirectory, $"{step}.log");
 
     public SourceDisk Disk(string key) => Source.Machine.Disks.Single(d => d.Key == key);

@@ -31,6 +31,9 @@ internal static class MigrationErrors
     public static SealiftException BadPlan(string field, string said, string nextStep) =>
         new("SL7010", "start a migration", field, said, nextStep);
 
+    public static SealiftException KeysMissing(string selector) =>
+        new("SL7011", "open an encrypted volume", selector, "its key is not kept, and was not given again", "Resume with `sealift resume`, which reads the file again or asks");
+
     public static SealiftException BadWaiver(string text) =>
         new("SL7020", "read a waiver", text, "it is not CLASS:FILESYSTEM=REASON", "Copy class and file system from the finding and say why, such as ext4.errors:1b2c…=known since May");
 
@@ -63,6 +66,9 @@ internal static class MigrationErrors
 
     public static SealiftException NewDamage(int count, string first) =>
         new("SL7202", "pass the check of the target", $"{Measures.Count(count, "finding")}, the first: {first}", "that was not there before the conversion", "The copied disks are as they arrived. Look at the log of convert and check-target, or migrate with --no-convert");
+
+    public static SealiftException CommittedDamage(int count, string first) =>
+        new("SL7211", "pass the check of the committed disks", $"{Measures.Count(count, "finding")}, the first: {first}", "the converted machine did not have that before it was committed", "Check the target's storage (kernel log); nothing was handed over. Resume to commit and read back every disk again");
 
     public static SealiftException DegradedNotAccepted(string why) =>
         new("SL7203", "prove everything", why, "the machine could only be handed over as degraded, and the plan does not accept that", "Lift the cause, or accept it with --accept-degraded");

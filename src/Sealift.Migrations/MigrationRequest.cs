@@ -1,4 +1,5 @@
 using Sealift.Disks;
+using Sealift.Guests.Luks;
 using Sealift.Providers;
 
 namespace Sealift.Migrations;
@@ -32,6 +33,9 @@ public sealed record MigrationRequest
 
     /// <summary>Inherited findings that do not stop the migration, each with its reason.</summary>
     public IReadOnlyList<Waiver> Waivers { get; init; } = [];
+
+    /// <summary>Where the keys of encrypted volumes come from; never the keys themselves.</summary>
+    public IReadOnlyList<VolumeKeySource> LuksKeys { get; init => field = value ?? []; } = []; // null is what JSON without it gives
 
     /// <summary>Whether a machine with verdict <see cref="Verdict.Degraded"/> is handed over.</summary>
     public bool AcceptDegraded { get; init; }

@@ -163,6 +163,8 @@ internal sealed class MigrationRun
     /// <summary>Removes the scaffolding. If it cannot be removed now, `remove` will.</summary>
     private void TidyUp(TargetNames names)
     {
+        // The names of a guest's files are kept no longer than they are needed.
+        Try(() => FileListing.Drop(context.FilesBefore), []);
         foreach (var artefact in Journal.Artefacts(context.Id).Where(a => !a.HandedOver && a.Kind != Artefacts.TargetDirectory && !names.All.Contains(a.Path)).OrderByDescending(a => a.Path.Length))
         {
             var troubles = new List<string>();
@@ -258,6 +260,7 @@ internal sealed class MigrationRun
         {
             // The overlays stay: only with them can a resume bring every disk to the same state. A disk that did not read back is written again.
             if (failed?.Step == StepName.Prove) context.Forget(failed.Disk, StepName.Commit, StepName.Prove);
+            if (failed?.Step == StepName.CheckCommitted) context.Forget(null, StepName.Commit, StepName.Prove);
             return;
         }
 
@@ -268,6 +271,7 @@ internal sealed class MigrationRun
             RemoveIfMade(context.FinalMapPath(disk.Key));
         }
 
+        RemoveIfMade(context.FileChangesPath);
         context.Forget(null, StepName.Convert, StepName.CheckTarget);
     }
 

@@ -159,6 +159,7 @@ public static class MigrationRunner
             throw MigrationErrors.BadPlan("target", $"{request.TargetDirectory} is not in its simplest form, or is the root", "Give the path without . and .. and without a slash at its end");
         if (request.Format is not (ImageFormat.Raw or ImageFormat.Qcow2)) throw MigrationErrors.BadPlan("format", $"{request.Format} is not a target format", "Choose raw or qcow2");
         if (request.Waivers.Count > 0 && !request.Check) throw MigrationErrors.BadPlan("waivers", "findings are waived and file systems are not checked", "Leave out the one or the other");
+        if (request.LuksKeys.Count > 0 && !request.Check) throw MigrationErrors.BadPlan("keys of encrypted volumes", "they are given and file systems are not checked, so that a wrong one would be found only after the copy", "Leave out --no-check");
         if (request.BootDeadline is { } deadline && (deadline < TimeSpan.FromSeconds(1) || deadline > TimeSpan.FromDays(1))) throw MigrationErrors.BadPlan("boot deadline", $"{deadline} is not between a second and a day", "Give a time such as 5m");
         // Throws SL2001 or SL2002 where hash or block size are unknown, before anything is journaled.
         var parameters = new BlkhashParameters(BlkhashParameters.ParseAlgorithm(request.Algorithm), request.BlockBytes);

@@ -24,6 +24,7 @@ internal static class MigrationSteps
             // All commits before any proof: between the first and the last the machine exists in no consistent state.
             steps.AddRange(disks.Select(d => new CommitStep(d)));
             steps.AddRange(disks.Select(d => new ProveStep(d)));
+            if (request.Check) steps.Add(new CheckCommittedStep());
         }
 
         // On what is handed over: after it was proven, and before anybody decides.

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Sealift.Guests;
 using Sealift.Guests.Boot;
+using Sealift.Guests.Luks;
 using Sealift.Posix;
 
 namespace Sealift.Migrations;
@@ -31,10 +32,16 @@ public sealed class MigrationStore : IDisposable
     /// <summary>Where the signing keys are.</summary>
     public string KeysDirectory => Path.Combine(StateDirectory, "keys");
 
+    /// <summary>The keys of the encrypted volumes of the machine that is worked on, by <see cref="MigrationRequest.LuksKeys"/>. They are written nowhere; the caller clears them.</summary>
+    public IReadOnlyList<VolumeKey> Keys { get; set; } = [];
+
     internal Journal Journal { get; }
 
     /// <summary>What converts guests. Tests put a converter here that needs no appliance, to die in the midst of commits cheaply.</summary>
     internal Func<ConversionRequest, IProgress<string>?, CancellationToken, Task<ConversionResult>> Converter { get; set; } = GuestConversion.RunAsync;
+
+    /// <summary>What looks into disks. Tests put in what needs no appliance.</summary>
+    internal Func<IReadOnlyList<GuestDrive>, GuestOptions, IProgress<string>?, CancellationToken, Task<GuestReport>> Examiner { get; set; } = GuestExamination.RunAsync;
 
     /// <summary>What proves a boot. Tests put in what needs no QEMU.</summary>
     internal Func<BootMachine, BootOptions, IProgress<string>?, CancellationToken, Task<BootReport>> Booter { get; set; } = BootProof.RunAsync;
@@ -73,6 +80,17 @@ public sealed class MigrationStore : IDisposable
             Journal.Artefacts(row.Id),
             row.Outcome,
             DirectoryOf(row.Id));
+    }
+
+    /// <summary>The keys that a migration needs to go on; none where every step that looks inside is done.</summary>
+    /// <param name="id">Its id, or the unambiguous beginning of one.</param>
+    /// <exception cref="SealiftException">SL7003: there is none, or several.</exception>
+    public IReadOnlyList<VolumeKeySource> KeysNeeded(string id)
+    {
+        var row = Find(id);
+        var done = Journal.Steps(row.Id).Where(s => s.State == StepState.Done).Select(s => s.Step.Step).ToHashSet();
+        var looksInside = done.Contains(StepName.CheckSource) && done.Contains(StepName.CheckTarget) && (!row.Request.Convert || done.Contains(StepName.Convert));
+        return looksInside ? [] : row.Request.LuksKeys;
     }
 
     /// <inheritdoc/>

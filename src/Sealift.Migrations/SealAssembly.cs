@@ -19,6 +19,7 @@ internal static class SealAssembly
         var before = context.Evidence(StepName.CheckSource, string.Empty, JournalJson.Default.GuestReport);
         var after = context.Evidence(StepName.CheckTarget, string.Empty, JournalJson.Default.GuestReport);
         var convert = context.Evidence(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult);
+        var committed = context.Evidence(StepName.CheckCommitted, string.Empty, JournalJson.Default.GuestReport);
         var boot = context.Evidence(StepName.BootCheck, string.Empty, JournalJson.Default.BootReport);
         var handedOver = verdict is Verdict.Sealed or Verdict.Degraded ? context.Find(StepName.HandOver, string.Empty, JournalJson.Default.HandOverStepResult) : null;
         var inspection = (after ?? before)?.Inspection;
@@ -42,17 +43,23 @@ internal static class SealAssembly
             FilesystemsBefore = [.. (before?.Inspection.Filesystems ?? []).Select(SealedFilesystem.Of)],
             FilesystemsAfter = [.. (after?.Inspection.Filesystems ?? []).Select(SealedFilesystem.Of)],
             FindingsBefore = before is null ? [] : Sealed(DamageWeighing.Before(before.Findings, context.Request.Waivers)),
-            FindingsAfter = Sealed(DamageWeighing.After(before?.Findings, [.. after?.Findings ?? [], .. convert?.Conversion.Findings ?? [], .. boot is { Outcome: BootOutcome.Failed } && BootCheckStep.FindingOf(boot) is { } failed ? new[] { failed } : []], context.Request.Waivers)),
+            FindingsAfter = [.. Sealed(DamageWeighing.After(before?.Findings, [.. after?.Findings ?? [], .. convert?.Conversion.Findings ?? [], .. boot is { Outcome: BootOutcome.Failed } && BootCheckStep.FindingOf(boot) is { } failed ? new[] { failed } : []], context.Request.Waivers)), .. Committed(context, after, committed)],
+            Points = source is null ? null : CheckPoints.Of(context),
             NotChecked = [.. (inspection?.Filesystems ?? []).Where(f => f.CheckedBy.Length == 0).Select(f => $"{f.Device}: {(f.Why.Length > 0 ? f.Why : $"no checker covers {f.Type}")}.")],
+            FileChanges = after?.FileChanges is not { } changes ? null : SealedFileChanges.Of(changes, handedOver?.Files.FirstOrDefault(f => f.Role == SealedFileChanges.ListRole)?.Name ?? string.Empty),
             Boot = boot is null ? null : SealedBoot.Of(boot),
             NotProven = NotProven(boot),
             Steps = [.. rows.Select(r => StepOf(r, verdict))],
-            Tools = ToolsOf(context, before, after, convert),
+            Tools = ToolsOf(context, [before, after, committed], convert),
             HostKernel = ToolVersions.Kernel,
             ReducedProof = ReducedProof(context.Request),
             HandedOver = handedOver?.Files ?? [],
         };
     }
+
+    /// <summary>What the check of the committed disks found, and the one before the commit had not.</summary>
+    private static IEnumerable<SealedFinding> Committed(MigrationContext context, GuestReport? after, GuestReport? committed) =>
+        after is null || committed is null ? [] : Sealed(DamageWeighing.After(after.Findings, [.. committed.Findings.Where(f => CheckCommittedStep.IsNews(after, f))], context.Request.Waivers));
 
     private static SealedDisk DiskOf(MigrationContext context, SourceDisk disk, ConvertStepResult? convert, HandOverStepResult? handedOver)
     {
@@ -128,10 +135,10 @@ internal static class SealAssembly
         Detail = row.Summary,
     };
 
-    private static IReadOnlyList<SealedTool> ToolsOf(MigrationContext context, GuestReport? before, GuestReport? after, ConvertStepResult? convert)
+    private static IReadOnlyList<SealedTool> ToolsOf(MigrationContext context, IReadOnlyList<GuestReport?> reports, ConvertStepResult? convert)
     {
         var tools = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var versions in new[] { context.Find(StepName.Preflight, string.Empty, JournalJson.Default.PreflightResult)?.Tools, before?.Tools, after?.Tools })
+        foreach (var versions in reports.Select(r => r?.Tools).Prepend(context.Find(StepName.Preflight, string.Empty, JournalJson.Default.PreflightResult)?.Tools))
             foreach (var (name, version) in versions ?? new Dictionary<string, string>()) tools[name] = version;
         // The preflight asked most of them already.
         if (convert is not null && !tools.Any(t => $"{t.Key} {t.Value}" == convert.Conversion.Tool)) tools["converter"] = convert.Conversion.Tool;

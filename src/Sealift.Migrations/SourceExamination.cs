@@ -14,7 +14,11 @@ public static class SourceExamination
     /// <param name="log">Receives one line for each step; null for none.</param>
     /// <param name="cancel">Stops it.</param>
     /// <exception cref="SealiftException">A disk cannot be opened or read, the appliance failed, or the source changed meanwhile (SL6003).</exception>
-    public static async Task<GuestReport> RunAsync(SourceMachine source, GuestOptions options, IProgress<string>? log, CancellationToken cancel)
+    public static Task<GuestReport> RunAsync(SourceMachine source, GuestOptions options, IProgress<string>? log, CancellationToken cancel) =>
+        RunAsync(source, options, GuestExamination.RunAsync, log, cancel);
+
+    internal static async Task<GuestReport> RunAsync(
+        SourceMachine source, GuestOptions options, Func<IReadOnlyList<GuestDrive>, GuestOptions, IProgress<string>?, CancellationToken, Task<GuestReport>> examiner, IProgress<string>? log, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
@@ -30,7 +34,7 @@ public static class SourceExamination
                 drives.Add(new GuestDrive(disk.Key, server.SocketPath, null, ImageFormat.Raw));
             }
 
-            report = await GuestExamination.RunAsync(drives, options, log, cancel);
+            report = await examiner(drives, options, log, cancel);
         }
         finally
         {

@@ -30,6 +30,9 @@ public static class StepName
     /// <summary>Read a committed disk back from storage and compare it with what it must be now.</summary>
     public const string Prove = "prove";
 
+    /// <summary>Check the file systems of the committed disks, as they are handed over.</summary>
+    public const string CheckCommitted = "check-committed";
+
     /// <summary>Boot the machine on throwaway overlays, in isolation, until it shows that it came up.</summary>
     public const string BootCheck = "boot-check";
 
@@ -44,5 +47,5 @@ public static class StepName
 
     /// <summary>All of them in the order in which they run.</summary>
     public static IReadOnlyList<string> All { get; } =
-        [Describe, Preflight, CheckSource, Copy, ReadBack, Convert, CheckTarget, Commit, Prove, BootCheck, Gate, HandOver, Seal];
+        [Describe, Preflight, CheckSource, Copy, ReadBack, Convert, CheckTarget, Commit, Prove, CheckCommitted, BootCheck, Gate, HandOver, Seal];
 }

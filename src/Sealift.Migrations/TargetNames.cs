@@ -18,6 +18,9 @@ internal sealed class TargetNames(MigrationRequest request, VirtualMachine machi
 
     public string BlockMap(string key) => In($"{machine.FileName}-{SafeName.Of(key)}.blockmap");
 
+    /// <summary>What the conversion did to the guest's files; where the plan converts and checks.</summary>
+    public string FileChanges => In($"{machine.FileName}-changes.jsonl");
+
     public string Domain => In(names.DomainFileName);
 
     public string StartScript => In(names.StartScriptFileName);
@@ -34,6 +37,7 @@ internal sealed class TargetNames(MigrationRequest request, VirtualMachine machi
         .. machine.Disks.SelectMany(d => new[] { Disk(d.Key), BlockMap(d.Key) }),
         Domain,
         StartScript,
+        .. request is { Convert: true, Check: true } ? new[] { FileChanges } : [],
         .. machine.Firmware == Firmware.Uefi ? new[] { Nvram } : [],
         Seal,
         Page,

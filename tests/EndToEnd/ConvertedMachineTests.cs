@@ -22,7 +22,7 @@ public sealed class ConvertedMachineTests(Rig rig, ConvertedMachine machine) : I
     public void The_steps_are_the_same_words_in_progress_and_seal()
     {
         var shown = machine.Events.Where(e => e.GetProperty("event").GetString() == "step-finished").Select(e => e.GetProperty("step").GetString()).Distinct().ToList();
-        foreach (var step in new[] { "describe", "preflight", "check-source", "copy", "read-back", "convert", "check-target", "commit", "prove", "boot-check", "gate", "hand-over" }) Assert.Contains(step, shown);
+        foreach (var step in new[] { "describe", "preflight", "check-source", "copy", "read-back", "convert", "check-target", "commit", "prove", "check-committed", "boot-check", "gate", "hand-over" }) Assert.Contains(step, shown);
         var inSeal = machine.Predicate.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("name").GetString()).ToList();
         Assert.Empty(inSeal.Except(shown));
     }
@@ -34,7 +34,7 @@ public sealed class ConvertedMachineTests(Rig rig, ConvertedMachine machine) : I
     public void Nothing_but_the_machine_is_left_in_the_target()
     {
         var names = Directory.EnumerateFileSystemEntries(machine.Target).Select(Path.GetFileName).Order().ToList();
-        Assert.Equal(["tiny-disk1.blockmap", "tiny-disk1.raw", "tiny-disk2.blockmap", "tiny-disk2.raw", "tiny-start.sh", "tiny.seal.html", "tiny.seal.json", "tiny.xml"], names);
+        Assert.Equal(["tiny-changes.jsonl", "tiny-disk1.blockmap", "tiny-disk1.raw", "tiny-disk2.blockmap", "tiny-disk2.raw", "tiny-start.sh", "tiny.seal.html", "tiny.seal.json", "tiny.xml"], names);
     }
 
     [Fact]
@@ -110,6 +110,11 @@ public sealed class ConvertedMachineTests(Rig rig, ConvertedMachine machine) : I
     }
 
     [Fact]
+    public void Each_point_was_checked_or_is_proven_to_be_what_was_checked() => Assert.Equal(
+        ["source checked 2", "copied-target identical 0", "converted-overlay checked 2", "committed-target checked 2"],
+        machine.Predicate.GetProperty("points").EnumerateArray().Select(p => $"{p.GetProperty("name").GetString()} {p.GetProperty("standing").GetString()} {p.GetProperty("checkedCount").GetInt32()}"));
+
+    [Fact]
     public void Conversion_is_accounted_for()
     {
         var disk = machine.Predicate.GetProperty("disks")[0];
@@ -117,6 +122,20 @@ public sealed class ConvertedMachineTests(Rig rig, ConvertedMachine machine) : I
         Assert.Equal(disk.GetProperty("finalRoot").GetString(), disk.GetProperty("finalReadBackRoot").GetString());
         Assert.NotEqual(disk.GetProperty("sourceRoot").GetString(), disk.GetProperty("finalRoot").GetString());
         Assert.NotEqual(0, disk.GetProperty("changed").GetProperty("totalBytes").GetInt64());
+    }
+
+    /// <summary>virt-v2v rebuilds the initramfs of this guest and says how it now boots; the second disk is none of its business.</summary>
+    [Fact]
+    public void The_files_that_the_conversion_changed_are_named()
+    {
+        var files = machine.Predicate.GetProperty("fileChanges");
+        foreach (var filesystem in files.GetProperty("filesystems").EnumerateArray())
+            Assert.Equal(string.Empty, filesystem.GetProperty("notTold").GetString());
+        var all = File.ReadAllLines(Path.Combine(machine.Target, "tiny-changes.jsonl")).Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        Assert.Equal(all.Count, files.GetProperty("listed").GetInt64());
+        Assert.Equal(all.Count, files.GetProperty("filesystems").EnumerateArray().Sum(f => f.GetProperty("changed").GetInt64() + f.GetProperty("removed").GetInt64() + f.GetProperty("added").GetInt64()));
+        Assert.Contains(all, f => f.GetProperty("path").GetString()!.StartsWith("/boot/initrd", StringComparison.Ordinal));
+        Assert.Contains("list of changed files", File.ReadAllText(Path.Combine(machine.Target, "tiny.seal.html")), StringComparison.Ordinal);
     }
 
     [Fact]

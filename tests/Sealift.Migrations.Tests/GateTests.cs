@@ -61,7 +61,7 @@ public sealed class GateTests
     [Fact]
     public void Without_checks_it_is_never_sealed()
     {
-        var e = Example with { CheckRequired = false, Before = null, After = null };
+        var e = Example with { CheckRequired = false, Before = null, After = null, Committed = null };
         Assert.Equal(Verdict.Failed, Gate.Weigh(e).Verdict);
         Assert.Equal(Verdict.Degraded, Gate.Weigh(e with { AcceptDegraded = true }).Verdict);
     }
@@ -112,6 +112,7 @@ public sealed class GateTests
             new CheckEvidence([], ["uuid", "uuid2", "uuid3"]),
             convert ? true : null)
         {
+            Committed = convert ? new CheckEvidence([], ["uuid"]) : null,
             BootPlanned = convert,
             Boot = convert ? new BootEvidence(BootOutcome.Booted, "login:") : null,
         };
@@ -132,6 +133,8 @@ public sealed class GateTests
         yield return ("new damage", With(e, [], [Damage]));
         if (e.ConversionRequired)
         {
+            yield return ("committed disks not checked", e with { Committed = null });
+            yield return ("damage in the committed disks", e with { Committed = e.Committed! with { Findings = [Damage] } });
             yield return ("not converted", e with { Converted = null });
             yield return ("conversion failed", e with { Converted = false });
             yield return ("boot not tried", e with { Boot = null });

@@ -22,19 +22,21 @@ internal static class CheckCommand
     private static readonly Option<string?> Name = new("--name") { Description = "The machine to take of a package that holds several.", HelpName = "NAME" };
     private static readonly Option<bool> Inspect = new("--inspect") { Description = "Look for the operating system as well, and for where it mounts what: the appliance is started for that." };
     private static readonly Option<bool> InAppliance = new("--appliance") { Description = "Check everything in the appliance, by other programs where there are two: a second opinion, in minutes rather than seconds." };
+    private static readonly Option<string[]> LuksKey = LuksKeys.Option();
     private static readonly Option<string?> Log = new("--log") { Description = "Keep everything that the checkers said in this file, which is replaced. By default it is kept after an error only.", HelpName = "FILE" };
 
     public static Command Build()
     {
         var command = new Command("check", "Check the partition tables and file systems of a machine where it is. Exit code 0: everything was checked and is sound; 1: there is damage; 3: no damage, and something that nothing checks.")
         {
-            Source, SourceFormat, AllowBacking, Name, Inspect, InAppliance, Log,
+            Source, SourceFormat, AllowBacking, Name, Inspect, InAppliance, LuksKey, Log,
         };
         command.SetAction(RunAsync);
         return command.WithExamples(
             "sealift check web01.ova",
             "sealift check system.vmdk data.vmdk",
             "sealift check --json disk.qcow2",
+            "sealift check --luks-key all=file:/root/web01.key web01.ova",
             "sealift check --appliance --log check.log disk.raw");
     }
 
@@ -43,6 +45,7 @@ internal static class CheckCommand
 
     private static async Task<int> CheckAsync(ParseResult parsed, bool json, CancellationToken cancel)
     {
+        var keys = LuksKeys.Read(LuksKeys.Sources(parsed, LuksKey));
         using var work = new WorkDirectory();
         var kept = parsed.GetValue(Log) is { } path ? Path.GetFullPath(path) : null;
         var log = kept ?? Path.Combine(Path.GetTempPath(), $"sealift-check-{Guid.NewGuid():N}.log");
@@ -62,6 +65,7 @@ internal static class CheckCommand
             WorkDirectory = work.Path,
             LogPath = log,
             Inspect = parsed.GetValue(Inspect),
+            Keys = keys,
             Way = parsed.GetValue(InAppliance) ? CheckWay.Appliance : CheckWay.Direct,
         };
         var report = await SourceExamination.RunAsync(source, options, view, cancel);

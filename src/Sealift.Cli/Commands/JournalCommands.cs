@@ -33,6 +33,7 @@ internal static class JournalCommands
         command.SetAction(async (parsed, cancel) =>
         {
             using var store = new MigrationStore(GlobalOptions.StateDirectory(parsed));
+            store.Keys = LuksKeys.Read(store.KeysNeeded(parsed.GetValue(id)!));
             return await MigrationView.RunAsync(parsed.GetValue(GlobalOptions.Json), observer => MigrationRunner.ResumeAsync(store, parsed.GetValue(id)!, observer, cancel));
         });
         return command.WithExamples("sealift resume 261123");

@@ -25,6 +25,7 @@ internal static class MigrateCommand
     private static readonly Option<bool> NoCheck = new("--no-check") { Description = "Leave the file systems unchecked. The verdict is degraded at best." };
     private static readonly Option<string?> AllowBacking = new("--allow-backing") { Description = "Let images name backing and data files inside this directory.", HelpName = "DIR" };
     private static readonly Option<string[]> Waive = new("--waive") { Description = "Go on in spite of damage that was there before: CLASS:FILESYSTEM=REASON, as the finding names them. May be repeated; the verdict is degraded.", HelpName = "CLASS:FS=REASON" };
+    private static readonly Option<string[]> LuksKey = LuksKeys.Option();
     private static readonly Option<bool> BootIt = new("--boot-check") { Description = "Boot the new machine before it is handed over, emulated where KVM does not work; it is not handed over where that fails. By default this is done where the guest is converted and KVM works." };
     private static readonly Option<bool> RequireBoot = new("--require-boot") { Description = "The same, and hand it over only if a login prompt on its serial console or its guest agent showed that it came up." };
     private static readonly Option<bool> NoBootCheck = new("--no-boot-check") { Description = "Never boot the new machine." };
@@ -46,7 +47,7 @@ internal static class MigrateCommand
         Digest.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
         var command = new Command("migrate", "Migrate a machine and prove that every byte arrived.")
         {
-            Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, Waive, AcceptDegraded, DryRun,
+            Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
             Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest, Checkpoint.Option,
         };
         Tuning.AddTo(command, nbd: false); // its sources are files
@@ -56,12 +57,14 @@ internal static class MigrateCommand
             var json = parsed.GetValue(GlobalOptions.Json);
             using var store = new MigrationStore(GlobalOptions.StateDirectory(parsed));
             if (parsed.GetValue(DryRun)) return ForecastText.Write(await MigrationRunner.DescribeAsync(store, request, cancel), json);
+            store.Keys = LuksKeys.Read(request.LuksKeys);
             return await MigrationView.RunAsync(json, observer => MigrationRunner.StartAsync(store, request, observer, cancel));
         });
         return command.WithExamples(
             "sealift migrate web01.ova --to /srv/vms",
             "sealift migrate web01.ova --to /srv/vms --format qcow2 --dry-run",
             "sealift migrate system.vmdk data.vmdk --to /srv/vms --name db01 --cpus 4 --memory 16G --firmware uefi",
+            "sealift migrate laptop.vmdk --to /srv/vms --luks-key 1b2c7c1e-5d0f-4c6b-9a55-2f1f4f0e8a11=file:/root/laptop.key",
             "sealift migrate appliance.qcow2 --to /srv/vms --no-convert --bus sata --nic e1000e,mac=52:54:00:12:34:56");
     }
 
@@ -84,6 +87,7 @@ internal static class MigrateCommand
         BootDeadline = parsed.GetValue(BootDeadline) is { } time ? Quantities.ParseTime(time) ?? throw CliErrors.BadValue("--boot-deadline", time, "a time such as 90s or 10m") : null,
         AllowBackingDirectory = parsed.GetValue(AllowBacking) is { } directory ? Path.GetFullPath(directory) : null,
         Waivers = [.. (parsed.GetValue(Waive) ?? []).Select(Waiver.Parse)],
+        LuksKeys = LuksKeys.Sources(parsed, LuksKey),
         AcceptDegraded = parsed.GetValue(AcceptDegraded),
         Algorithm = parsed.GetValue(Digest)!,
         Overrides = new MachineOverrides

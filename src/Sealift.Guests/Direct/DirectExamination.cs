@@ -64,6 +64,8 @@ internal static class DirectExamination
                 return Own(device, Damage("lvm.errors", containers.LvmProblems(volume))) with { NeedsAppliance = containers.WhyInside(volume) };
             case "linux_raid_member":
                 return Own(device, containers.MdObservations(volume)) with { NeedsAppliance = containers.WhyInside(volume) };
+            case "crypto_LUKS" when views.HasKeyFor(device):
+                return Own(device, Damage("luks.errors", await LuksHeader.ProblemsAsync(volume.Reader, cancel))) with { NeedsAppliance = "what is encrypted needs a kernel's device mapper" };
             case "crypto_LUKS":
                 return NotChecked(device, "It is encrypted and no key was given: only its header was looked at", Damage("luks.errors", await LuksHeader.ProblemsAsync(volume.Reader, cancel)));
             case "iso9660":
@@ -112,6 +114,8 @@ internal static class DirectExamination
         private readonly Dictionary<string, string> versions = [];
         private StorageDaemon? daemon;
         private string? obstacle;
+
+        public bool HasKeyFor(BlockDevice device) => options.Keys.Any(k => k.IsFor(device.Uuid));
 
         public async Task<Examined> CheckAsync(DirectVolume volume, ContentCheck check, CancellationToken cancel)
         {

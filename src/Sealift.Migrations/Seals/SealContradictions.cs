@@ -1,5 +1,6 @@
 using System.Buffers;
 using Sealift.Guests.Boot;
+using Sealift.Guests.Files;
 using Sealift.Posix;
 
 namespace Sealift.Migrations.Seals;
@@ -25,6 +26,8 @@ internal static class SealContradictions
         Require(p.Disks.Select(d => d.Key).Distinct(StringComparer.Ordinal).Count() == p.Disks.Count, "two disks have the same key");
         Require(double.IsFinite(p.Steps.Sum(s => s.ElapsedSeconds)) && p.Steps.All(s => s.ElapsedSeconds >= 0), "a step took a negative time");
         if (p.Boot is { } boot) CheckBoot(boot, Require);
+        if (p.Points is { } points) CheckPoints(points, p, Require);
+        if (p.FileChanges is { } files) CheckFileChanges(files, p, Require);
         foreach (var disk in p.Disks) CheckShape(disk, Require);
         foreach (var file in p.HandedOver) CheckFile(file, Require);
 
@@ -90,6 +93,38 @@ internal static class SealContradictions
             var layers = new[] { picture.Data, picture.Zero, picture.Changed, picture.Mismatched };
             require(picture.CellBytes > 0 && layers.All(l => l.Length <= DiskPicture.MaxCells && l.Length == picture.Data.Length && l.All(char.IsAsciiDigit)), $"{d.Key}: its picture is not well-formed");
         }
+    }
+
+    private static void CheckPoints(IReadOnlyList<SealedPoint> points, SealPredicate p, Action<bool, string> require)
+    {
+        require(points.Select(t => t.Name).SequenceEqual(SealedPoint.All), "the points at which file systems count are not the four in order");
+        for (var i = 0; i < points.Count; i++)
+        {
+            var t = points[i];
+            require(t is { CheckedCount: >= 0, UncheckedCount: >= 0 } && (t.SameAs.Length > 0) == (t.ProvenBy.Length > 0) && (t.SameAs.Length == 0 || points.Take(i).Any(e => e.Name == t.SameAs)), $"{t.Name}: what is said of it makes no sense");
+            require(t.Standing switch
+            {
+                PointStanding.Checked => p.Steps.Any(s => s.Name == t.Step),
+                PointStanding.Identical => t is { Step.Length: 0, SameAs.Length: > 0, CheckedCount: 0 },
+                PointStanding.Absent => t is { Step.Length: 0, SameAs.Length: 0, CheckedCount: 0 } && p.Disks.All(d => d.Changed is null),
+                _ => t is { Step.Length: 0, SameAs.Length: 0, CheckedCount: 0 },
+            }, $"{t.Name}: how it stands contradicts what is said of it");
+            require(p.Verdict != Verdict.Sealed || (t.Standing != PointStanding.Unchecked && (t.Standing != PointStanding.Identical || points.Any(e => e.Name == t.SameAs && e.Standing == PointStanding.Checked))), $"the verdict is sealed and {t.Name} was not checked");
+        }
+    }
+
+    private static void CheckFileChanges(SealedFileChanges c, SealPredicate p, Action<bool, string> require)
+    {
+        var known = c.Filesystems.Select(f => f.Filesystem).ToHashSet(StringComparer.Ordinal);
+        var total = c.Filesystems.Sum(f => (decimal)f.Changed + f.Removed + f.Added);
+        require(known.Count == c.Filesystems.Count, "the changed files of a file system are told twice");
+        require(c.Filesystems.All(f => f is { Files: >= 0, Changed: >= 0, Removed: >= 0, Added: >= 0 } && (f.NotTold.Length == 0 || f is { Files: 0, Changed: 0, Removed: 0, Added: 0 })), "changed files are counted wrong");
+        require(c.First.Count <= SealedFileChanges.FirstLimit && c.First.Count == Math.Min(c.Listed, SealedFileChanges.FirstLimit) && c.Listed <= total, "fewer or more changed files are named than there are");
+        require(c.First.All(f => known.Contains(f.Filesystem) && f.Path.Length is > 0 and <= SealedFileChanges.PathLimitCharacters && (f.BytesBefore is null) == (f.Change == FileChangeKind.Added) && (f.BytesAfter is null) == (f.Change == FileChangeKind.Removed)), "a changed file is described wrong");
+        foreach (var (kind, count) in new[] { (FileChangeKind.Changed, c.Filesystems.Sum(f => (decimal)f.Changed)), (FileChangeKind.Removed, c.Filesystems.Sum(f => (decimal)f.Removed)), (FileChangeKind.Added, c.Filesystems.Sum(f => (decimal)f.Added)) })
+            require(c.First.Count(f => f.Change == kind) <= count, $"more files are named as {kind.ToString().ToLowerInvariant()} than there are");
+        require(total == 0 || p.Disks.Any(d => d.Changed is { TotalBytes: > 0 }), "files changed and no disk did");
+        require(c.List.Length == 0 || p.HandedOver.Any(f => f.Name == c.List && f.Role == SealedFileChanges.ListRole), "the list of changed files is not among what is handed over");
     }
 
     private static void CheckBoot(SealedBoot boot, Action<bool, string> require)

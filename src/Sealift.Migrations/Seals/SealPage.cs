@@ -34,7 +34,9 @@ public static class SealPage
             {Head(p, context)}
             {Custody(p)}
             {Filesystems(p)}
+            {Points(p)}
             {Findings(p)}
+            {FileChanges(p)}
             {Boot(p)}
             {Limits(p)}
             {Machine(p)}
@@ -184,6 +186,22 @@ public static class SealPage
             """));
     }
 
+    private static Markup Points(SealPredicate p) => p.Points is null ? Markup.Empty : Section("Where they were checked", Markup.Of($"""
+        <table><caption>Four points on the way of the disks: at each, the file systems were checked, or every byte is proven to be what was checked</caption>
+        <thead><tr><th scope="col">Point</th><th scope="col">How it stands</th><th scope="col">Checked there</th><th scope="col">Identical to</th></tr></thead>
+        <tbody>{p.Points.Select(t => Markup.Of($"""
+        <tr><th scope="row" class="nobreak">{t.Name}</th><td data-label="How it stands">{Standing(t.Standing)}</td><td data-label="Checked there">{(t.Step.Length == 0 ? "–" : $"{t.CheckedCount} of {t.CheckedCount + t.UncheckedCount}, by {t.Step}")}</td><td data-label="Identical to">{(t.SameAs.Length == 0 ? Markup.Of($"–") : Markup.Of($"{t.SameAs} <span class=\"quiet\">({t.ProvenBy})</span>"))}</td></tr>
+        """))}</tbody></table>
+        """));
+
+    private static Markup Standing(PointStanding standing) => standing switch
+    {
+        PointStanding.Checked => Mark("good", "✓ checked"),
+        PointStanding.Identical => Mark("good", "✓ identical"),
+        PointStanding.Absent => Mark("quiet", "– nothing was converted"),
+        _ => Mark("warn", "! not checked"),
+    };
+
     private static Markup Health(SealedFilesystem? f, bool looked) => f switch
     {
         null => Mark("quiet", looked ? "– not seen" : "– not looked at"),
@@ -220,6 +238,8 @@ public static class SealPage
         FindingStanding.Waived => Mark("warn", "! waived"),
         _ => Mark("bad", "✕ new"),
     };
+
+    private static Markup FileChanges(SealPredicate p) => p.FileChanges is null ? Markup.Empty : Section("Files that the conversion changed", FileChangesTable.Draw(p.FileChanges));
 
     private static string BootFact(SealedBoot boot) => boot.Outcome switch
     {

@@ -48,6 +48,9 @@ public sealed record SealPredicate
     [JsonRequired]
     public IReadOnlyList<SealedFilesystem> FilesystemsAfter { get; init; } = [];
 
+    /// <summary>Where on their way the file systems were checked, or are proven to be what was checked: the four points in order. Null where nothing was read, and in seals of earlier versions.</summary>
+    public IReadOnlyList<SealedPoint>? Points { get; init; }
+
     /// <summary>What the checkers reported about the source.</summary>
     [JsonRequired]
     public IReadOnlyList<SealedFinding> FindingsBefore { get; init; } = [];
@@ -55,6 +58,9 @@ public sealed record SealPredicate
     /// <summary>What the checkers and the conversion reported about the target.</summary>
     [JsonRequired]
     public IReadOnlyList<SealedFinding> FindingsAfter { get; init; } = [];
+
+    /// <summary>What the conversion did to the guest's files; null where nobody compared them, and in seals of earlier versions.</summary>
+    public SealedFileChanges? FileChanges { get; init; }
 
     /// <summary>What came of booting the new machine; null where the plan left that out, and in seals of earlier versions.</summary>
     public SealedBoot? Boot { get; init; }
@@ -80,7 +86,7 @@ public sealed record SealPredicate
     [JsonRequired]
     public IReadOnlyList<string> NotProven { get; init; } = StandardNotProven;
 
-    /// <summary>The files handed over besides the disks: domain XML, start script. Empty where nothing was handed over.</summary>
+    /// <summary>The files handed over besides the disks: domain XML, start script, list of changed files. Empty where nothing was handed over.</summary>
     [JsonRequired]
     public IReadOnlyList<SealedFile> HandedOver { get; init; } = [];
 

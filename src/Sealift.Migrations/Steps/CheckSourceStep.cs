@@ -7,7 +7,9 @@ internal sealed class CheckSourceStep() : Step(StepName.CheckSource, string.Empt
 {
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
-        var report = await SourceExamination.RunAsync(context.Source, Examination.Options(context, Planned), context.Events.Log(Planned), cancel);
+        // What the conversion will change is told by file as well: this is how they were.
+        var options = Examination.Options(context, Planned) with { Keys = Examination.Keys(context), FileListDirectory = context.Request.Convert ? FileListing.Begin(context.FilesBefore) : null };
+        var report = await SourceExamination.RunAsync(context.Source, options, context.Store.Examiner, context.Events.Log(Planned), cancel);
         var weighed = DamageWeighing.Before(report.Findings, context.Request.Waivers);
         Examination.Tell(context, Planned, weighed);
         var fatal = weighed.Where(w => w.IsFatal).ToList();

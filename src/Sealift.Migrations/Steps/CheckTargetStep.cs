@@ -17,7 +17,10 @@ internal sealed class CheckTargetStep() : Step(StepName.CheckTarget, string.Empt
             drives.Add(new GuestDrive(disk.Key, null, path, context.Request.Convert ? ImageFormat.Qcow2 : context.Request.Format));
         }
 
-        var report = await GuestExamination.RunAsync(drives, Examination.Options(context, Planned), context.Events.Log(Planned), cancel);
+        var compares = context.Request.Convert && before.FileLists.Count > 0;
+        var options = Examination.Options(context, Planned) with { Keys = Examination.Keys(context), FileListDirectory = compares ? FileListing.Begin(context.FilesAfter) : null };
+        var report = await context.Store.Examiner(drives, options, context.Events.Log(Planned), cancel);
+        if (compares) report = report with { FileLists = [], FileChanges = FileListing.Compare(context, before, report, cancel) };
         var weighed = DamageWeighing.After(before.Findings, report.Findings, context.Request.Waivers);
         Examination.Tell(context, Planned, weighed);
         var fatal = weighed.Where(w => w.IsFatal).ToList();

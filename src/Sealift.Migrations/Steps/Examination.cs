@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Sealift.Guests;
+using Sealift.Guests.Files;
+using Sealift.Guests.Luks;
 using Sealift.Migrations.Seals;
 using Sealift.Posix;
 
@@ -10,6 +12,14 @@ internal static class Examination
 {
     public static GuestOptions Options(MigrationContext context, PlannedStep step) => new() { WorkDirectory = context.Scratch, LogPath = context.LogPath(step.Step) };
 
+    /// <summary>The keys of the machine's encrypted volumes.</summary>
+    /// <exception cref="SealiftException">SL7011: the plan has one that was not given to this run.</exception>
+    public static IReadOnlyList<VolumeKey> Keys(MigrationContext context)
+    {
+        if (context.Request.LuksKeys.FirstOrDefault(s => context.Store.Keys.All(k => k.Selector != s.Selector)) is { } missing) throw MigrationErrors.KeysMissing(missing.Selector);
+        return context.Request.LuksKeys.Count == 0 ? [] : context.Store.Keys;
+    }
+
     public static void Tell(MigrationContext context, PlannedStep step, IReadOnlyList<WeighedFinding> weighed)
     {
         foreach (var w in weighed) context.Events.Send(new FindingReported(step.Step, w.Finding));
@@ -19,12 +29,19 @@ internal static class Examination
 
     public static string Describe(WeighedFinding w) => $"{w.Finding.Class}:{w.Finding.Filesystem} on {w.Finding.Device}";
 
+    private static string Files(FileChanges? changes)
+    {
+        if (changes is null) return string.Empty;
+        var notTold = changes.Filesystems.Count(f => f.NotTold.Length > 0);
+        return $"; files: {changes.Filesystems.Sum(f => f.Changed)} changed, {changes.Filesystems.Sum(f => f.Removed)} removed, {changes.Filesystems.Sum(f => f.Added)} added{(notTold > 0 ? $", {Measures.Count(notTold, "file system")} not told" : string.Empty)}";
+    }
+
     public static string Summary(GuestReport report, IReadOnlyList<WeighedFinding> weighed)
     {
         var looked = report.Inspection.Filesystems.Count(f => f.CheckedBy.Length > 0);
         var waived = weighed.Count(w => w.Standing == FindingStanding.Waived);
         var notes = weighed.Count(w => w.Standing == FindingStanding.Note);
-        return $"{Measures.Count(looked, "file system")} checked, no damage{(waived > 0 ? $" but {Measures.Count(waived, "waived finding")}" : string.Empty)}{(notes > 0 ? $", {Measures.Count(notes, "note")}" : string.Empty)}";
+        return $"{Measures.Count(looked, "file system")} checked, no damage{(waived > 0 ? $" but {Measures.Count(waived, "waived finding")}" : string.Empty)}{(notes > 0 ? $", {Measures.Count(notes, "note")}" : string.Empty)}{Files(report.FileChanges)}";
     }
 }
 

@@ -41,6 +41,7 @@ internal sealed class GateStep() : Step(StepName.Gate, string.Empty)
             Check(context.Find(StepName.CheckTarget, string.Empty, JournalJson.Default.GuestReport)),
             convert is null ? null : true)
         {
+            Committed = Check(context.Find(StepName.CheckCommitted, string.Empty, JournalJson.Default.GuestReport)),
             BootPlanned = context.Request.BootCheck.IsPlanned(context.Request.Convert),
             BootRequired = context.Request.BootCheck == BootCheck.Required,
             Boot = context.Find(StepName.BootCheck, string.Empty, JournalJson.Default.BootReport) is { } boot ? new BootEvidence(boot.Outcome, boot.Said.TrimEnd('.')) : null,

@@ -36,6 +36,7 @@ internal sealed class HandOverStep() : Step(StepName.HandOver, string.Empty)
         foreach (var move in moves) HandOverMoves.Make(context, move);
         // What is there is measured, not what this run would have written: an earlier run may have moved its own.
         var files = new List<SealedFile> { FileDigest.Of("domain XML", names.Domain, cancel), FileDigest.Of("start script", names.StartScript, cancel) };
+        if (HandOverMoves.HasFileChanges(context)) files.Add(FileDigest.Of(SealedFileChanges.ListRole, names.FileChanges, cancel));
         var maps = machine.Disks.Select(d => new HandedOverMap(d.Key, FileDigest.Of("block map", names.BlockMap(d.Key), cancel))).ToList();
         return MigrationContext.Done(
             $"{Measures.Count(moves.Count, "file")} in {context.Request.TargetDirectory}",
@@ -53,7 +54,7 @@ internal sealed class HandOverStep() : Step(StepName.HandOver, string.Empty)
 }
 
 /// <summary>What was handed over.</summary>
-/// <param name="Files">Domain and start script.</param>
+/// <param name="Files">Domain, start script, and the list of changed files where there is one.</param>
 /// <param name="Maps">The block map of each disk.</param>
 /// <param name="Concerns">What the new machine has otherwise than the source.</param>
 internal sealed record HandOverStepResult(IReadOnlyList<SealedFile> Files, IReadOnlyList<HandedOverMap> Maps, IReadOnlyList<string> Concerns);

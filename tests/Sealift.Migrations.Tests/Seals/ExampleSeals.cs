@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Sealift.Disks;
+using Sealift.Guests.Files;
 using Sealift.Migrations.Seals;
 
 namespace Sealift.Migrations.Tests.Seals;
@@ -44,16 +45,24 @@ internal static class ExampleSeals
         FilesystemsBefore = Filesystems(),
         FilesystemsAfter = Filesystems(),
         FindingsBefore = [new SealedFinding("ext4.journal-replayed", FindingStanding.Note, "9c0f-root", "disk1 partition 2, ext4 \"root\"", "/dev/sda2: recovering journal (in an overlay; the source was not written to)", null)],
+        Points =
+        [
+            new SealedPoint(SealedPoint.Source, PointStanding.Checked, "check-source", 3, 1, "", ""),
+            new SealedPoint(SealedPoint.CopiedTarget, PointStanding.Identical, "", 0, 0, SealedPoint.Source, "read-back: T = S, every block"),
+            new SealedPoint(SealedPoint.ConvertedOverlay, PointStanding.Checked, "check-target", 3, 1, "", ""),
+            new SealedPoint(SealedPoint.CommittedTarget, PointStanding.Checked, "check-committed", 3, 1, SealedPoint.ConvertedOverlay, "prove: the whole disk reads back as F"),
+        ],
+        FileChanges = Files("web-01-changes.jsonl"),
         NotChecked = ["disk1 partition 3, swap: it has no content that survives a boot."],
         Steps =
         [
             Step("describe", "", 0, 1.2), Step("preflight", "", 1.2, 0.8), Step("check-source", "", 2, 61), Step("copy", "disk1", 63, 118), Step("copy", "disk2", 63, 214),
             Step("read-back", "disk1", 181, 46), Step("read-back", "disk2", 277, 92), Step("convert", "", 369, 243), Step("check-target", "", 612, 64),
-            Step("commit", "disk1", 676, 9), Step("prove", "disk1", 685, 47), Step("prove", "disk2", 732, 20), Step("gate", "", 752, 0.1), Step("hand-over", "", 752.1, 1.4),
+            Step("commit", "disk1", 676, 9), Step("prove", "disk1", 685, 47), Step("prove", "disk2", 732, 18), Step("check-committed", "", 750, 2), Step("gate", "", 752, 0.1), Step("hand-over", "", 752.1, 1.4),
         ],
         Tools = [new SealedTool("sealift", "0.1.0"), new SealedTool("qemu-nbd", "7.2.22"), new SealedTool("virt-v2v-in-place", "2.2.0"), new SealedTool("libguestfs", "1.48.6"), new SealedTool("e2fsck", "1.47.0")],
         HostKernel = "Linux 6.12.41-amd64",
-        HandedOver = [new SealedFile("domain XML", "web-01.xml", 3121, Digest("xml")), new SealedFile("start script", "web-01.start.sh", 911, Digest("start"))],
+        HandedOver = [new SealedFile("domain XML", "web-01.xml", 3121, Digest("xml")), new SealedFile("start script", "web-01.start.sh", 911, Digest("start")), new SealedFile(SealedFileChanges.ListRole, "web-01-changes.jsonl", 431, Digest("changes"))],
     };
 
     public static SealPredicate Degraded()
@@ -83,11 +92,27 @@ internal static class ExampleSeals
             Disks = [disk with { Mismatches = [new SealedMismatch(8 * Mi, 65536, "read-back", Digest("e"), Digest("f"), "deadbeef000000000000000000000000", false), new SealedMismatch(9 * Gi, 131072, "read-back", Digest("g"), Digest("h"), "00", true)], Picture = Picture(20 * Gi, false, new DiskRange(8 * Mi, 65536), new DiskRange(9 * Gi, 131072)) },
                 whole.Disks[1] with { SourceRoot = null, TargetRoot = null, FinalRoot = null, FinalReadBackRoot = null, TargetFile = "", BlockMap = null, Picture = null, DataBytes = 0, ZeroBytes = 0, HoleBytes = 0, CacheBypass = "" }],
             FilesystemsAfter = [],
+            FileChanges = null,
+            Points = [whole.Points![0], .. whole.Points.Skip(1).Select(t => t with { Standing = PointStanding.Unchecked, Step = "", CheckedCount = 0, UncheckedCount = 0, SameAs = "", ProvenBy = "" })],
             HandedOver = [],
             FinishedAt = Start.AddSeconds(260),
             Steps = [.. whole.Steps.Take(5).Select(s => s.Disk == "disk2" ? s with { Outcome = StepOutcome.Cancelled, ElapsedSeconds = 190, Detail = "stopped, because disk1 failed" } : s), Step("read-back", "disk1", 181, 79) with { Outcome = StepOutcome.Failed, Detail = "SL4301: 2 ranges differ" }],
         };
     }
+
+    public static SealedFileChanges Files(string list) => new()
+    {
+        Filesystems = [new SealedFilesystemChanges("9c0f-root", "disk1 partition 2, ext4 \"root\"", "/", 41_233, 2, 1, 1, ""), new SealedFilesystemChanges("b1d2-data", "disk2 partition 1, xfs \"data\"", "/srv", 0, 0, 0, 0, "it has more than 1,000,000 files")],
+        First =
+        [
+            new SealedFileChange("9c0f-root", FileChangeKind.Changed, "file", "/etc/fstab", 512, 530, ["inode", "size", "modified"]),
+            new SealedFileChange("9c0f-root", FileChangeKind.Changed, "file", @"/etc/\xff", 1, 1, ["status"]),
+            new SealedFileChange("9c0f-root", FileChangeKind.Removed, "file", "/usr/bin/vmware-toolbox-cmd", 91_231, null, []),
+            new SealedFileChange("9c0f-root", FileChangeKind.Added, "file", "/boot/initrd.img", null, 31 << 20, []),
+        ],
+        Listed = 4,
+        List = list,
+    };
 
     public static SealedDisk Disk(string key, string identity, long length, bool converted) => new SealedDisk
     {

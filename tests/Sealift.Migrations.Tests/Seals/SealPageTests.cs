@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Sealift.Guests.Files;
 using Sealift.Migrations.Seals;
 
 namespace Sealift.Migrations.Tests.Seals;
@@ -85,6 +86,35 @@ public sealed class SealPageTests
     }
 
     [Fact]
+    public void Each_point_is_shown_with_how_it_stands()
+    {
+        var rows = Parse(Render(ExampleSeals.Sealed())).Descendants("table").Single(t => t.Element("caption")!.Value.StartsWith("Four points", StringComparison.Ordinal)).Element("tbody")!.Elements("tr").Select(r => string.Join('|', r.Elements().Select(c => c.Value))).ToList();
+        Assert.Equal(
+            [
+                "source|✓ checked|3 of 4, by check-source|–",
+                "copied-target|✓ identical|–|source (read-back: T = S, every block)",
+                "converted-overlay|✓ checked|3 of 4, by check-target|–",
+                "committed-target|✓ checked|3 of 4, by check-committed|converted-overlay (prove: the whole disk reads back as F)",
+            ],
+            rows);
+        Assert.DoesNotContain("Four points", Parse(Render(ExampleSeals.Sealed() with { Points = null })).Value, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Files_that_the_conversion_changed_are_named_by_file_system()
+    {
+        var text = Parse(Render(ExampleSeals.Sealed())).Value;
+        foreach (var expected in new[] { "/etc/fstab", "changed file: inode, size, modified", @"/etc/\xff", "changed file: status", "removed file", "added file", "Of 41,233 files: 2 changed, 1 removed, 1 added.", "Not told: it has more than 1,000,000 files.", "web-01-changes.jsonl" })
+            Assert.Contains(expected, text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Files that the conversion changed", Parse(Render(ExampleSeals.Sealed() with { FileChanges = null })).Value, StringComparison.Ordinal);
+
+        var many = ExampleSeals.Files("") with { Filesystems = [new SealedFilesystemChanges("9c0f-root", "d", "/", 9, 300_000, 1, 1, "")], Listed = 100_000 };
+        text = Parse(Render(ExampleSeals.Sealed() with { FileChanges = many })).Value;
+        Assert.Contains("300,002 files in all; the list has 100,000 files.", text, StringComparison.Ordinal);
+        Assert.Contains("and 299,998 files more.", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Nothing_is_drawn_of_what_was_not_measured()
     {
         var p = ExampleSeals.Sealed();
@@ -105,6 +135,8 @@ public sealed class SealPageTests
             Disks = [p.Disks[0] with { Key = hostile, Identity = hostile, SourceFormat = hostile, SourceSubformat = hostile, TargetFile = hostile, CacheBypass = hostile, SourceRoot = hostile, Mismatches = [new SealedMismatch(0, 1, hostile, hostile, hostile, hostile, true)], BlockMap = new SealedFile(hostile, hostile, 1, hostile) }],
             FilesystemsBefore = [new SealedFilesystem(hostile, hostile, hostile, hostile, 1, hostile, hostile, true) { CheckedVia = hostile, Why = hostile }],
             FindingsBefore = [new SealedFinding(hostile, FindingStanding.Waived, hostile, hostile, hostile, hostile)],
+            Points = [new SealedPoint(hostile, PointStanding.Checked, hostile, 1, 1, hostile, hostile)],
+            FileChanges = new SealedFileChanges { Filesystems = [new SealedFilesystemChanges(hostile, hostile, hostile, 1, 1, 0, 0, ""), new SealedFilesystemChanges(hostile, hostile, hostile, 0, 0, 0, 0, hostile)], First = [new SealedFileChange(hostile, FileChangeKind.Changed, hostile, hostile, 1, 2, [hostile])], Listed = 1, List = hostile },
             Steps = [p.Steps[0] with { Name = hostile, Disk = hostile, Detail = hostile }],
             Tools = [new SealedTool(hostile, hostile)],
             ReducedProof = [new SealedOption(hostile, hostile)],

@@ -186,10 +186,62 @@ public sealed class SealVerifierTests : IDisposable
             p with { Verdict = Verdict.Degraded, FindingsAfter = [new SealedFinding("c", FindingStanding.Waived, "f", "d", "t", " ")] },
             p with { Verdict = Verdict.Failed },
             p with { Steps = [p.Steps[0] with { Outcome = StepOutcome.Failed }] },
+            .. PointLies(p.Points!).Select(l => p with { Points = l }),
+            .. FileLies(p.FileChanges!).Select(l => p with { FileChanges = l }),
+            p with { HandedOver = [.. p.HandedOver.Where(f => f.Role != SealedFileChanges.ListRole)] },
+            p with { Disks = [d with { Changed = null, FinalRoot = d.SourceRoot, FinalReadBackRoot = d.SourceRoot }] }, // and files changed
         ];
         foreach (var lie in lies) Assert.Equal("SL7501", Assert.Throws<SealiftException>(() => SealWriter.Write(folder, "lie", lie, key)).Code);
         Assert.Empty(Directory.GetFiles(folder, "lie*"));
         foreach (var honest in new[] { p, ExampleSeals.Degraded(), ExampleSeals.Failed() }) SealWriter.Write(folder, "honest", honest, key, replace: true);
+    }
+
+    private static IEnumerable<IReadOnlyList<SealedPoint>> PointLies(IReadOnlyList<SealedPoint> points)
+    {
+        IReadOnlyList<SealedPoint> Replace(int at, Func<SealedPoint, SealedPoint> by) => [.. points.Select((t, i) => i == at ? by(t) : t)];
+        SealedPoint Unchecked(SealedPoint t) => t with { Standing = PointStanding.Unchecked, Step = "", CheckedCount = 0, UncheckedCount = 0, SameAs = "", ProvenBy = "" };
+        yield return [];
+        yield return [.. points.Take(3)];
+        yield return [.. points.Reverse()];
+        for (var i = 0; i < points.Count; i++) yield return Replace(i, Unchecked); // and the verdict is sealed
+        yield return Replace(0, t => t with { Step = "guess" });
+        yield return Replace(0, t => t with { CheckedCount = -1 });
+        yield return Replace(1, t => t with { SameAs = "", ProvenBy = "" });
+        yield return Replace(1, t => t with { ProvenBy = "" });
+        yield return Replace(1, t => t with { SameAs = SealedPoint.CommittedTarget }); // a later one
+        yield return Replace(1, t => t with { CheckedCount = 1 });
+        yield return Replace(3, t => Unchecked(t) with { Standing = PointStanding.Absent }); // and a disk was converted
+        yield return [Unchecked(points[0]), .. points.Skip(1)];
+    }
+
+    private static IEnumerable<SealedFileChanges> FileLies(SealedFileChanges c)
+    {
+        var (filesystem, file) = (c.Filesystems[0], c.First[0]);
+        yield return c with { Filesystems = [filesystem, filesystem] };
+        yield return c with { Filesystems = [filesystem with { Changed = -2 }] };
+        yield return c with { Filesystems = [filesystem with { NotTold = "because" }] };
+        yield return c with { Filesystems = [filesystem with { Filesystem = "other" }] };
+        yield return c with { Filesystems = [filesystem with { Changed = 1, Added = 2 }] }; // two are named as changed
+        yield return c with { Listed = 3 };
+        yield return c with { Listed = 5 };
+        yield return c with { First = [], Listed = 4 };
+        yield return c with { First = [file with { Path = "" }, .. c.First.Skip(1)] };
+        yield return c with { First = [file with { Path = new string('x', 1025) }, .. c.First.Skip(1)] };
+        yield return c with { First = [file with { BytesAfter = null }, .. c.First.Skip(1)] };
+        yield return c with { First = [file with { BytesBefore = null }, .. c.First.Skip(1)] };
+        yield return c with { List = "web-01.xml" };
+    }
+
+    [Fact]
+    public void A_seal_from_before_files_were_compared_is_read()
+    {
+        var json = Encoding.UTF8.GetString(SealStatement.Of(ExampleSeals.Sealed()).ToJson());
+        var at = json.IndexOf("\"fileChanges\":", StringComparison.Ordinal);
+        var end = json.IndexOf("\"notChecked\":", StringComparison.Ordinal);
+        Assert.True(0 < at && at < end && json[at..end].IndexOf("\"boot\":", StringComparison.Ordinal) > 0);
+        var earlier = SealStatement.Parse(Encoding.UTF8.GetBytes(json[..at] + json[json.IndexOf("\"boot\":", StringComparison.Ordinal)..]), "earlier");
+        Assert.Null(earlier.Predicate.FileChanges);
+        Assert.NotNull(SealStatement.Parse(Encoding.UTF8.GetBytes(json), "now").Predicate.FileChanges);
     }
 
     [Fact]
@@ -266,6 +318,7 @@ public sealed class SealVerifierTests : IDisposable
                         BlockMap = FileDigest.Of("block map", mapPath, Cancel),
                     },
                 ],
+                FileChanges = null,
                 HandedOver = [FileDigest.Of("domain XML", Path.Combine(folder, "vm.xml"), Cancel), FileDigest.Of("start script", Path.Combine(folder, "vm.start.sh"), Cancel)],
             },
             key);
