@@ -10,6 +10,19 @@ public enum CheckWay
     Appliance,
 }
 
+/// <summary>What a machine is looked over for before it is migrated: docs/preflight.md.</summary>
+public enum LintScope
+{
+    /// <summary>Nothing: its file systems are checked, and that is all.</summary>
+    None,
+
+    /// <summary>What keeps it from starting on KVM where its guest is left as it is.</summary>
+    AsItIs,
+
+    /// <summary>The same where its guest is converted, and what its conversion would fail over.</summary>
+    Conversion,
+}
+
 /// <summary>How an examination or a conversion is made, where it works and how long it may take.</summary>
 public sealed record GuestOptions
 {
@@ -24,6 +37,9 @@ public sealed record GuestOptions
 
     /// <summary>Whether the operating system is looked for as well, for which the appliance is always started.</summary>
     public bool Inspect { get; init; } = true;
+
+    /// <summary>What the machine is looked over for, as far as that can be seen: most of it only with <see cref="Inspect"/>.</summary>
+    public LintScope LintScope { get; init; } = LintScope.None;
 
     /// <summary>How long the whole run may take. Without KVM a conversion of a full guest takes minutes.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(15);
