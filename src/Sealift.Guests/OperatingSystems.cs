@@ -18,6 +18,9 @@ internal sealed record OperatingSystems(
     /// <summary>What it mounts, in the order of inspection.</summary>
     public IReadOnlyList<InspectedMount> Mounts { get; init; } = [];
 
+    /// <summary>How many more it mounts.</summary>
+    public int UnseenMounts { get; init; }
+
     /// <summary><c>deb</c>, <c>rpm</c> … or <c>unknown</c>.</summary>
     public string PackageFormat { get; init; } = "unknown";
 
@@ -46,7 +49,8 @@ internal sealed record OperatingSystems(
         var mountpoints = new Dictionary<string, string>();
         var mounts = new List<InspectedMount>();
         // "/: /dev/sda1": the device is what follows the last ": /dev/" or ": btrfsvol:", for a mount point may hold a colon.
-        foreach (var line in (await TryAsync("inspect mount points", $"inspect-get-mountpoints {root}")).Take(MountpointLimit))
+        var lines = await TryAsync("inspect mount points", $"inspect-get-mountpoints {root}");
+        foreach (var line in lines.Take(MountpointLimit))
         {
             var at = Math.Max(line.LastIndexOf(": /dev/", StringComparison.Ordinal), line.LastIndexOf(": btrfsvol:", StringComparison.Ordinal));
             if (at < 0) continue;
@@ -67,6 +71,7 @@ internal sealed record OperatingSystems(
             remarks)
         {
             Mounts = mounts,
+            UnseenMounts = Math.Max(0, lines.Count - MountpointLimit),
             PackageFormat = await OneAsync("inspect-get-package-format", "unknown"),
             ProductVariant = await OneAsync("inspect-get-product-variant", "unknown"),
             OsInfo = await OneAsync("inspect-get-osinfo", "unknown"),

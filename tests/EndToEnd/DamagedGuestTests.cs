@@ -32,6 +32,27 @@ public sealed class DamagedGuestTests(Rig rig)
     }
 
     [Fact]
+    public async Task What_cannot_be_converted_is_said_before_the_copy_and_is_migrated_as_it_is()
+    {
+        var (source, target) = (await new HostileSources(rig.NewDirectory()).RawAsync(), Path.Combine(rig.NewDirectory(), "box"));
+        var refused = await Attempt.RunAsync(rig, rig.NewDirectory(), target, [source], ["migrate", source, "--to", target]);
+        Assert.True(refused.Result.ExitCode == 1, refused.Said);
+        Attempt.AssertReadable(refused.Failure, "SL7211", "preflight.no-operating-system:machine");
+        Assert.DoesNotContain(refused.Events, e => Attempt.Kind(e) == "step-started" && e.GetProperty("step").GetString() == "copy");
+        Assert.False(Directory.Exists(target));
+        var finding = Assert.Single(refused.Events, e => Attempt.Kind(e) == "finding" && Text(e.GetProperty("finding"), "class")!.StartsWith("preflight.", StringComparison.Ordinal)).GetProperty("finding");
+        Assert.Equal(("preflight.no-operating-system", "obstacle"), (Text(finding, "class"), Text(finding, "severity")));
+        Assert.Equal("inherited", Standing(refused));
+
+        // As it is, there is nothing in its way.
+        var plain = await Attempt.RunAsync(rig, rig.NewDirectory(), target, [source], ["migrate", source, "--to", target, "--no-convert"]);
+        Assert.True(plain.Result.ExitCode == 0, plain.Said);
+        Assert.Equal("note", Standing(plain));
+
+        static string? Standing(Attempt attempt) => Text(Assert.Single(attempt.Predicate.GetProperty("findingsBefore").EnumerateArray(), f => Text(f, "class") == "preflight.no-operating-system"), "standing");
+    }
+
+    [Fact]
     public async Task What_cannot_be_converted_says_how_it_can_be_migrated()
     {
         var (source, target) = (await new HostileSources(rig.NewDirectory()).RawAsync(), rig.NewDirectory());

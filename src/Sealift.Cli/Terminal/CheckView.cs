@@ -76,7 +76,7 @@ internal sealed class CheckView(bool json) : IProgress<string>, IDisposable
         });
         var warnings = report.Findings.Count(f => f.Severity == FindingSeverity.Warning);
         if (obstacles > 0) Console.Out.WriteLine($"WOULD NOT BE CONVERTED: {obstacles} {(obstacles == 1 ? "obstacle" : "obstacles")}; 'sealift migrate' stops before it copies");
-        if (warnings > 0) Console.Out.WriteLine($"{warnings} {(warnings == 1 ? "warning" : "warnings")}: it is migrated all the same, and may not start");
+        if (warnings > 0) Console.Out.WriteLine($"{warnings} {(warnings == 1 ? "warning" : "warnings")}: it is migrated all the same; its conversion may fail, or the new machine not start");
     }
 
     private static void Table(string[] head, IReadOnlyList<string[]> rows)

@@ -10,7 +10,7 @@ namespace Sealift.Guests.Lint;
 /// </summary>
 internal static class GuestFactsReader
 {
-    private const int MountLimit = 64, KernelLimit = 64, FileLimitBytes = 16 << 10;
+    private const int KernelLimit = 64, FileLimitBytes = 16 << 10;
 
     /// <summary>The drivers of a kernel that count.</summary>
     public static readonly IReadOnlyList<string> Modules = ["virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net"];
@@ -38,7 +38,7 @@ internal static class GuestFactsReader
         var unread = new List<string>();
         var notMounted = new List<(string, string, string)>();
         var mounted = new List<InspectedMount>();
-        foreach (var mount in systems.Mounts.OrderBy(m => m.Path.Length).Take(MountLimit)) // as virt-v2v does it: what is outside comes first
+        foreach (var mount in systems.Mounts.OrderBy(m => m.Path.Length)) // as virt-v2v does it: what is outside comes first
         {
             if (mount.Path != "/" && !await LiesInsideAsync(appliance, mount.Path, cancel))
             {
@@ -52,7 +52,7 @@ internal static class GuestFactsReader
             if (errors.Count > 0 && mount.Path == "/") break; // nothing else has a place then
         }
 
-        if (systems.Mounts.Count > MountLimit) unread.Add($"all but {MountLimit} of {systems.Mounts.Count} mount points");
+        if (systems.UnseenMounts > 0) unread.Add($"{systems.UnseenMounts} of its mount points: there are too many");
         var nothing = new GuestInside(systems) { NotMounted = notMounted, Unread = unread };
         if (!mounted.Exists(m => m.Path == "/")) return nothing;
 
@@ -73,6 +73,7 @@ internal static class GuestFactsReader
         var bootLoaders = new List<string>();
         var unread = inside.Unread.ToList();
         var found = programs.ToHashSet();
+        var cut = new HashSet<string>();
         var file = string.Empty;
         foreach (var line in output.Split('\n'))
         {
@@ -86,7 +87,12 @@ internal static class GuestFactsReader
                 case "file" when words.Length == 3:
                     file = words[1];
                     texts[file] = new StringBuilder();
-                    if (Number(words[2]) is { } length && length > LimitOf(file)) unread.Add($"{file} beyond its first {LimitOf(file)} bytes");
+                    if (Number(words[2]) is { } length && length > LimitOf(file))
+                    {
+                        unread.Add($"{file} beyond its first {LimitOf(file)} bytes");
+                        cut.Add(file);
+                    }
+
                     break;
                 case "data" when words.Length == 2 && file.Length > 0:
                     texts[file].Append(words[1]);
@@ -111,7 +117,7 @@ internal static class GuestFactsReader
             }
         }
 
-        var decoded = texts.ToDictionary(t => t.Key, t => Decode(t.Value.ToString()));
+        var decoded = texts.ToDictionary(t => t.Key, t => Decode(t.Value.ToString()) is var text && cut.Contains(t.Key) ? text[..(text.LastIndexOf('\n') + 1)] : text); // half a line says something else
         // What the user's own settings say goes into the boot loader's file when that is made next, and the conversion makes it.
         bootDevices.AddRange(BootArguments.DevicesOf(decoded.GetValueOrDefault("/etc/default/grub", string.Empty)));
         bootDevices.AddRange(BootArguments.DevicesOf(decoded.GetValueOrDefault("/etc/kernel/cmdline", string.Empty)));
@@ -183,7 +189,7 @@ internal static class GuestFactsReader
                 n=$((n + 1)); [ $n -le {{KernelLimit}} ] || { echo "unread all but the first {{KernelLimit}} kernels"; break; }
                 has=
                 for i in "$B"/initrd*"$v"* "$B"/initramfs*"$v"*; do case $i in *kdump*) ;; *) [ ! -f "$i" ] || { has="$has initramfs"; break; } ;; esac; done
-                for l in "$D"/linux-image-*"$v".list; do [ ! -f "$l" ] || { has="$has packaged"; break; }; done
+                for l in "$D"/linux-image-*"$v".list "$D"/linux-image-*"$v":*.list; do [ ! -f "$l" ] || { has="$has packaged"; break; }; done
                 if [ -d "$M/$v" ] && [ ! -L "$M/$v" ]; then
                     has="$has modules $(find "$M/$v" -xdev \( {{string.Join(" -o ", Modules.Select(m => $"-name '{m}.ko*'"))}} \) -printf '%f\n' | head -n 64 | sed 's/\.ko.*//' | sort -u | tr '\n' ' ')"
                     ! plain "$M/$v/modules.builtin" || has="$has $(head -c 1048576 "$M/$v/modules.builtin" | grep -a -o -E '/({{string.Join('|', Modules)}})\.ko' | head -n 64 | sed 's,^/,,; s/\.ko$//' | sort -u | tr '\n' ' ')"
@@ -210,6 +216,6 @@ internal static class GuestFactsReader
     private static string Decode(string base64)
     {
         var bytes = new byte[base64.Length];
-        return Convert.TryFromBase64String(base64, bytes, out var count) ? Encoding.UTF8.GetString(bytes, 0, count) : string.Empty;
+        return Convert.TryFromBase64String(base64, bytes, out var count) ? Encoding.UTF8.GetString(bytes, 0, count) : string.Empty; // not ours: it was cut, which is said
     }
 }

@@ -77,6 +77,16 @@ public sealed class GuestFactsReaderTests(GuestFactsReaderTests.SpoiltGuest gues
     }
 
     [Fact]
+    public void Of_a_file_that_was_cut_the_last_line_does_not_count()
+    {
+        var text = Convert.ToBase64String("UUID=1 / ext4\n/dev/sd"u8);
+        GuestInside Read(int length) => GuestFactsReader.Parse($"file /etc/fstab {length}\ndata {text[..8]}\ndata {text[8..]}", [], new GuestInside(OperatingSystems.None([])), []);
+        Assert.Equal("UUID=1 / ext4\n", Read(40_000).Fstab);
+        Assert.Contains("/etc/fstab beyond its first 32768 bytes", Assert.Single(Read(40_000).Unread), StringComparison.Ordinal);
+        Assert.Equal("UUID=1 / ext4\n/dev/sd", Read(21).Fstab);
+    }
+
+    [Fact]
     public void Numbers_that_do_not_fit_are_no_space() =>
         Assert.Empty(GuestFactsReader.Parse($"space 0 {long.MaxValue} 4096 1 1\nspace 1 1 1 1 1\nspace 0 1 -4096 1 1", [new InspectedMount("/", "/dev/sda1", "u")], new GuestInside(OperatingSystems.None([])), []).Mounts);
 
