@@ -63,9 +63,14 @@ internal sealed record ConversionHost(string DriversPath, IReadOnlyList<string>?
         (["2k25", "win2025"], "10.0", false, "win2k25"),
     ];
 
+    /// <summary>Whether there is a guest agent for a Windows, which virt-v2v then has installed at its first start: virtio_iso_path_matches_qemu_ga.</summary>
+    public bool HasAgentFor(OperatingSystems systems) => (DriverFiles ?? []).Any(f => (systems.Architecture, Path.GetFileName(f).ToLowerInvariant()) is
+        ("i386", "qemu-ga-x86.msi" or "qemu-ga-i386.msi" or "rhev-qga.msi") or ("x86_64", "qemu-ga-x64.msi" or "qemu-ga-x86_64.msi" or "rhev-qga64.msi"));
+
     private static string? Named(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
-    private static IReadOnlyList<string>? FilesBelow(string path)
+    /// <summary>The files below a directory, by paths that begin with a slash; null where it is a file, an image.</summary>
+    internal static IReadOnlyList<string>? FilesBelow(string path)
     {
         if (!Directory.Exists(path)) return File.Exists(path) ? null : [];
         return [.. Directory.EnumerateFiles(path, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, MaxRecursionDepth = 16, AttributesToSkip = 0 }).Take(FileLimit).Select(f => f[path.TrimEnd('/').Length..])];

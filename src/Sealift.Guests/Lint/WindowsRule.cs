@@ -14,8 +14,10 @@ internal sealed class WindowsRule : LintRule
         var host = facts.Host;
         if (host.DriverFiles is { } files && !files.Any(f => ConversionHost.Fits(f, inside.Systems)))
             yield return OfMachine(PreflightClasses.NoWindowsDrivers, FindingSeverity.Obstacle, $"This host has no virtio drivers for {Named(inside.Systems)}: {(files.Count == 0 ? $"there are none in {host.DriversPath}" : $"there are some in {host.DriversPath}, and none of them are for it")}");
-        if (!host.HasFirstBoot && inside.Programs.Contains(GuestFactsReader.VmwareToolsOfWindows))
-            yield return OfMachine(PreflightClasses.NoFirstBoot, FindingSeverity.Obstacle, $"VMware Tools are installed, which virt-v2v removes at the first start of the new machine, and what it needs for that is not on this host: rhsrvany.exe or pvvxsvc.exe in {host.ToolsPath}");
+        if (host.HasFirstBoot) yield break;
+        var why = inside.Programs.Contains(GuestFactsReader.VmwareToolsOfWindows) ? "VMware Tools are installed, which virt-v2v removes at the first start of the new machine"
+            : host.HasAgentFor(inside.Systems) ? $"virt-v2v has the guest agent of {host.DriversPath} installed at the first start of the new machine" : null;
+        if (why is not null) yield return OfMachine(PreflightClasses.NoFirstBoot, FindingSeverity.Obstacle, $"{why}, and what it needs for that is not on this host: rhsrvany.exe or pvvxsvc.exe in {host.ToolsPath}");
     }
 
     private static string Named(OperatingSystems systems) => $"{(systems.ProductName.Length > 0 ? systems.ProductName : "this Windows")} (version {systems.Version}, {systems.ProductVariant}, {systems.Architecture})";

@@ -45,6 +45,7 @@ public sealed class GuestLintTests
         ("no drivers", Facts.Windows with { Host = Facts.Windows.Host with { DriverFiles = [] } }, PreflightClasses.NoWindowsDrivers, FindingSeverity.Obstacle, "machine", "there are none in /usr/share/virtio-win"),
         ("no drivers for this one", Facts.Windows with { Host = Facts.Windows.Host with { DriverFiles = ["/drivers/amd64/2k22/viostor.sys"] } }, PreflightClasses.NoWindowsDrivers, FindingSeverity.Obstacle, "machine", "none of them are for it"),
         ("VMware Tools in a Windows", Facts.Windows.With(i => i with { Programs = new HashSet<string> { GuestFactsReader.VmwareToolsOfWindows } }) with { Host = Facts.Windows.Host with { HasFirstBoot = false } }, PreflightClasses.NoFirstBoot, FindingSeverity.Obstacle, "machine", "rhsrvany.exe"),
+        ("a guest agent for a Windows", Facts.Windows with { Host = Facts.Windows.Host with { DriverFiles = [.. Facts.Windows.Host.DriverFiles!, "/guest-agent/qemu-ga-x86_64.msi"], HasFirstBoot = false } }, PreflightClasses.NoFirstBoot, FindingSeverity.Obstacle, "machine", "guest agent"),
         ("BitLocker", Facts.Windows with { Filesystems = [.. Facts.Windows.Filesystems, Facts.Filesystem("disk1/3", 3, "") with { Type = "BitLocker" }] }, PreflightClasses.BitLocker, FindingSeverity.Warning, "disk1/3", "recovery key"),
         ("a dynamic disk", Facts.Windows with { DynamicDisks = [("disk1/1", "disk1 partition 1, windows_LDM")] }, PreflightClasses.DynamicDisk, FindingSeverity.Warning, "disk1/1", "LDM"),
         ("open-vm-tools", Facts.Debian.With(i => i with { Programs = new HashSet<string> { "/usr/sbin/update-initramfs", "/usr/bin/vmtoolsd" } }), PreflightClasses.VmwareTools, FindingSeverity.Note, Facts.Root, "open-vm-tools"),
@@ -134,6 +135,30 @@ public sealed class GuestLintTests
     [InlineData("/2k19.sys", false)]
     [InlineData("/amd64/2k19", false)]
     public void A_driver_is_for_the_Windows_that_its_directories_name(string path, bool fits) => Assert.Equal(fits, ConversionHost.Fits(path, Facts.Windows.Inside!.Systems));
+
+    [Fact]
+    public void Nothing_at_the_first_start_needs_nothing() =>
+        Assert.Empty(GuestLint.Look(Facts.Windows with { Host = Facts.Windows.Host with { DriverFiles = [.. Facts.Windows.Host.DriverFiles!, "/guest-agent/qemu-ga-i386.msi"], HasFirstBoot = false } }));
+
+    [Fact]
+    public void Drivers_are_looked_for_in_directories_and_not_in_images()
+    {
+        using var directory = new TemporaryDirectory();
+        Assert.Equal([], ConversionHost.FilesBelow(directory.File("none")));
+        File.WriteAllText(directory.File("virtio-win.iso"), "x");
+        Assert.Null(ConversionHost.FilesBelow(directory.File("virtio-win.iso")));
+        var drivers = Directory.CreateDirectory(directory.File("virtio-win/amd64/2k19")).FullName;
+        File.WriteAllText(Path.Combine(drivers, "viostor.sys"), "x");
+        File.CreateSymbolicLink(directory.File("link"), directory.File("virtio-win"));
+        Assert.Equal(["/amd64/2k19/viostor.sys"], ConversionHost.FilesBelow(directory.File("virtio-win/")));
+        Assert.Equal(["/amd64/2k19/viostor.sys"], ConversionHost.FilesBelow(directory.File("link")));
+    }
+
+    [Fact]
+    public void Of_a_command_line_the_devices_count_and_comments_do_not() =>
+        Assert.Equal(
+            ["root=/dev/sda2", "resume=/dev/disk/by-path/pci-0000:03:00.0-part3"],
+            BootArguments.DevicesOf("# GRUB_CMDLINE_LINUX=\"root=/dev/sdz1\"\nGRUB_CMDLINE_LINUX=\"quiet root=/dev/sda2 noresume=/dev/sdb1 rd.luks.root=/dev/sdc1 resume=/dev/disk/by-path/pci-0000:03:00.0-part3\"\nGRUB_CMDLINE_LINUX_DEFAULT='root=/dev/sda2 root=UUID=x'\n"));
 
     [Fact]
     public void The_page_lists_the_classes_and_the_most_that_each_weighs()
