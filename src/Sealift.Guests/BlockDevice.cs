@@ -29,6 +29,9 @@ internal sealed record BlockDevice(
     /// <summary>Whether it is an EFI system partition, by the partition table's word (UEFI 2.10, 5.3.3; MBR type 0xEF).</summary>
     public bool IsEfiSystemPartition => Probe.GetValueOrDefault("ID_PART_ENTRY_TYPE") is "c12a7328-f81f-11d2-ba4b-00a0c93ec93b" or "0xef";
 
+    /// <summary>Whether its partition's type is one of a dynamic disk of Windows: MBR 0x42, or LDM's two of GPT.</summary>
+    public bool IsDynamicDisk => Probe.GetValueOrDefault("ID_PART_ENTRY_TYPE") is "0x42" or "5808c8aa-7e8f-42e0-85d2-e1e90434cfb3" or "af9b60a0-1431-4f62-bc68-3311714a69ad";
+
     /// <summary>What it holds, or <c>unknown</c>.</summary>
     public string Type => IsAmbiguous ? "unknown" : Probe.GetValueOrDefault("ID_FS_TYPE", "unknown");
 

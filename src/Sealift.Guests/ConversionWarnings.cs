@@ -11,6 +11,8 @@ namespace Sealift.Guests;
 /// without: a note.</description></item>
 /// <item><term>there is no QXL / virtio driver … (Windows) and everything else</term><description>Damage.</description></item>
 /// </list>
+/// What it is bound to warn of so that the conversion is refused, <see cref="Lint.GuestLint"/> says before anything is copied: who changes
+/// this table changes that as well.
 /// </summary>
 internal static class ConversionWarnings
 {

@@ -6,8 +6,14 @@ public enum FindingSeverity
     /// <summary>Worth knowing; never stops a migration: a journal that was replayed, content that no checker covers.</summary>
     Note,
 
+    /// <summary>The migration may fail over it, or the new machine not boot. It stops nothing and leaves the verdict as it is.</summary>
+    Warning,
+
     /// <summary>The file system, partition table or conversion is not sound. New ones are fatal; inherited ones unless waived.</summary>
     Damage,
+
+    /// <summary>Nothing is damaged, and yet the conversion is bound to fail: said before anything is copied. Fatal unless waived.</summary>
+    Obstacle,
 }
 
 /// <summary>One thing that a checker reported.</summary>

@@ -1,6 +1,7 @@
 using Sealift.Guests.Checks;
 using Sealift.Guests.Direct;
 using Sealift.Guests.Files;
+using Sealift.Guests.Lint;
 using Sealift.Guests.Luks;
 using Sealift.Posix;
 
@@ -27,7 +28,8 @@ public sealed record GuestReport(GuestInspection Inspection, IReadOnlyList<Findi
 /// Classes of findings: <c>TYPE.errors</c> for ext2, ext3, ext4, xfs, btrfs, fat, exfat, ntfs, swap, lvm, md, luks, iso9660 and
 /// partition-table (damage); <c>TYPE.dirty-journal</c>, <c>xfs.dirty-log</c>, <c>btrfs.dirty-log</c>, <c>TYPE.not-unmounted</c>,
 /// <c>fat.dirty</c>, <c>ntfs.dirty</c>, <c>md.degraded</c>, <c>partition-table.backup-not-at-end</c>, <c>not-checked</c>, <c>multi-boot</c>,
-/// <c>inspection</c> (notes). What each type of content is checked by stands in docs/checks.md.
+/// <c>inspection</c> (notes); with <see cref="GuestOptions.LintScope"/> those of <see cref="PreflightClasses"/> too, and a note over which
+/// the conversion is bound to fail is an obstacle then. What each type of content is checked by stands in docs/checks.md.
 /// </remarks>
 public static class GuestExamination
 {
@@ -63,7 +65,7 @@ public static class GuestExamination
             ? ApplianceSight.None
             : await LookInApplianceAsync(drives, options, results, toolLog, scratch, log, cancel);
         toolLog.ThrowIfLost();
-        return Report(results, seen);
+        return Report(results, seen, drives.Count, options.LintScope);
     }
 
     /// <summary>Says of what only the appliance could check that it was not checked.</summary>
@@ -92,13 +94,28 @@ public static class GuestExamination
         log?.Report("inspecting the operating system");
         var systems = options.Inspect ? await OperatingSystems.FindAsync(appliance, cancel) : OperatingSystems.None([]);
         var fallback = options.Inspect && await FallbackLoader.IsThereAsync(appliance, devices, cancel);
+        GuestInside? inside = null;
+        if (options is { Inspect: true, LintScope: not LintScope.None })
+        {
+            log?.Report("looking into the guest");
+            inside = await GuestFactsReader.ReadAsync(appliance, systems, BootsByUefi(devices), cancel);
+        }
+
         if (options is { Inspect: true, FileListDirectory: not null }) log?.Report("listing the files");
         var lists = options is { Inspect: true, FileListDirectory: { } directory } ? await FileLister.RunAsync(appliance, devices, systems, directory, cancel) : [];
         await appliance.CloseAsync(cancel);
-        return new ApplianceSight(tools, systems, fallback) { FileLists = lists, Opened = encrypted.Opened };
+        return new ApplianceSight(tools, systems, fallback) { Inside = inside, Names = DeviceNames.Of(devices), FileLists = lists, Opened = encrypted.Opened };
     }
 
-    private static GuestReport Report(List<Examined> results, ApplianceSight seen)
+    /// <summary>As virt-v2v sees it (inspect_source.ml, get_firmware_bootable_device): an EFI system partition in a GPT that has none for a BIOS.</summary>
+    private static bool BootsByUefi(IReadOnlyList<BlockDevice> devices)
+    {
+        const string BiosBoot = "21686148-6449-6e6f-744e-656564454649", Efi = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+        var types = devices.Select(d => d.Probe.GetValueOrDefault("ID_PART_ENTRY_TYPE")).ToHashSet();
+        return types.Contains(Efi) && !types.Contains(BiosBoot);
+    }
+
+    private static GuestReport Report(List<Examined> results, ApplianceSight seen, int diskCount, LintScope scope)
     {
         var identities = Identities([.. results.Select(r => r.Device)]);
         var findings = results.SelectMany(r => r.Observations.Select(o => new Finding(o.Class, o.Severity, identities[r.Device], r.Device.Description, GuestText.Finding(o.Text)))).ToList();
@@ -106,7 +123,7 @@ public static class GuestExamination
         if (systems.Remarks.Count > 0) findings.Add(new Finding("inspection", FindingSeverity.Note, "machine", "operating system", GuestText.Finding(string.Join('\n', systems.Remarks))));
         if (systems.Roots > 1) findings.Add(new Finding("multi-boot", FindingSeverity.Note, "machine", "operating system", $"{systems.Roots} operating systems were found; the first is described"));
 
-        var filesystems = results.Where(r => !r.Device.IsPartitioned).Select(r => new GuestFilesystem(
+        IReadOnlyList<GuestFilesystem> filesystems = [.. results.Where(r => !r.Device.IsPartitioned).Select(r => new GuestFilesystem(
             identities[r.Device],
             r.Device.Description,
             GuestText.Name(r.Device.Type),
@@ -114,12 +131,19 @@ public static class GuestExamination
             r.Device.LengthBytes,
             systems.MountpointOfUuid.GetValueOrDefault(r.Device.Uuid, string.Empty),
             r.CheckedBy,
-            r.CheckedBy.Length > 0 && !findings.Any(f => f.Filesystem == identities[r.Device] && f.Severity == FindingSeverity.Damage)) { CheckedVia = r.Via, Why = r.Why });
+            r.CheckedBy.Length > 0 && !findings.Any(f => f.Filesystem == identities[r.Device] && f.Severity == FindingSeverity.Damage)) { CheckedVia = r.Via, Why = r.Why })];
+        var facts = new GuestFacts(scope, diskCount, filesystems, seen.Names)
+        {
+            Inside = seen.Inside,
+            Host = seen.Inside is { IsWindows: true } ? ConversionHost.Look() : ConversionHost.Unknown,
+            DynamicDisks = [.. results.Where(r => r.Device.IsDynamicDisk).DistinctBy(r => string.Join('+', r.Device.DiskKeys)).Select(r => (identities[r.Device], r.Device.Description))],
+        };
+        findings = [.. findings.Select(f => GuestLint.Weigh(f, facts)), .. GuestLint.Look(facts)];
         var tools = new Dictionary<string, string>(seen.Tools);
         // "e2fsck 1.47.0", "sealift 0.1.0": what took part on this host.
         foreach (var checkedBy in results.Where(r => r.Via == Examined.Direct).Select(r => r.CheckedBy.Split(' ', 2))) tools.TryAdd(checkedBy[0], checkedBy.Length > 1 ? checkedBy[1] : string.Empty);
         return new GuestReport(
-            new GuestInspection(systems.OsType, systems.Distro, systems.ProductName, systems.Version, systems.Architecture, systems.Hostname, results.Exists(r => r.Device.IsEfiSystemPartition), [.. filesystems])
+            new GuestInspection(systems.OsType, systems.Distro, systems.ProductName, systems.Version, systems.Architecture, systems.Hostname, results.Exists(r => r.Device.IsEfiSystemPartition), filesystems)
             {
                 HasBiosBootCode = results.Exists(r => r.Device is { Kind: "disk", HasBootCode: true }),
                 HasFallbackLoader = seen.HasFallbackLoader,
@@ -142,6 +166,12 @@ public static class GuestExamination
         public IReadOnlyList<FileList> FileLists { get; init; } = [];
 
         public IReadOnlyList<string> Opened { get; init; } = [];
+
+        /// <summary>What was read of the guest; null where nobody looked.</summary>
+        public GuestInside? Inside { get; init; }
+
+        /// <summary>The names that its devices have.</summary>
+        public DeviceNames Names { get; init; } = DeviceNames.Of([]);
 
         public static readonly ApplianceSight None = new(new Dictionary<string, string>(), OperatingSystems.None([]), HasFallbackLoader: false);
     }

@@ -15,6 +15,19 @@ public enum CheckWay
     Appliance,
 }
 
+/// <summary>What a machine is looked over for before it is migrated: docs/preflight.md.</summary>
+public enum LintScope
+{
+    /// <summary>Nothing: its file systems are checked, and that is all.</summary>
+    None,
+
+    /// <summary>What keeps it from starting on KVM where its guest is left as it is.</summary>
+    AsItIs,
+
+    /// <summary>The same where its guest is converted, and what its conversion would fail over.</summary>
+    Conversion,
+}
+
 /// <summary>How an examination or a conversion is made, where it works and how long it may take.</summary>
 public sealed record GuestOptions
 {
@@ -38,6 +51,9 @@ public sealed record GuestOptions
     /// (<see cref="GuestReport.FileLists"/>); null for none. Only where the operating system is looked for.
     /// </summary>
     public string? FileListDirectory { get; init; }
+
+    /// <summary>What the machine is looked over for, as far as that can be seen: most of it only with <see cref="Inspect"/>.</summary>
+    public LintScope LintScope { get; init; } = LintScope.None;
 
     /// <summary>How long the whole run may take. Without KVM a conversion of a full guest takes minutes.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(15);

@@ -15,6 +15,24 @@ internal sealed record OperatingSystems(
 {
     private const int MountpointLimit = 64;
 
+    /// <summary>What it mounts, in the order of inspection.</summary>
+    public IReadOnlyList<InspectedMount> Mounts { get; init; } = [];
+
+    /// <summary>How many more it mounts.</summary>
+    public int UnseenMounts { get; init; }
+
+    /// <summary><c>deb</c>, <c>rpm</c> … or <c>unknown</c>.</summary>
+    public string PackageFormat { get; init; } = "unknown";
+
+    /// <summary>Of a Windows: <c>Client</c>, <c>Server</c> … or <c>unknown</c>.</summary>
+    public string ProductVariant { get; init; } = "unknown";
+
+    /// <summary>Its short name in libosinfo, such as <c>win2k19</c>; or <c>unknown</c>.</summary>
+    public string OsInfo { get; init; } = "unknown";
+
+    /// <summary><c>installed</c>, or <c>installer</c> for the medium of one.</summary>
+    public string Format { get; init; } = "unknown";
+
     /// <summary>No operating system.</summary>
     public static OperatingSystems None(IReadOnlyList<string> remarks) => new(0, "unknown", "unknown", string.Empty, string.Empty, "unknown", string.Empty, new Dictionary<string, string>(), remarks);
 
@@ -29,12 +47,16 @@ internal sealed record OperatingSystems(
         var major = await OneAsync("inspect-get-major-version");
         var minor = await OneAsync("inspect-get-minor-version");
         var mountpoints = new Dictionary<string, string>();
+        var mounts = new List<InspectedMount>();
         // "/: /dev/sda1": the device is what follows the last ": /dev/" or ": btrfsvol:", for a mount point may hold a colon.
-        foreach (var line in (await TryAsync("inspect mount points", $"inspect-get-mountpoints {root}")).Take(MountpointLimit))
+        var lines = await TryAsync("inspect mount points", $"inspect-get-mountpoints {root}");
+        foreach (var line in lines.Take(MountpointLimit))
         {
             var at = Math.Max(line.LastIndexOf(": /dev/", StringComparison.Ordinal), line.LastIndexOf(": btrfsvol:", StringComparison.Ordinal));
             if (at < 0) continue;
-            if ((await TryAsync("inspect mount points", $"vfs-uuid {Appliance.Quote(line[(at + 2)..])}")) is [{ Length: > 0 } uuid]) mountpoints.TryAdd(uuid, GuestText.Name(line[..at]));
+            var uuid = await TryAsync("inspect mount points", $"vfs-uuid {Appliance.Quote(line[(at + 2)..])}") is [{ Length: > 0 } one] ? one : string.Empty;
+            mounts.Add(new InspectedMount(line[..at], line[(at + 2)..], uuid));
+            if (uuid.Length > 0) mountpoints.TryAdd(uuid, GuestText.Name(line[..at]));
         }
 
         return new OperatingSystems(
@@ -46,7 +68,15 @@ internal sealed record OperatingSystems(
             await OneAsync("inspect-get-arch", "unknown"),
             await OneAsync("inspect-get-hostname"),
             mountpoints,
-            remarks);
+            remarks)
+        {
+            Mounts = mounts,
+            UnseenMounts = Math.Max(0, lines.Count - MountpointLimit),
+            PackageFormat = await OneAsync("inspect-get-package-format", "unknown"),
+            ProductVariant = await OneAsync("inspect-get-product-variant", "unknown"),
+            OsInfo = await OneAsync("inspect-get-osinfo", "unknown"),
+            Format = await OneAsync("inspect-get-format", "unknown"),
+        };
 
         async Task<string> OneAsync(string command, string otherwise = "") =>
             GuestText.Name(string.Join(' ', await TryAsync(command, $"{command} {root}"))) is { Length: > 0 } value && value != "unknown" ? value : otherwise;
@@ -60,3 +90,9 @@ internal sealed record OperatingSystems(
         }
     }
 }
+
+/// <summary>One file system that inspection says a guest mounts.</summary>
+/// <param name="Path">Where, as the guest has it: any text.</param>
+/// <param name="Mountable">What libguestfs mounts there: <c>/dev/sda1</c>, <c>btrfsvol:/dev/sda2/root</c>.</param>
+/// <param name="Uuid">Its UUID; empty where it has none.</param>
+internal sealed record InspectedMount(string Path, string Mountable, string Uuid);

@@ -3,7 +3,7 @@ using Sealift.Migrations.Seals;
 
 namespace Sealift.Migrations;
 
-/// <summary>What findings mean: new damage is always fatal, inherited damage unless waived by class and file system.</summary>
+/// <summary>What findings mean: new damage is always fatal, inherited damage and obstacles unless waived by class and file system.</summary>
 public static class DamageWeighing
 {
     /// <summary>Weighs what was found at the source: all of it is inherited.</summary>
@@ -24,6 +24,7 @@ public static class DamageWeighing
     private static WeighedFinding Weigh(Finding finding, bool inherited, IReadOnlyList<Waiver> waivers)
     {
         if (finding.Severity == FindingSeverity.Note) return new(finding, FindingStanding.Note, null);
+        if (finding.Severity == FindingSeverity.Warning) return new(finding, FindingStanding.Warning, null);
         if (!inherited) return new(finding, FindingStanding.New, null);
         var waiver = waivers.FirstOrDefault(w => w.Class == finding.Class && w.Filesystem == finding.Filesystem);
         return new(finding, waiver is null ? FindingStanding.Inherited : FindingStanding.Waived, waiver?.Reason);

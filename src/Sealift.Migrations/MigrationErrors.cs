@@ -91,6 +91,9 @@ internal static class MigrationErrors
     public static SealiftException GateClosed(string reasons) =>
         new("SL7210", "pass the gate", "this migration", reasons, "Nothing was handed over; see the report for every reason");
 
+    public static SealiftException Obstacles(int count, string first, string said) =>
+        new("SL7212", "find the source ready for its conversion", $"{Measures.Count(count, "obstacle")}, the first: {first}", said, "Nothing was copied. Lift it in the source machine and start again (`sealift check --inspect` says how), migrate it as it is with --no-convert, or waive each by class and file system with a reason (--waive)");
+
     public static SealiftException Unexpected(string step, Exception inner) =>
         new("SL7299", $"finish {step}", "this migration", $"{inner.GetType().Name}: {inner.Message}", "This is a defect of Sealift: please report it with the log. Nothing was handed over; resume may help", inner);
 }

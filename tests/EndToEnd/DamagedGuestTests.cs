@@ -27,8 +27,24 @@ public sealed class DamagedGuestTests(Rig rig)
         Assert.Equal("degraded", waived.Predicate.GetProperty("verdict").GetString());
         var before = waived.Predicate.GetProperty("findingsBefore").EnumerateArray().Where(f => f.GetProperty("standing").GetString() == "waived").ToList();
         Assert.NotEmpty(before);
+        // There is no operating system on it, which stops no migration that converts nothing.
+        Assert.Contains(waived.Predicate.GetProperty("findingsBefore").EnumerateArray(), f => (Text(f, "class"), Text(f, "standing")) == ("preflight.no-operating-system", "note"));
         Assert.All(before, f => Assert.Equal(("ext4.errors", Uuid, "scratch space, rebuilt every night"), (Text(f, "class"), Text(f, "filesystem"), Text(f, "waiver"))));
         Assert.Equal(Digest.OfFile(source), Digest.OfFile(Path.Combine(target, "box-disk1.raw")));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_converted_is_said_before_the_copy()
+    {
+        var (source, target) = (await new HostileSources(rig.NewDirectory()).RawAsync(), Path.Combine(rig.NewDirectory(), "box"));
+        var refused = await Attempt.RunAsync(rig, rig.NewDirectory(), target, [source], ["migrate", source, "--to", target]);
+        Assert.True(refused.Result.ExitCode == 1, refused.Said);
+        Attempt.AssertReadable(refused.Failure, "SL7212", "preflight.no-operating-system:machine");
+        Assert.DoesNotContain(refused.Events, e => Attempt.Kind(e) == "step-started" && e.GetProperty("step").GetString() == "copy");
+        Assert.False(Directory.Exists(target));
+        var finding = Assert.Single(refused.Events, e => Attempt.Kind(e) == "finding" && Text(e.GetProperty("finding"), "class")!.StartsWith("preflight.", StringComparison.Ordinal)).GetProperty("finding");
+        Assert.Equal(("preflight.no-operating-system", "obstacle"), (Text(finding, "class"), Text(finding, "severity")));
+        Assert.Equal("inherited", Text(Assert.Single(refused.Predicate.GetProperty("findingsBefore").EnumerateArray(), f => Text(f, "class") == "preflight.no-operating-system"), "standing"));
     }
 
     [Fact]

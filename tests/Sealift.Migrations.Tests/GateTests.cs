@@ -1,5 +1,6 @@
 using CsCheck;
 using Sealift.Guests;
+using Sealift.Migrations.Seals;
 using Sealift.Guests.Boot;
 
 namespace Sealift.Migrations.Tests;
@@ -69,6 +70,28 @@ public sealed class GateTests
     [Fact]
     public void Notes_change_nothing() =>
         Assert.Equal(Verdict.Sealed, Gate.Weigh(With(Example, [], [Damage with { Severity = FindingSeverity.Note }])).Verdict);
+
+    [Fact]
+    public void Warnings_leave_the_verdict_as_it_is()
+    {
+        var warning = new Finding("preflight.fstab-device", FindingSeverity.Warning, "uuid", "disk1 partition 1", "by path");
+        Assert.Equal(FindingStanding.Warning, Assert.Single(DamageWeighing.Before([warning], [])).Standing);
+        Assert.Equal(Verdict.Sealed, Gate.Weigh(With(Example, [warning], [])).Verdict);
+        Assert.Equal(Verdict.Sealed, Gate.Weigh(With(Example, [], [warning])).Verdict);
+        // What was only a warning excuses no damage.
+        Assert.Equal(Verdict.Failed, Gate.Weigh(With(Example, [Damage with { Severity = FindingSeverity.Warning }], [Damage])).Verdict);
+    }
+
+    [Fact]
+    public void An_obstacle_is_fatal_unless_waived_by_class_and_file_system_and_accepted()
+    {
+        var obstacle = new Finding("preflight.no-space", FindingSeverity.Obstacle, "uuid", "disk1 partition 1", "full");
+        var stopped = With(Example with { AcceptDegraded = true }, [obstacle], []);
+        Assert.Equal(Verdict.Failed, Gate.Weigh(stopped).Verdict);
+        Assert.Equal(Verdict.Failed, Gate.Weigh(stopped with { Waivers = [new Waiver("preflight.no-space", "machine", "x")] }).Verdict);
+        Assert.Equal(Verdict.Degraded, Gate.Weigh(stopped with { Waivers = [new Waiver("preflight.no-space", "uuid", "x")] }).Verdict);
+        Assert.Equal(Verdict.Failed, Gate.Weigh(With(Example, [], [obstacle])).Verdict);
+    }
 
     /// <summary>Where nobody requires it, a boot of which nothing was seen is a note; the seal says so.</summary>
     [Theory]

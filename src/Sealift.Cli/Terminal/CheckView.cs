@@ -32,10 +32,11 @@ internal sealed class CheckView(bool json) : IProgress<string>, IDisposable
     {
         Dispose();
         var damages = report.Findings.Count(f => f.Severity == FindingSeverity.Damage);
+        var obstacles = report.Findings.Count(f => f.Severity == FindingSeverity.Obstacle);
         var left = report.Findings.Where(f => f.Class == "not-checked").Select(f => f.Filesystem).Distinct().Count();
-        if (json) WriteJson(machine, report, damages, left, Stopwatch.GetElapsedTime(startedAt));
-        else WriteText(machine, report, inspected, damages, left);
-        return damages > 0 ? ExitCode.Failed : left > 0 ? ExitCode.Degraded : ExitCode.Success;
+        if (json) WriteJson(machine, report, damages, obstacles, left, Stopwatch.GetElapsedTime(startedAt));
+        else WriteText(machine, report, inspected, damages, obstacles, left);
+        return damages + obstacles > 0 ? ExitCode.Failed : left > 0 ? ExitCode.Degraded : ExitCode.Success;
     }
 
     private static string Result(GuestFilesystem f) => f switch
@@ -50,7 +51,7 @@ internal sealed class CheckView(bool json) : IProgress<string>, IDisposable
 
     private static string Place(GuestFilesystem f) => f.Device.Split(", ", 2)[0];
 
-    private static void WriteText(VirtualMachine machine, GuestReport report, bool inspected, int damages, int left)
+    private static void WriteText(VirtualMachine machine, GuestReport report, bool inspected, int damages, int obstacles, int left)
     {
         foreach (var disk in machine.Disks) Console.Out.WriteLine($"{disk.Key}: {ErrorReport.Printable(disk.Identity)} ({disk.Image.Format.ToString().ToLowerInvariant()}), {Quantities.Size(disk.Image.VirtualLengthBytes)}");
         if (inspected) Console.Out.WriteLine($"operating system: {(report.Inspection.ProductName.Length > 0 ? ErrorReport.Printable(report.Inspection.ProductName) : report.Inspection.OsType)}, {report.Inspection.Architecture}");
@@ -61,7 +62,7 @@ internal sealed class CheckView(bool json) : IProgress<string>, IDisposable
         foreach (var finding in report.Findings)
         {
             Console.Out.WriteLine();
-            Console.Out.WriteLine($"{(finding.Severity == FindingSeverity.Damage ? "DAMAGE" : "note")} {finding.Class}:{ErrorReport.Printable(finding.Filesystem)} on {ErrorReport.Printable(finding.Device)}");
+            Console.Out.WriteLine($"{(finding.Severity is FindingSeverity.Damage or FindingSeverity.Obstacle ? finding.Severity.ToString().ToUpperInvariant() : finding.Severity.ToString().ToLowerInvariant())} {finding.Class}:{ErrorReport.Printable(finding.Filesystem)} on {ErrorReport.Printable(finding.Device)}");
             foreach (var line in ErrorReport.Printable(finding.Text).Split('\n')) Console.Out.WriteLine($"  {line}");
             Console.Out.WriteLine($"  what to do: {FindingAdvice.Of(finding)}");
         }
@@ -73,6 +74,9 @@ internal sealed class CheckView(bool json) : IProgress<string>, IDisposable
             (0, _) => $"no damage was found, and {left} of what is there {(left == 1 ? "was" : "were")} not checked",
             _ => $"DAMAGED: {damages} {(damages == 1 ? "finding" : "findings")}{(left > 0 ? $"; {left} of what is there {(left == 1 ? "was" : "were")} not checked" : string.Empty)}",
         });
+        var warnings = report.Findings.Count(f => f.Severity == FindingSeverity.Warning);
+        if (obstacles > 0) Console.Out.WriteLine($"WOULD NOT BE CONVERTED: {obstacles} {(obstacles == 1 ? "obstacle" : "obstacles")}; 'sealift migrate' stops before it copies");
+        if (warnings > 0) Console.Out.WriteLine($"{warnings} {(warnings == 1 ? "warning" : "warnings")}: it is migrated all the same; its conversion may fail, or the new machine not start");
     }
 
     private static void Table(string[] head, IReadOnlyList<string[]> rows)
@@ -83,7 +87,7 @@ internal sealed class CheckView(bool json) : IProgress<string>, IDisposable
             Console.Out.WriteLine(ErrorReport.Printable(string.Concat(row.Take(head.Length - 1).Select((cell, c) => cell.PadRight(widths[c] + 2))) + row[^1]));
     }
 
-    private static void WriteJson(VirtualMachine machine, GuestReport report, int damages, int left, TimeSpan elapsed)
+    private static void WriteJson(VirtualMachine machine, GuestReport report, int damages, int obstacles, int left, TimeSpan elapsed)
     {
         foreach (var f in report.Inspection.Filesystems)
         {
@@ -124,6 +128,8 @@ internal sealed class CheckView(bool json) : IProgress<string>, IDisposable
             w.WriteNumber("disks", machine.Disks.Count);
             w.WriteNumber("filesystems", report.Inspection.Filesystems.Count);
             w.WriteNumber("damages", damages);
+            w.WriteNumber("obstacles", obstacles);
+            w.WriteNumber("warnings", report.Findings.Count(f => f.Severity == FindingSeverity.Warning));
             w.WriteNumber("notChecked", left);
             w.WriteString("operatingSystem", report.Inspection.ProductName.Length > 0 ? report.Inspection.ProductName : report.Inspection.OsType);
             w.WriteBoolean("usedAppliance", report.Tools.ContainsKey("libguestfs"));

@@ -1,4 +1,5 @@
 using Sealift.Guests;
+using Sealift.Guests.Lint;
 
 namespace Sealift.Cli.Terminal;
 
@@ -8,11 +9,13 @@ internal static class FindingAdvice
     /// <summary>One sentence.</summary>
     public static string Of(Finding finding) => finding switch
     {
+        { Severity: FindingSeverity.Obstacle } => $"{PreflightAdvice.Of(finding.Class)}; 'sealift migrate --no-convert' leaves the guest as it is; to try it all the same: --waive '{finding.Class}:{finding.Filesystem}=REASON'",
+        _ when finding.Class.StartsWith(PreflightClasses.Prefix, StringComparison.Ordinal) => PreflightAdvice.Of(finding.Class),
         { Severity: FindingSeverity.Damage } => $"{Repair(finding.Class)}; to migrate it as it is: --waive '{finding.Class}:{finding.Filesystem}=REASON'",
         { Class: "not-checked" } => "Nothing, if it need not be checked: it is copied byte by byte all the same, and stands in the seal as not checked",
         { Class: "partition-table.backup-not-at-end" } => "Nothing has to be done; 'sgdisk -e' in the guest moves the backup to the end of the disk",
         { Class: "md.degraded" } => "Add the missing member to the array before it is migrated, or go on without redundancy",
-        { Class: "ntfs.hibernated" or "ntfs.fast-startup" } => "Start Windows, switch hibernation and Fast Startup off ('powercfg /h off'), and shut it down",
+        { Class: "ntfs.hibernated" or "ntfs.fast-startup" } => PreflightAdvice.Of(finding.Class),
         _ when finding.Class.EndsWith(".dirty-journal", StringComparison.Ordinal) || finding.Class.EndsWith(".dirty-log", StringComparison.Ordinal) || finding.Class.EndsWith(".not-unmounted", StringComparison.Ordinal) || finding.Class.EndsWith(".dirty", StringComparison.Ordinal)
             => "Nothing, if the disk was taken from a running machine; shut the guest down first where the last writes count",
         _ => "Nothing has to be done",

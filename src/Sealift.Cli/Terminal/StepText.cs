@@ -17,7 +17,7 @@ internal static partial class StepText
     public static string Of(Finding finding)
     {
         var text = finding.Text.ReplaceLineEndings(" ").Trim();
-        return ErrorReport.Printable($"{(finding.Severity == FindingSeverity.Damage ? "damage" : "note")}: {finding.Device}: {finding.Class}: {(text.Length <= 300 ? text : text[..300] + "…")}");
+        return ErrorReport.Printable($"{finding.Severity.ToString().ToLowerInvariant()}: {finding.Device}: {finding.Class}: {(text.Length <= 300 ? text : text[..300] + "…")}");
     }
 
     /// <summary>How far a step is: percent, size, rate, time left.</summary>

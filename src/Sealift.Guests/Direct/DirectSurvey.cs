@@ -9,9 +9,6 @@ namespace Sealift.Guests.Direct;
 /// <summary>What our own readers find on the disks of a machine: partition tables, and what each partition holds.</summary>
 internal sealed class DirectSurvey : IAsyncDisposable
 {
-    // Dynamic disks keep their own table of volumes in the partitions of these types, and more than one partition's worth of it at the end.
-    private static readonly string[] DynamicDiskTypes = ["0x42", "5808c8aa-7e8f-42e0-85d2-e1e90434cfb3", "af9b60a0-1431-4f62-bc68-3311714a69ad"];
-
     // Linux gives a disk no more (DISK_MAX_PARTS); a table can name thousands, each of which would be looked at.
     private const int PartitionLimit = 255;
 
@@ -105,10 +102,13 @@ internal sealed class DirectSurvey : IAsyncDisposable
         {
             var reader = new PartitionReader(disk, $"{key} partition {partition.Number}", partition.Offset, partition.LengthBytes);
             var content = partition.IsExtended ? [] : await ContentProbe.RunAsync(reader, isPartitioned: false, cancel);
-            if (content.Count == 0 && DynamicDiskTypes.Contains(partition.EntryType)) content["ID_FS_TYPE"] = "windows_LDM";
+            var isEmpty = content.Count == 0;
             content["ID_PART_ENTRY_TYPE"] = partition.EntryType;
             // Its length is what the disk has of it, as a kernel would give it.
-            volumes.Add(new DirectVolume(new BlockDevice(string.Empty, "part", string.Empty, reader.LengthBytes, partition.Number, [key], content), node, partition.Offset, reader));
+            var device = new BlockDevice(string.Empty, "part", string.Empty, reader.LengthBytes, partition.Number, [key], content);
+            // Such disks keep their own table of volumes there, and more than one partition's worth of it at the end.
+            if (isEmpty && device.IsDynamicDisk) content["ID_FS_TYPE"] = "windows_LDM";
+            volumes.Add(new DirectVolume(device, node, partition.Offset, reader));
         }
     }
 }

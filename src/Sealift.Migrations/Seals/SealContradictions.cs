@@ -45,7 +45,7 @@ internal static class SealContradictions
         Require(names.Distinct(StringComparer.Ordinal).Count() == names.Count, "two files have the same name");
 
         var findings = p.FindingsBefore.Concat(p.FindingsAfter).ToList();
-        Require(findings.All(f => f.Standing is FindingStanding.Note or FindingStanding.Waived), "damage that nobody waived is among the findings");
+        Require(findings.All(f => f.Standing is FindingStanding.Note or FindingStanding.Warning or FindingStanding.Waived), "damage that nobody waived is among the findings");
         Require(findings.All(f => f.Standing != FindingStanding.Waived || !string.IsNullOrWhiteSpace(f.Waiver)), "a finding is waived without a reason");
         var waived = findings.Any(f => f.Standing == FindingStanding.Waived);
         Require(p.Verdict != Verdict.Sealed || !waived, "the verdict is sealed and a finding is waived");

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Sealift.Guests.Boot;
+using Sealift.Guests.Lint;
 
 namespace Sealift.Migrations.Seals;
 
@@ -93,7 +94,7 @@ public static class SealPage
 
     // "0" is said only where somebody looked.
     private static string Damage(IReadOnlyList<SealedFinding> findings, IReadOnlyList<SealedFilesystem> looked) =>
-        findings.Count + looked.Count == 0 ? "not looked at" : findings.Count(f => f.Standing != FindingStanding.Note).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        findings.Count + looked.Count == 0 ? "not looked at" : findings.Count(f => f.Standing is not (FindingStanding.Note or FindingStanding.Warning) && !f.Class.StartsWith(PreflightClasses.Prefix, StringComparison.Ordinal)).ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     private static Markup Custody(SealPredicate p) => Section("Chain of custody", Markup.Of($"""
         <p>Each disk is followed by its <em>root</em>: one digest over the digests of all its blocks and its length (blkhash). Equal roots mean equal bytes, holes included.{(p.Disks.Any(d => d.Changed is { TotalCount: > 0 }) ? " What the conversion changed (D) counts the files that it wrote and the free space that it discarded, which now reads as zeros." : "")}</p>
@@ -234,6 +235,7 @@ public static class SealPage
     private static Markup Standing(FindingStanding standing) => standing switch
     {
         FindingStanding.Note => Mark("quiet", "i note"),
+        FindingStanding.Warning => Mark("warn", "! warning"),
         FindingStanding.Inherited => Mark("bad", "✕ inherited"),
         FindingStanding.Waived => Mark("warn", "! waived"),
         _ => Mark("bad", "✕ new"),

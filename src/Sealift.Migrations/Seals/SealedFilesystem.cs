@@ -44,10 +44,13 @@ public enum FindingStanding
     /// <summary>Worth knowing; never stops a migration.</summary>
     Note,
 
-    /// <summary>Damage that the source had already; fatal.</summary>
+    /// <summary>Something over which the new machine may not start, or do less; never stops a migration.</summary>
+    Warning,
+
+    /// <summary>Damage, or an obstacle to the conversion, that the source had already; fatal.</summary>
     Inherited,
 
-    /// <summary>Damage that the source had already and that the plan waives by name, with a reason.</summary>
+    /// <summary>The same, and the plan waives it by name, with a reason.</summary>
     Waived,
 
     /// <summary>Damage that was not there before; always fatal.</summary>

@@ -10,6 +10,13 @@ namespace Sealift.Migrations.Steps;
 /// <summary>What the checks before and after have in common.</summary>
 internal static class Examination
 {
+    /// <summary>What stops a migration at its source: damage first, for an obstacle may come of it.</summary>
+    public static SealiftException Refusal(IReadOnlyList<WeighedFinding> fatal)
+    {
+        var damage = fatal.Where(w => w.Finding.Severity == FindingSeverity.Damage).ToList();
+        return damage.Count > 0 ? MigrationErrors.InheritedDamage(damage.Count, Describe(damage[0])) : MigrationErrors.Obstacles(fatal.Count, Describe(fatal[0]), fatal[0].Finding.Text.Split('\n')[0].TrimEnd('.', ':'));
+    }
+
     public static GuestOptions Options(MigrationContext context, PlannedStep step) => new() { WorkDirectory = context.Scratch, LogPath = context.LogPath(step.Step) };
 
     /// <summary>The keys of the machine's encrypted volumes.</summary>
@@ -40,8 +47,9 @@ internal static class Examination
     {
         var looked = report.Inspection.Filesystems.Count(f => f.CheckedBy.Length > 0);
         var waived = weighed.Count(w => w.Standing == FindingStanding.Waived);
+        var warnings = weighed.Count(w => w.Standing == FindingStanding.Warning);
         var notes = weighed.Count(w => w.Standing == FindingStanding.Note);
-        return $"{Measures.Count(looked, "file system")} checked, no damage{(waived > 0 ? $" but {Measures.Count(waived, "waived finding")}" : string.Empty)}{(notes > 0 ? $", {Measures.Count(notes, "note")}" : string.Empty)}{Files(report.FileChanges)}";
+        return $"{Measures.Count(looked, "file system")} checked, no damage{(waived > 0 ? $" but {Measures.Count(waived, "waived finding")}" : string.Empty)}{(warnings > 0 ? $", {Measures.Count(warnings, "warning")}" : string.Empty)}{(notes > 0 ? $", {Measures.Count(notes, "note")}" : string.Empty)}{Files(report.FileChanges)}";
     }
 }
 

@@ -44,7 +44,7 @@ internal static class ExampleSeals
         Disks = [Disk("disk1", "vmdisk1", 20 * Gi, converted: true), Disk("disk2", "vmdisk2", 100 * Gi, converted: false)],
         FilesystemsBefore = Filesystems(),
         FilesystemsAfter = Filesystems(),
-        FindingsBefore = [new SealedFinding("ext4.journal-replayed", FindingStanding.Note, "9c0f-root", "disk1 partition 2, ext4 \"root\"", "/dev/sda2: recovering journal (in an overlay; the source was not written to)", null)],
+        FindingsBefore = [new SealedFinding("ext4.journal-replayed", FindingStanding.Note, "9c0f-root", "disk1 partition 2, ext4 \"root\"", "/dev/sda2: recovering journal (in an overlay; the source was not written to)", null), new SealedFinding("preflight.boot-device", FindingStanding.Warning, "9c0f-root", "disk1 partition 2, ext4 \"root\"", "The boot loader hands the kernel disks by what the new machine has otherwise:\nresume=/dev/sda3", null)],
         Points =
         [
             new SealedPoint(SealedPoint.Source, PointStanding.Checked, "check-source", 3, 1, "", ""),
