@@ -44,6 +44,7 @@ internal static class SealAssembly
             FindingsBefore = before is null ? [] : Sealed(DamageWeighing.Before(before.Findings, context.Request.Waivers)),
             FindingsAfter = Sealed(DamageWeighing.After(before?.Findings, [.. after?.Findings ?? [], .. convert?.Conversion.Findings ?? [], .. boot is { Outcome: BootOutcome.Failed } && BootCheckStep.FindingOf(boot) is { } failed ? new[] { failed } : []], context.Request.Waivers)),
             NotChecked = [.. (inspection?.Filesystems ?? []).Where(f => f.CheckedBy.Length == 0).Select(f => $"{f.Device}: {(f.Why.Length > 0 ? f.Why : $"no checker covers {f.Type}")}.")],
+            Passes = [.. context.Journal.Passes(context.Id).Where(p => p.IsDone).Select(SealedPass.Of)],
             Boot = boot is null ? null : SealedBoot.Of(boot),
             NotProven = NotProven(boot),
             Steps = [.. rows.Select(r => StepOf(r, verdict))],

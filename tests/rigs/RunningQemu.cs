@@ -97,6 +97,9 @@ internal sealed class RunningQemu : IAsyncDisposable
 
     public Task<JsonElement> AskAsync(string command, Action<Utf8JsonWriter>? arguments, CancellationToken cancel) => monitor.ExecuteAsync(command, arguments, Ample, cancel);
 
+    /// <summary>Waits until it has ended by itself.</summary>
+    public async Task EndedAsync(CancellationToken cancel) => _ = await process.WaitAsync(cancel).WaitAsync(Ample, cancel);
+
     /// <summary>Ends it as a power cut would.</summary>
     public async Task KillAsync()
     {

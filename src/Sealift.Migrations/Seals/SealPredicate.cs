@@ -56,6 +56,9 @@ public sealed record SealPredicate
     [JsonRequired]
     public IReadOnlyList<SealedFinding> FindingsAfter { get; init; } = [];
 
+    /// <summary>The passes over the disks of a machine that ran; empty where it did not, and in seals of earlier versions.</summary>
+    public IReadOnlyList<SealedPass> Passes { get; init; } = [];
+
     /// <summary>What came of booting the new machine; null where the plan left that out, and in seals of earlier versions.</summary>
     public SealedBoot? Boot { get; init; }
 

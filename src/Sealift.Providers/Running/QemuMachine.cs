@@ -19,8 +19,6 @@ public sealed class QemuMachine : IAsyncDisposable
     /// <summary>What the name of everything that Sealift makes in a QEMU begins with.</summary>
     public const string Prefix = "sealift-";
 
-    private const string FilterSuffix = "-filter";
-
     // What is asked here is done in QEMU's main loop, which may wait for a flush of the guest's.
     private static readonly TimeSpan AnswerDeadline = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan EndDeadline = TimeSpan.FromMinutes(2);
@@ -64,11 +62,11 @@ public sealed class QemuMachine : IAsyncDisposable
             Disks = [.. disks.Select((d, i) => new SourceDisk(
                 string.Create(CultureInfo.InvariantCulture, $"disk{i + 1}"),
                 d.Identity,
-                new ImageReference(new ImageLocation($"{d.File} ({d.Identity} of the QEMU at {socketPath})"), ImageFormat.Raw, string.Empty, d.LengthBytes, d.LengthBytes, null, []),
+                new ImageReference(new ImageLocation($"{d.File} ({d.Identity} of the QEMU at {socketPath})"), ImageFormat.Raw, string.Empty, d.LengthBytes, Math.Min(d.LengthBytes, d.AllocatedBytes), null, []),
                 d.Bus,
                 string.Empty))],
         };
-        return new SourceMachine(machine.With(overrides), "qemu", [], notes, []);
+        return new SourceMachine(machine.With(overrides), "qemu", [], notes, []) { Socket = socketPath };
     }
 
     /// <summary>The disks that can be written to, as they are now.</summary>
@@ -84,15 +82,16 @@ public sealed class QemuMachine : IAsyncDisposable
     /// <param name="owner">What the names of everything that is made begin with: <see cref="Prefix"/> and the migration.</param>
     /// <param name="bitmap">The new bitmap on every disk; null to record nothing.</param>
     /// <param name="disks">The disks.</param>
-    /// <param name="directory">An existing directory, for the scratch images and the socket. QEMU must be able to write there.</param>
+    /// <param name="directory">An existing directory, for the scratch images. QEMU must be able to write there.</param>
+    /// <param name="socketDirectory">An existing directory with a short path, for the socket. QEMU must be able to make it there.</param>
     /// <param name="cancel">Stops it; nothing of it stays.</param>
-    public async Task<PointInTime> FreezeAsync(string owner, string? bitmap, IReadOnlyList<FrozenDisk> disks, string directory, CancellationToken cancel)
+    public async Task<PointInTime> FreezeAsync(string owner, string? bitmap, IReadOnlyList<FrozenDisk> disks, string directory, string socketDirectory, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(disks);
-        var point = new PointInTime(this, directory, [.. disks.Select(d => new FrozenPart(d, $"{owner}-{d.Key}", Path.Combine(directory, $"{owner}-{d.Key}.scratch")))]);
+        var point = new PointInTime(this, directory, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), Path.Combine(directory, NameOf(owner, i) + ".scratch")))]);
         try
         {
-            await ServeAsync(Path.Combine(directory, "nbd"), cancel);
+            await ServeAsync(Path.Combine(socketDirectory, "nbd"), cancel);
             foreach (var part in point.Parts)
             {
                 await DiskImage.CreateAsync(part.ScratchPath!, ImageFormat.Qcow2, part.Disk.LengthBytes, cancel);
@@ -116,7 +115,6 @@ public sealed class QemuMachine : IAsyncDisposable
                 w.WriteString("device", p.Disk.Node);
                 w.WriteString("target", p.Name);
                 w.WriteString("sync", "none");
-                w.WriteString("filter-node-name", p.Name + FilterSuffix);
             })))], cancel);
             foreach (var part in point.Parts) await ExportAsync(part.Name, part.Name, part.Disk, cancel);
             return point;
@@ -133,13 +131,13 @@ public sealed class QemuMachine : IAsyncDisposable
     /// wrote to them.
     /// </summary>
     /// <inheritdoc cref="FreezeAsync"/>
-    public async Task<PointInTime> ShowStoppedAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string directory, CancellationToken cancel)
+    public async Task<PointInTime> ShowStoppedAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string directory, string socketDirectory, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(disks);
-        var point = new PointInTime(this, directory, [.. disks.Select(d => new FrozenPart(d, $"{owner}-{d.Key}", null))]);
+        var point = new PointInTime(this, directory, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), null))]);
         try
         {
-            await ServeAsync(Path.Combine(directory, "nbd"), cancel);
+            await ServeAsync(Path.Combine(socketDirectory, "nbd"), cancel);
             var bitmaps = (await DisksAsync(cancel)).ToDictionary(d => d.Node, d => d.Bitmaps);
             await TransactAsync([.. disks.SelectMany(d => Begin(
                 d.Node,
@@ -205,7 +203,7 @@ public sealed class QemuMachine : IAsyncDisposable
         if (await StatusAsync(cancel) is not ("paused" or "shutdown") and var status) return $"it is {status}";
         foreach (var disk in await DisksAsync(cancel))
         {
-            if (disk.Bitmaps.FirstOrDefault(b => b.Name == bitmap) is not { } guard) continue;
+            if (disk.Bitmaps.FirstOrDefault(b => b.Name == bitmap) is not { } guard) return $"the bitmap on {disk.Identity} is gone: it was started anew";
             if (!guard.IsRecording || guard.IsInconsistent) return $"the bitmap on {disk.Identity} no longer records";
             if (guard.DirtyBytes > 0) return $"{guard.DirtyBytes} bytes of {disk.Identity} were written to";
         }
@@ -241,9 +239,8 @@ public sealed class QemuMachine : IAsyncDisposable
             found.AddRange(BitmapsOf(node).Where(b => b.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(b => $"bitmap {b.Name} on {Text(node, "node-name")}"));
         return [.. found.Order(StringComparer.Ordinal)];
 
-        // A job's filter is a node too, and goes with it.
         async Task<IEnumerable<string>> IdsAsync(string query, string member, string kind) =>
-            (await AskAsync(query, null, cancel)).EnumerateArray().Select(e => Text(e, member)).Where(id => id.StartsWith(prefix, StringComparison.Ordinal) && !id.EndsWith(FilterSuffix, StringComparison.Ordinal)).Select(id => $"{kind} {id}");
+            (await AskAsync(query, null, cancel)).EnumerateArray().Select(e => Text(e, member)).Where(id => id.StartsWith(prefix, StringComparison.Ordinal)).Select(id => $"{kind} {id}");
     }
 
     /// <summary>Removes what <see cref="LeftoversAsync"/> finds; bitmaps only where they are not to be kept.</summary>
@@ -284,6 +281,9 @@ public sealed class QemuMachine : IAsyncDisposable
     }
 
     internal NbdUri UriOf(FrozenPart part) => NbdUri.Unix(serverSocket ?? throw new InvalidOperationException("nothing is served"), part.Name);
+
+    // A block node's name has at most 31 characters, and a migration's id with our prefix 25 of them.
+    private static string NameOf(string owner, int disk) => string.Create(CultureInfo.InvariantCulture, $"{owner}-d{disk + 1}");
 
     private static IEnumerable<Action<Utf8JsonWriter>> Begin(string node, string? bitmap, IEnumerable<string> recording)
     {
@@ -424,7 +424,7 @@ public sealed class QemuMachine : IAsyncDisposable
             // The disk itself lies below it, and what is put on the filter is gone with the backup.
             if (Text(inserted, "drv") == "copy-before-write") throw ProviderErrors.UnderBackup(socketPath, device, Text(inserted, "node-name"));
             var image = inserted.TryGetProperty("image", out var i) ? i : throw ProviderErrors.BadAnswer(socketPath, "query-block", "image");
-            disks.Add(new RunningDisk(device, Text(inserted, "node-name"), Text(inserted, "file"), Number(image, "virtual-size"), await BusAsync(device, cancel), [.. BitmapsOf(inserted)]));
+            disks.Add(new RunningDisk(device, Text(inserted, "node-name"), Text(inserted, "file"), Number(image, "virtual-size"), image.TryGetProperty("actual-size", out _) ? Number(image, "actual-size") : Number(image, "virtual-size"), await BusAsync(device, cancel), [.. BitmapsOf(inserted)]));
         }
 
         return (disks, uefi);

@@ -33,7 +33,7 @@ public sealed class QemuMachineTests : IDisposable
         for (var pass = 0; pass < 3; pass++)
         {
             var frozen = Disks(await machine.DisksAsync(Cancel), pass == 0 ? [] : [Bitmap(pass - 1)]);
-            await using (var point = await machine.FreezeAsync(Owner, Bitmap(pass), frozen, directory.Path, Cancel))
+            await using (var point = await machine.FreezeAsync(Owner, Bitmap(pass), frozen, directory.Path, directory.Path, Cancel))
             {
                 var models = new[] { qemu.Snapshot(0), qemu.Snapshot(1) };
                 await WriteAsync(qemu, 40); // the guest goes on
@@ -54,7 +54,7 @@ public sealed class QemuMachineTests : IDisposable
 
         Assert.True(await machine.ShutDownAsync(TimeSpan.FromMilliseconds(200), force: true, Cancel)); // there is nobody to shut it down
         var last = Disks(await machine.DisksAsync(Cancel), [Bitmap(2)]);
-        await using (var end = await machine.ShowStoppedAsync(Owner, $"{Owner}-end", last, directory.Path, Cancel))
+        await using (var end = await machine.ShowStoppedAsync(Owner, $"{Owner}-end", last, directory.Path, directory.Path, Cancel))
         {
             for (var disk = 0; disk < 2; disk++)
             {
@@ -83,14 +83,14 @@ public sealed class QemuMachineTests : IDisposable
         await using var machine = await QemuMachine.ConnectAsync(qemu.SocketPath, Cancel);
         await WriteAsync(qemu, 60);
         var targets = Targets(await machine.DescribeAsync(new MachineOverrides(), Cancel));
-        await using (var point = await machine.FreezeAsync(Owner, Bitmap(0), Disks(await machine.DisksAsync(Cancel), []), directory.Path, Cancel))
+        await using (var point = await machine.FreezeAsync(Owner, Bitmap(0), Disks(await machine.DisksAsync(Cancel), []), directory.Path, directory.Path, Cancel))
             _ = await PassAsync(point, "disk1", targets[0], true, AuditScope.None);
 
         await qemu.WriteAsync(0, 3 << 16, 100 << 10, 0xAA, Cancel);
         await qemu.ClearBitmapAsync(0, Bitmap(0), Cancel);
         await qemu.WriteAsync(0, 40 << 16, 512, 0xBB, Cancel);
         var frozen = Disks(await machine.DisksAsync(Cancel), lies ? [Bitmap(0)] : []);
-        await using (var point = await machine.FreezeAsync(Owner, Bitmap(1), frozen, directory.Path, Cancel))
+        await using (var point = await machine.FreezeAsync(Owner, Bitmap(1), frozen, directory.Path, directory.Path, Cancel))
         {
             var result = await PassAsync(point, "disk1", targets[0], !lies, AuditScope.Full);
             Assert.Equal(qemu.Snapshot(0), await File.ReadAllBytesAsync(targets[0].Path, Cancel));
@@ -105,15 +105,15 @@ public sealed class QemuMachineTests : IDisposable
         await using var qemu = await RunningQemu.StartAsync(directory.Path, "qcow2", [4 << 20], Cancel);
         await WriteAsync(qemu, 10);
         var killed = await QemuMachine.ConnectAsync(qemu.SocketPath, Cancel);
-        _ = await killed.FreezeAsync(Owner, Bitmap(0), Disks(await killed.DisksAsync(Cancel), []), directory.Path, Cancel); // never released
+        _ = await killed.FreezeAsync(Owner, Bitmap(0), Disks(await killed.DisksAsync(Cancel), []), directory.Path, directory.Path, Cancel); // never released
         await killed.DisposeAsync();
 
         await using var machine = await QemuMachine.ConnectAsync(qemu.SocketPath, Cancel);
-        Assert.Equal([$"bitmap {Bitmap(0)} on src0", "export sealift-test-disk1", "job sealift-test-disk1", "node sealift-test-disk1"], await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
+        Assert.Equal([$"bitmap {Bitmap(0)} on src0", "export sealift-test-d1", "job sealift-test-d1", "node sealift-test-d1"], await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
         await machine.RemoveAsync(QemuMachine.Prefix, keepBitmaps: true, Cancel);
         Assert.Equal([$"bitmap {Bitmap(0)} on src0"], await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
-        File.Delete(Path.Combine(directory.Path, "sealift-test-disk1.scratch"));
-        await using (var point = await machine.FreezeAsync(Owner, Bitmap(1), Disks(await machine.DisksAsync(Cancel), [Bitmap(0)]), directory.Path, Cancel))
+        File.Delete(Path.Combine(directory.Path, "sealift-test-d1.scratch"));
+        await using (var point = await machine.FreezeAsync(Owner, Bitmap(1), Disks(await machine.DisksAsync(Cancel), [Bitmap(0)]), directory.Path, directory.Path, Cancel))
         {
         }
 
@@ -142,7 +142,7 @@ public sealed class QemuMachineTests : IDisposable
         }, Cancel);
         await using var machine = await QemuMachine.ConnectAsync(qemu.SocketPath, Cancel);
         var frozen = Disks(await machine.DisksAsync(Cancel), []);
-        var error = await Assert.ThrowsAsync<SealiftException>(() => machine.FreezeAsync(Owner, Bitmap(0), frozen, directory.Path, Cancel));
+        var error = await Assert.ThrowsAsync<SealiftException>(() => machine.FreezeAsync(Owner, Bitmap(0), frozen, directory.Path, directory.Path, Cancel));
         Assert.Equal("SL6404", error.Code);
         Assert.Empty(await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
         await using var theirs = await NbdClient.ConnectAsync(NbdUri.Unix(directory.File("theirs"), "src0"), new NbdOptions(), Cancel);
