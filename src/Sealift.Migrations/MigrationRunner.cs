@@ -3,6 +3,7 @@ using Sealift.Disks;
 using Sealift.Migrations.Steps;
 using Sealift.Posix;
 using Sealift.Providers;
+using Sealift.Qmp;
 
 namespace Sealift.Migrations;
 
@@ -120,6 +121,7 @@ public static class MigrationRunner
         using var held = await store.LockAsync(row.Id, CancellationToken.None);
         var files = new Artefacts(store.Journal, row.Id, Path.Combine(row.Request.TargetDirectory, $".sealift-{row.Id}"));
         List<string> removed = [], kept = [];
+        if (row.Request.Warm is not null) await LeaveSourceAsync(row, removed, kept);
         // Killed between the seal and its note in the journal, the machine is handed over all the same.
         if (store.Journal.Steps(row.Id).Any(s => s.Step.Step == StepName.Seal && s.State == StepState.Done))
             store.Journal.MarkHandedOver(row.Id, [.. store.Journal.Artefacts(row.Id).Where(a => Path.GetDirectoryName(a.Path) == row.Request.TargetDirectory && a.Kind != Artefacts.WorkDirectory).Select(a => a.Path)]);
@@ -148,6 +150,27 @@ public static class MigrationRunner
         store.Forget(row.Id);
         removed.Add(store.DirectoryOf(row.Id));
         return new RemovalReport(removed, kept);
+    }
+
+    /// <summary>Takes back what was made at a running source, where it still runs.</summary>
+    private static async Task LeaveSourceAsync(MigrationRow row, List<string> removed, List<string> kept)
+    {
+        var (socket, owner) = (MachineSource.SocketOf(row.Request.Sources[0])!, WarmMachine.OwnerOf(row.Id));
+        try
+        {
+            await using var machine = await QemuMachine.ConnectAsync(socket, CancellationToken.None);
+            var found = await machine.LeftoversAsync(owner, CancellationToken.None);
+            await machine.RemoveAsync(owner, keepBitmaps: false, CancellationToken.None);
+            removed.AddRange(found.Select(f => $"{f} in the QEMU at {socket}"));
+        }
+        catch (QmpException e) when (e.Code == "SL3101")
+        {
+            // It has ended, and with it what was in its memory. Where only the way to it is lost, `sealift cleanup` finds the rest.
+        }
+        catch (SealiftException e)
+        {
+            kept.Add($"what was made in the QEMU at {socket}: {e.Message}");
+        }
     }
 
     /// <summary>Steers a warm migration, which another process runs or has run: when it cuts over, whether it pauses, how often it passes. It notices within two seconds.</summary>
