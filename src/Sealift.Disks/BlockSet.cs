@@ -1,7 +1,7 @@
 namespace Sealift.Disks;
 
 /// <summary>Some of the blocks of a disk. Memory is one bit for each block near one that is in it: 2 MiB for a tebibyte of blocks of 64 KiB.</summary>
-internal sealed class BlockSet
+public sealed class BlockSet
 {
     // A page of 512 bytes: small where few blocks are in it, and a tebibyte of blocks of 64 KiB is 4096 of them.
     private const int PageBlocks = 4096;
@@ -12,6 +12,7 @@ internal sealed class BlockSet
     /// <summary>How many blocks are in it.</summary>
     public long Count { get; private set; }
 
+    /// <summary>Adds a block, from 0.</summary>
     public void Add(long block)
     {
         var (number, at) = Math.DivRem(block, PageBlocks);
@@ -21,6 +22,14 @@ internal sealed class BlockSet
         if ((word & bit) != 0) return;
         word |= bit;
         Count++;
+    }
+
+    /// <summary>Adds every block that a range touches.</summary>
+    /// <param name="range">Of the disk, in bytes.</param>
+    /// <param name="blockBytes">The length of a block.</param>
+    public void AddRange(DiskRange range, int blockBytes)
+    {
+        for (var block = range.Offset / blockBytes; block * blockBytes < range.End; block++) Add(block);
     }
 
     /// <summary>The blocks in order as ranges of the disk; neighbours are merged.</summary>

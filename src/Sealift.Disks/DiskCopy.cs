@@ -101,7 +101,7 @@ public static class DiskCopy
             using var window = new OrderedWindow<(DiskExtent Chunk, HashedChunk? Leaves)>(options.WindowChunks, piece => Written(piece.Chunk, piece.Leaves));
             var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Workers, CancellationToken = cancel };
             using var buffers = new BufferPool(BlockRuns.ChunkBytes(map.BlockBytes, options));
-            await using var chunks = BlockRuns.ChunksAsync(source, map.BlockBytes, BlockRuns.ChunkBytes(map.BlockBytes, options), cancel).GetAsyncEnumerator(cancel);
+            await using var chunks = ChunksAsync(cancel).GetAsyncEnumerator(cancel);
             var more = true;
             while (more)
             {
@@ -110,7 +110,8 @@ public static class DiskCopy
                 await Parallel.ForEachAsync(Segment(cancel), parallel, async (chunk, stop) =>
                 {
                     HashedChunk? leaves = null;
-                    if (chunk.Extent.IsHole) await PassHoleAsync(chunk.Extent, stop);
+                    if (chunk.IsKnown) PassKnown(chunk.Extent);
+                    else if (chunk.Extent.IsHole) await PassHoleAsync(chunk.Extent, stop);
                     else leaves = await CopyChunkAsync(chunk.Extent, buffers, stop);
                     window.Complete(chunk.Number, (chunk.Extent, leaves));
                     await FlushWhatIsDueAsync(stop);
@@ -123,16 +124,44 @@ public static class DiskCopy
 
             meter.Report();
 
-            async IAsyncEnumerable<(long Number, DiskExtent Extent)> Segment([EnumeratorCancellation] CancellationToken stop = default)
+            async IAsyncEnumerable<(long Number, DiskExtent Extent, bool IsKnown)> Segment([EnumeratorCancellation] CancellationToken stop = default)
             {
                 long handedOut = 0;
                 while (options.CheckpointBytes == 0 || handedOut < options.CheckpointBytes)
                 {
                     if (!(more = await chunks.MoveNextAsync())) yield break;
                     // A hole costs nothing to do again.
-                    if (!chunks.Current.IsHole) handedOut += chunks.Current.LengthBytes;
-                    yield return (await window.ReserveAsync(stop), chunks.Current);
+                    var (extent, isKnown) = chunks.Current;
+                    if (!extent.IsHole && !isKnown) handedOut += extent.LengthBytes;
+                    yield return (await window.ReserveAsync(stop), extent, isKnown);
                 }
+            }
+        }
+
+        /// <summary>
+        /// The disk from its start to its end. What the map knows, and is believed, is not even asked for in the source's allocation map:
+        /// the cost of going on with a copy grows with what is left of it.
+        /// </summary>
+        private async IAsyncEnumerable<(DiskExtent Extent, bool IsKnown)> ChunksAsync([EnumeratorCancellation] CancellationToken cancel)
+        {
+            var chunkBytes = BlockRuns.ChunkBytes(map.BlockBytes, options);
+            if (!options.Resume || options.CompareKnown)
+            {
+                await foreach (var chunk in BlockRuns.ChunksAsync(source, map.BlockBytes, chunkBytes, cancel)) yield return (chunk, false);
+                yield break;
+            }
+
+            // A page of the map is looked at when its turn comes, and only blocks before it change meanwhile.
+            foreach (var run in map.Runs())
+            {
+                var range = new DiskRange(run.First * map.BlockBytes, map.BytesOf(run));
+                if (run.State != BlockState.Unknown)
+                {
+                    yield return (new DiskExtent(range.Offset, range.LengthBytes, run.State is BlockState.Hole or BlockState.Zero), true);
+                    continue;
+                }
+
+                await foreach (var chunk in BlockRuns.ChunksAsync(source, map.BlockBytes, chunkBytes, range, cancel)) yield return (chunk, false);
             }
         }
 
@@ -168,6 +197,13 @@ public static class DiskCopy
 
         public CopyResult Result(TimeSpan elapsed) => new(root.Finish(source.LengthBytes), dataBytes, zeroBytes, holeBytes, resumedBytes, elapsed) { MapDoubt = source.MapDoubt };
 
+        private void PassKnown(DiskExtent known)
+        {
+            if (known.IsHole) Interlocked.Add(ref holeBytes, known.LengthBytes);
+            else Interlocked.Add(ref resumedBytes, known.LengthBytes);
+            meter.Add(known.LengthBytes, 0);
+        }
+
         private async ValueTask PassHoleAsync(DiskExtent hole, CancellationToken stop)
         {
             if (!options.TargetReadsZeroes) await WriteAsync(hole.Offset, hole.LengthBytes, null, stop);
@@ -176,17 +212,9 @@ public static class DiskCopy
             meter.Add(hole.LengthBytes, 0);
         }
 
-        /// <returns>The leaves; null where the map knows them and nothing was read.</returns>
-        private async ValueTask<HashedChunk?> CopyChunkAsync(DiskExtent chunk, BufferPool buffers, CancellationToken stop)
+        private async ValueTask<HashedChunk> CopyChunkAsync(DiskExtent chunk, BufferPool buffers, CancellationToken stop)
         {
-            var known = options.Resume && IsKnown(chunk);
-            if (known && !options.CompareKnown)
-            {
-                Interlocked.Add(ref resumedBytes, chunk.LengthBytes);
-                meter.Add(chunk.LengthBytes, 0);
-                return null;
-            }
-
+            var known = options.Resume && options.CompareKnown && IsKnown(chunk);
             var buffer = buffers.Rent();
             try
             {

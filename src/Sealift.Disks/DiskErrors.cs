@@ -29,6 +29,12 @@ internal static class DiskErrors
     public static SealiftException WrongMap(string disk, string said) =>
         new("SL4207", "use the block map", disk, said, "Use the map that belongs to this disk, or start over without one");
 
+    public static SealiftException BadChangeList(string disk, long offset, string said) =>
+        new("SL4271", $"read the list of changes at offset {offset}", disk, said, "The tracker cannot be trusted: go on without it, comparing by hash");
+
+    public static SealiftException NoChangeList(string disk, string context) =>
+        new("SL4272", "read the list of changes", disk, $"the server does not show {context}", "The tracker is gone: go on without it, comparing by hash");
+
     public static DiskAccessException SourceFailed(string disk, long offset, long lengthBytes, Exception inner) =>
         new("SL4211", "read", DiskSide.Source, disk, offset, lengthBytes, inner);
 

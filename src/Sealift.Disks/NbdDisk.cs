@@ -108,6 +108,12 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
         }
     }
 
+    /// <summary>Whether the server shows a metadata context.</summary>
+    internal bool Shows(string context) => pool.MetaContexts.Contains(context);
+
+    /// <summary>What the server says in a metadata context of the beginning of a range.</summary>
+    internal Task<IReadOnlyList<NbdExtent>> StatusAsync(string context, long offset, long lengthBytes, CancellationToken cancel) => pool.BlockStatusAsync(context, offset, lengthBytes, cancel);
+
     /// <summary>
     /// Measures the files behind a server of our own. Somebody else's export has one size for the life of a connection; that its last
     /// byte can still be read is all that can be asked there.

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Sealift.Nbd;
 using Sealift.Posix;
 
 namespace Sealift.Disks;
@@ -63,6 +64,13 @@ public sealed class QemuNbdServer : IAsyncDisposable
     /// <exception cref="SealiftException">It did not start (SL4221), with its last words.</exception>
     public static Task<QemuNbdServer> StartReadOnlyAsync(ImageReference image, string workDirectory, CancellationToken cancel) =>
         StartAsync(QemuNode.Json(image), image.Location.ToString(), writable: false, QemuCache.Writeback, allocationDepth: false, workDirectory, cancel);
+
+    /// <summary>Serves read-only what another server exports on a Unix socket: for programs that know of no export names, or open more connections than it takes.</summary>
+    public static Task<QemuNbdServer> StartReadOnlyAsync(NbdUri export, string workDirectory, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(export);
+        return StartAsync(QemuNode.Json(export), export.ToString(), writable: false, QemuCache.Writeback, allocationDepth: false, workDirectory, cancel);
+    }
 
     /// <summary>Serves an image read-only, choosing the cache mode.</summary>
     public static Task<QemuNbdServer> StartReadOnlyAsync(ImageReference image, string workDirectory, QemuCache cache, CancellationToken cancel) =>

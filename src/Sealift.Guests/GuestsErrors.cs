@@ -45,8 +45,8 @@ internal static class GuestsErrors
     public static SealiftException BootBroke(string machine, string said, Exception? inner) =>
         new("SL5202", "boot the machine for its boot proof", machine, said.TrimEnd('.'), "Its disks are as they were: resume to try it again; look for the out-of-memory killer in the kernel log, and for space in the target directory", inner);
 
-    public static SealiftException HypervisorSpokeNonsense(string command, string said, string logPath) =>
-        new("SL5203", "talk to QEMU", command, said.TrimEnd('.'), $"Try again; if it repeats, report it as a bug, with the log {logPath} where it is there");
+    public static SealiftException HypervisorSpokeNonsense(string command, string said, string logPath, Exception inner) =>
+        new("SL5203", "talk to QEMU", command, said.TrimEnd('.'), $"Try again; if it repeats, report it as a bug, with the log {logPath} where it is there", inner);
 
     public static SealiftException MemoryUnknown() =>
         new("SL5204", "find out how much memory is available", "/proc/meminfo", "it has no line MemAvailable", "Mount /proc in this container or chroot");

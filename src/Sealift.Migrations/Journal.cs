@@ -17,7 +17,7 @@ namespace Sealift.Migrations;
 /// </remarks>
 internal sealed class Journal : IDisposable
 {
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
     private const int ApplicationId = 0x5365614C; // "SeaL": a database of somebody else is refused, not migrated
 
     private const string Schema = """
@@ -52,6 +52,20 @@ internal sealed class Journal : IDisposable
             inode TEXT NOT NULL DEFAULT '0',
             handed_over INTEGER NOT NULL DEFAULT 0,
             UNIQUE (migration, path)) STRICT;
+        """ + WarmSchema;
+
+    // Since version 2.
+    private const string WarmSchema = """
+        CREATE TABLE pass (
+            migration TEXT NOT NULL REFERENCES migration(id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            record TEXT NOT NULL,
+            PRIMARY KEY (migration, number)) STRICT;
+        CREATE TABLE steering (
+            migration TEXT PRIMARY KEY NOT NULL REFERENCES migration(id) ON DELETE CASCADE,
+            cutover_at TEXT,
+            paused INTEGER NOT NULL DEFAULT 0,
+            interval_seconds REAL) STRICT;
         """;
 
     private readonly Lock gate = new();
@@ -159,6 +173,28 @@ internal sealed class Journal : IDisposable
             r.IsDBNull(7) ? null : r.GetString(7)),
         ("$id", id)));
 
+    /// <summary>A pass that is about to begin.</summary>
+    public void PassPlanned(string id, PassRecord pass) => Do(() => Execute(
+        "INSERT INTO pass (migration, number, record) VALUES ($id, $number, $record)",
+        ("$id", id), ("$number", pass.Number), ("$record", JsonSerializer.Serialize(pass, JournalJson.Default.PassRecord))));
+
+    /// <summary>A pass that came to its end.</summary>
+    public void PassDone(string id, PassRecord pass) => Do(() => Execute(
+        "UPDATE pass SET record = $record WHERE migration = $id AND number = $number",
+        ("$id", id), ("$number", pass.Number), ("$record", JsonSerializer.Serialize(pass, JournalJson.Default.PassRecord))));
+
+    public IReadOnlyList<PassRecord> Passes(string id) => Do(() => Query(
+        "SELECT record FROM pass WHERE migration = $id ORDER BY number", r => Decode(r.GetString(0), JournalJson.Default.PassRecord, $"a pass of {id}"), ("$id", id)));
+
+    public void Steer(string id, Steering steering) => Do(() => Execute(
+        "INSERT INTO steering (migration, cutover_at, paused, interval_seconds) VALUES ($id, $at, $paused, $interval) ON CONFLICT (migration) DO UPDATE SET cutover_at = $at, paused = $paused, interval_seconds = $interval",
+        ("$id", id), ("$at", steering.CutoverAt is { } at ? at.UtcDateTime.ToString("O", CultureInfo.InvariantCulture) : DBNull.Value), ("$paused", steering.IsPaused ? 1 : 0), ("$interval", steering.Interval is { } interval ? interval.TotalSeconds : DBNull.Value)));
+
+    public Steering Steering(string id) => Do(() => Query(
+        "SELECT cutover_at, paused, interval_seconds FROM steering WHERE migration = $id",
+        r => new Steering(ReadTime(r, 0), r.GetInt64(1) != 0, r.IsDBNull(2) ? null : TimeSpan.FromSeconds(r.GetDouble(2))),
+        ("$id", id)).SingleOrDefault()) ?? new Steering(null, false, null);
+
     /// <summary>Names a file before it is made (or made anew): its identity is not known then.</summary>
     public void Claim(string id, string artefact, string kind) => Do(() => Execute(
         "INSERT INTO artefact (migration, path, kind) VALUES ($id, $path, $kind) ON CONFLICT (migration, path) DO UPDATE SET kind = $kind, device = '0', inode = '0', handed_over = 0",
@@ -225,8 +261,15 @@ internal sealed class Journal : IDisposable
 
         if (application != ApplicationId) throw MigrationErrors.JournalDamaged(path, "it is a database, but not one of Sealift's");
         if (version > SchemaVersion) throw MigrationErrors.JournalTooNew(path, version, SchemaVersion);
+        if (version == 1)
+        {
+            Execute(WarmSchema);
+            Execute($"PRAGMA user_version = {SchemaVersion}");
+        }
+
         // The whole journal is a few hundred KiB: looking at all of it takes milliseconds and keeps a damaged one from being trusted.
         if (Scalar("PRAGMA quick_check(1)") is not "ok") throw MigrationErrors.JournalDamaged(path, "quick_check found damage");
+        transaction.Commit();
     }
 
     private MigrationRow ReadMigration(SqliteDataReader r)

@@ -70,6 +70,25 @@ internal sealed class MigrationContext
     /// <summary>What had to be unpacked from a compressed source; kept until the disks are proven.</summary>
     public string Unpacked => Path.Combine(WorkDirectory, "source");
 
+    /// <summary>What time it is, for what waits.</summary>
+    public TimeProvider Time => Store.Time;
+
+    /// <summary>Opens a disk of the source to read it again: an image, or a disk of a machine that has been shut down.</summary>
+    public async Task<IDiskReader> OpenSourceAsync(string key, CancellationToken cancel)
+    {
+        if (Request.Warm is null) return await DiskImage.OpenReadAsync(Disk(key).Image, Scratch, cancel);
+        var machine = await WarmMachine.ConnectAsync(this, cancel);
+        try
+        {
+            return await machine.OpenStoppedAsync(key, cancel); // it ends the connection, too
+        }
+        catch
+        {
+            await machine.DisposeAsync();
+            throw;
+        }
+    }
+
     public SourceMachine Source => Result(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine);
 
     public BlkhashParameters Hash => new(BlkhashParameters.ParseAlgorithm(Request.Algorithm), Request.BlockBytes);

@@ -4,7 +4,7 @@ using Sealift.Posix;
 
 namespace Sealift.Migrations;
 
-/// <summary>Every error of this room but those of the seals: SL70xx journal and plan, SL71xx preflight, SL72xx evidence.</summary>
+/// <summary>Every error of this room but those of the seals: SL70xx journal and plan, SL71xx preflight, SL72xx evidence, SL73xx running sources.</summary>
 internal static class MigrationErrors
 {
     public static SealiftException JournalDamaged(string path, string said, Exception? inner = null) =>
@@ -93,6 +93,24 @@ internal static class MigrationErrors
 
     public static SealiftException Obstacles(int count, string first, string said) =>
         new("SL7212", "find the source ready for its conversion", $"{Measures.Count(count, "obstacle")}, the first: {first}", said, "Nothing was copied. Lift it in the source machine and start again (`sealift check --inspect` says how), migrate it as it is with --no-convert, or waive each by class and file system with a reason (--waive)");
+
+    public static SealiftException DisksChanged(string disk, string said) =>
+        new("SL7301", "follow the disks of the running machine", disk, said, "Put the machine's disks back as they were and resume, or remove this migration and start a new one");
+
+    public static SealiftException DiskResized(string disk, long was, long now) =>
+        new("SL7302", "follow the disks of the running machine", disk, $"it had {was} bytes and has {now} now", "Remove this migration and start a new one");
+
+    public static SealiftException ScratchFull(string directory, long free) =>
+        new("SL7303", "keep aside what the guest overwrites", directory, $"only {free} bytes are free there", "Free space there, or name another directory with --scratch, and resume. The guest was not disturbed");
+
+    public static SealiftException SourceStirred(string machine, string said) =>
+        new("SL7304", "rely on the source, which was off", machine, said, "Shut it down and resume: what changed is copied then");
+
+    public static SealiftException NotWarm(string id) =>
+        new("SL7305", "steer a migration", id, "its source does not run", "Only warm migrations have passes and a cutover");
+
+    public static SealiftException PastCutover(string id) =>
+        new("SL7306", "steer a migration", id, "its cutover has begun, or it is over", "Look at it with `sealift show`");
 
     public static SealiftException Unexpected(string step, Exception inner) =>
         new("SL7299", $"finish {step}", "this migration", $"{inner.GetType().Name}: {inner.Message}", "This is a defect of Sealift: please report it with the log. Nothing was handed over; resume may help", inner);

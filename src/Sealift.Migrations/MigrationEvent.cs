@@ -19,6 +19,7 @@ public interface IMigrationObserver
 [JsonDerivedType(typeof(StepFinished), "step-finished")]
 [JsonDerivedType(typeof(StepFailed), "step-failed")]
 [JsonDerivedType(typeof(FindingReported), "finding")]
+[JsonDerivedType(typeof(PassFinished), "pass-finished")]
 [JsonDerivedType(typeof(Note), "note")]
 [JsonDerivedType(typeof(MigrationFinished), "migration-finished")]
 public abstract record MigrationEvent
@@ -69,6 +70,11 @@ public sealed record StepFailed(string Step, string Disk, string Message) : Migr
 /// <param name="Step">The step that saw it.</param>
 /// <param name="Finding">What it reported.</param>
 public sealed record FindingReported(string Step, Finding Finding) : MigrationEvent;
+
+/// <summary>A pass over the disks of a running machine is done.</summary>
+/// <param name="Step">The step that it belongs to.</param>
+/// <param name="Pass">What it did.</param>
+public sealed record PassFinished(string Step, PassRecord Pass) : MigrationEvent;
 
 /// <summary>Something worth telling that changes nothing.</summary>
 /// <param name="Step">The step; empty where none.</param>

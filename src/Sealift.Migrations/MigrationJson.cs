@@ -12,7 +12,7 @@ namespace Sealift.Migrations;
     Converters =
     [
         typeof(LowerCaseName<Verdict>), typeof(LowerCaseName<MigrationState>), typeof(LowerCaseName<StepState>), typeof(LowerCaseName<FindingSeverity>),
-        typeof(LowerCaseName<ImageFormat>), typeof(LowerCaseName<Firmware>), typeof(LowerCaseName<DiskBus>), typeof(LowerCaseName<NicModel>), typeof(LowerCaseName<BootCheck>),
+        typeof(LowerCaseName<ImageFormat>), typeof(LowerCaseName<Firmware>), typeof(LowerCaseName<DiskBus>), typeof(LowerCaseName<NicModel>), typeof(LowerCaseName<BootCheck>), typeof(LowerCaseName<AuditScope>),
     ],
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]

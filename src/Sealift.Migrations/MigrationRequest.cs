@@ -7,7 +7,7 @@ namespace Sealift.Migrations;
 /// <summary>The plan of one migration: everything that the user decided. It is stored in the journal, so a resume needs nothing else.</summary>
 public sealed record MigrationRequest
 {
-    /// <summary>Absolute paths: one OVA or OVF, a directory that holds one OVF, or the disk images of one machine in order.</summary>
+    /// <summary>Absolute paths: one OVA or OVF, a directory that holds one OVF, or the disk images of one machine in order. Or one running machine: <c>qmp:</c> and the path of its QMP socket.</summary>
     public required IReadOnlyList<string> Sources { get; init; }
 
     /// <summary>The directory that receives the machine, as an absolute path. It is made where it does not exist.</summary>
@@ -66,6 +66,9 @@ public sealed record MigrationRequest
 
     /// <summary>After so many bytes of a disk its copy can be resumed; null for the default (<see cref="CopyOptions.CheckpointBytes"/>).</summary>
     public long? CheckpointBytes { get; init; }
+
+    /// <summary>How a running machine is followed; null where the source does not run.</summary>
+    public WarmPlan? Warm { get; init; }
 }
 
 /// <summary>Permission to go on in spite of one class of damage that was there before, on one file system. Nothing waives a whole checker.</summary>

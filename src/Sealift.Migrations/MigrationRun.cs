@@ -4,6 +4,7 @@ using Sealift.Migrations.Steps;
 using Sealift.Nbd;
 using Sealift.Posix;
 using Sealift.Providers;
+using Sealift.Qmp;
 
 namespace Sealift.Migrations;
 
@@ -53,15 +54,18 @@ internal sealed class MigrationRun
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
+            await SettleSourceAsync(isOver: true);
             outcome = End(Verdict.Cancelled, ["It was cancelled; nothing was handed over."], ["Remove what was copied with `sealift remove`, or start a new migration."], final: true);
         }
         catch (SealiftException e)
         {
+            await SettleSourceAsync(IsFinal(e));
             outcome = Fail(e);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             // A defect is a verdict too: nothing may end without one.
+            await SettleSourceAsync(isOver: false);
             outcome = Fail(MigrationErrors.Unexpected(current?.Planned.Step ?? "the migration", e));
         }
         finally
@@ -92,7 +96,59 @@ internal sealed class MigrationRun
         Journal.Plan(context.Id, [.. steps.Select(s => s.Planned)]);
         foreach (var step in steps.Skip(1)) await RunStepAsync(step, cancel);
         current = null;
+        if (context.Request.Warm is not null) await LeaveSourceAsync();
         return HandedOver();
+    }
+
+    /// <summary>
+    /// The machine has been handed over: nothing of ours stays at the source, and its QEMU, which was kept only to be read, ends. What
+    /// cannot be done is told: the seal stands.
+    /// </summary>
+    private async Task LeaveSourceAsync()
+    {
+        try
+        {
+            await using var machine = await WarmMachine.ConnectAsync(context, CancellationToken.None);
+            await machine.RemoveAsync(keepBitmaps: false, CancellationToken.None);
+            await machine.QuitAsync(CancellationToken.None);
+        }
+        catch (QmpException e) when (e.Code == "SL3101")
+        {
+            // It has ended already: that is how it should be left.
+        }
+        catch (SealiftException e)
+        {
+            events.Send(new Note(StepName.Seal, $"the source could not be left as it should be: {e.Message}"));
+        }
+    }
+
+    /// <summary>
+    /// The migration ends without a hand-over: what was made at the source is taken back, but for the bitmaps with which it can go on; and
+    /// the guest is started again where the plan says so.
+    /// </summary>
+    private async Task SettleSourceAsync(bool isOver)
+    {
+        if (context.Request.Warm is not { } plan || context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is null) return;
+        var passes = Journal.Passes(context.Id);
+        if (passes.Count == 0) return;
+        try
+        {
+            await using var machine = await WarmMachine.ConnectAsync(context, CancellationToken.None); // which takes exports and jobs back
+            if (isOver) await machine.RemoveAsync(keepBitmaps: false, CancellationToken.None);
+            var hadBegun = Journal.Steps(context.Id).Any(s => s.Step.Step == StepName.Cutover && s.State != StepState.Planned);
+            if (!hadBegun) return;
+            if (!plan.RestartSource) events.Send(new Note(StepName.Cutover, "the guest at the source stays off"));
+            else if (await machine.StartAgainAsync(CancellationToken.None))
+            {
+                // What it writes from now on is copied by the next cutover: what the last one established is void.
+                context.Forget(null, StepName.Cutover, StepName.Copy, StepName.ReadBack);
+                events.Send(new Note(StepName.Cutover, "the guest was started again at the source"));
+            }
+        }
+        catch (SealiftException e)
+        {
+            events.Send(new Note(StepName.Cutover, $"the source could not be put in order; `sealift cleanup` shows what is left there: {e.Message}"));
+        }
     }
 
     private async Task RunStepAsync(Step step, CancellationToken cancel)
@@ -187,12 +243,16 @@ internal sealed class MigrationRun
             events.Send(new StepFailed(current.Planned.Step, current.Planned.Disk, cause.Message));
         }
 
-        // A source that changed, damage in it, a plan that does not accept what was found, or a gate that stays closed: trying again
-        // cannot end otherwise. Where only a system call failed, it can.
-        var final = cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210";
+        var final = IsFinal(cause);
         keepsHalfCopy = !final && !LacksSpace(cause);
         return End(Verdict.Failed, [cause.Message], [$"{cause.NextStep}."], final);
     }
+
+    /// <summary>
+    /// A source that changed, damage in it, a plan that does not accept what was found, or a gate that stays closed: trying again cannot
+    /// end otherwise. Where only a system call failed, it can.
+    /// </summary>
+    private static bool IsFinal(SealiftException cause) => cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210";
 
     /// <summary>Ends without a hand-over: undoes what must not stay, writes the report, journals the verdict.</summary>
     private MigrationOutcome End(Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps, bool final)
@@ -249,7 +309,7 @@ internal sealed class MigrationRun
         // lacking it would take that of others: a resume begins it anew then, as it does with a disk that did not read back.
         if (failed?.Step == StepName.ReadBack) context.Forget(failed.Disk, StepName.Copy, StepName.ReadBack);
         if (failed?.Step == StepName.ReadBack) RemoveIfMade(context.SourceMapPath(failed.Disk));
-        if (failed?.Step == StepName.Copy && !(keepsHalfCopy && CopyStep.CanGoOn(context, failed.Disk)))
+        if (failed?.Step == StepName.Copy && !(keepsHalfCopy && CopyTargets.CanGoOn(context, failed.Disk)))
         {
             RemoveIfMade(context.SourceMapPath(failed.Disk));
             RemoveIfMade(context.DiskPath(failed.Disk));

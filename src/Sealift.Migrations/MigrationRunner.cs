@@ -3,6 +3,7 @@ using Sealift.Disks;
 using Sealift.Migrations.Steps;
 using Sealift.Posix;
 using Sealift.Providers;
+using Sealift.Qmp;
 
 namespace Sealift.Migrations;
 
@@ -120,6 +121,7 @@ public static class MigrationRunner
         using var held = await store.LockAsync(row.Id, CancellationToken.None);
         var files = new Artefacts(store.Journal, row.Id, Path.Combine(row.Request.TargetDirectory, $".sealift-{row.Id}"));
         List<string> removed = [], kept = [];
+        if (row.Request.Warm is not null) await LeaveSourceAsync(row, removed, kept);
         // Killed between the seal and its note in the journal, the machine is handed over all the same.
         if (store.Journal.Steps(row.Id).Any(s => s.Step.Step == StepName.Seal && s.State == StepState.Done))
             store.Journal.MarkHandedOver(row.Id, [.. store.Journal.Artefacts(row.Id).Where(a => Path.GetDirectoryName(a.Path) == row.Request.TargetDirectory && a.Kind != Artefacts.WorkDirectory).Select(a => a.Path)]);
@@ -150,10 +152,53 @@ public static class MigrationRunner
         return new RemovalReport(removed, kept);
     }
 
+    /// <summary>Takes back what was made at a running source, where it still runs.</summary>
+    private static async Task LeaveSourceAsync(MigrationRow row, List<string> removed, List<string> kept)
+    {
+        var (socket, owner) = (MachineSource.SocketOf(row.Request.Sources[0])!, WarmMachine.OwnerOf(row.Id));
+        try
+        {
+            await using var machine = await QemuMachine.ConnectAsync(socket, CancellationToken.None);
+            var found = await machine.LeftoversAsync(owner, CancellationToken.None);
+            await machine.RemoveAsync(owner, keepBitmaps: false, CancellationToken.None);
+            removed.AddRange(found.Select(f => $"{f} in the QEMU at {socket}"));
+        }
+        catch (QmpException e) when (e.Code == "SL3101")
+        {
+            // It has ended, and with it what was in its memory. Where only the way to it is lost, `sealift cleanup` finds the rest.
+        }
+        catch (SealiftException e)
+        {
+            kept.Add($"what was made in the QEMU at {socket}: {e.Message}");
+        }
+    }
+
+    /// <summary>Steers a warm migration, which another process runs or has run: when it cuts over, whether it pauses, how often it passes. It notices within two seconds.</summary>
+    /// <param name="store">The journal.</param>
+    /// <param name="id">Its id, or the unambiguous beginning of one.</param>
+    /// <param name="change">What was asked so far, and what is asked now.</param>
+    /// <returns>What is asked now.</returns>
+    /// <exception cref="SealiftException">SL7003 unknown; SL7305 not warm; SL7306 its cutover has begun, or it is over.</exception>
+    public static Steering Steer(MigrationStore store, string id, Func<Steering, Steering> change)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentNullException.ThrowIfNull(change);
+        var row = store.Find(id);
+        if (row.Request.Warm is null) throw MigrationErrors.NotWarm(row.Id);
+        if (row.Outcome is { CanResume: false } || store.Journal.Steps(row.Id).Any(s => s.Step.Step == StepName.Cutover && s.State != StepState.Planned)) throw MigrationErrors.PastCutover(row.Id);
+        var steering = change(store.Journal.Steering(row.Id));
+        store.Journal.Steer(row.Id, steering);
+        return steering;
+    }
+
     private static void Validate(MigrationRequest request)
     {
         if (request.Sources.Count == 0) throw MigrationErrors.BadPlan("sources", "there is none", "Name an OVA, an OVF or disk images");
-        foreach (var path in request.Sources.Append(request.TargetDirectory).Append(request.AllowBackingDirectory))
+        var isRunning = request.Sources.Any(s => MachineSource.SocketOf(s) is not null);
+        if (isRunning && request.Sources.Count > 1) throw MigrationErrors.BadPlan("sources", "a running machine is named together with others", "Name it alone");
+        if (isRunning != request.Warm is not null) throw MigrationErrors.BadPlan("warm", isRunning ? "the source runs, and the plan does not say how it is followed" : "the source does not run", "Name a running machine as qmp:PATH for a warm migration, and images or packages for a cold one");
+        if (request.Warm is { } warm && (warm.Interval < TimeSpan.Zero || warm.ShutdownDeadline <= TimeSpan.Zero || warm.Downtime < TimeSpan.Zero)) throw MigrationErrors.BadPlan("warm", "a time is negative", "Give times such as 10m");
+        foreach (var path in request.Sources.Select(s => MachineSource.SocketOf(s) ?? s).Append(request.Warm?.ScratchDirectory).Append(request.TargetDirectory).Append(request.AllowBackingDirectory))
             if (path is not null && !Path.IsPathRooted(path)) throw MigrationErrors.BadPlan("paths", $"{path} is not absolute", "Give absolute paths");
         if (request.TargetDirectory != Path.GetFullPath(request.TargetDirectory).TrimEnd('/'))
             throw MigrationErrors.BadPlan("target", $"{request.TargetDirectory} is not in its simplest form, or is the root", "Give the path without . and .. and without a slash at its end");

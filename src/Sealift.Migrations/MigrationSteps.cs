@@ -11,9 +11,10 @@ internal static class MigrationSteps
         var disks = machine.Disks.Select(d => d.Key).ToList();
         var steps = new List<Step> { new DescribeStep(), new PreflightStep() };
         if (request.Check) steps.Add(new CheckSourceStep());
+        if (request.Warm is not null) steps.AddRange([new PrecopyStep(), new CutoverStep()]);
         foreach (var disk in disks)
         {
-            steps.Add(new CopyStep(disk));
+            steps.Add(request.Warm is null ? new CopyStep(disk) : new WarmCopyStep(disk));
             steps.Add(new ReadBackStep(disk));
         }
 

@@ -46,6 +46,9 @@ public sealed class MigrationStore : IDisposable
     /// <summary>What proves a boot. Tests put in what needs no QEMU.</summary>
     internal Func<BootMachine, BootOptions, IProgress<string>?, CancellationToken, Task<BootReport>> Booter { get; set; } = BootProof.RunAsync;
 
+    /// <summary>What time it is, for what waits. Tests put a clock here.</summary>
+    internal TimeProvider Time { get; set; } = TimeProvider.System;
+
     /// <summary>Whether KVM works here.</summary>
     internal Func<CancellationToken, Task<bool>> KvmUsable { get; set; } = Hypervisor.KvmUsableAsync;
 

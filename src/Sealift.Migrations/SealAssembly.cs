@@ -47,6 +47,7 @@ internal static class SealAssembly
             Points = source is null ? null : CheckPoints.Of(context),
             NotChecked = [.. (inspection?.Filesystems ?? []).Where(f => f.CheckedBy.Length == 0).Select(f => $"{f.Device}: {(f.Why.Length > 0 ? f.Why : $"no checker covers {f.Type}")}.")],
             FileChanges = after?.FileChanges is not { } changes ? null : SealedFileChanges.Of(changes, handedOver?.Files.FirstOrDefault(f => f.Role == SealedFileChanges.ListRole)?.Name ?? string.Empty),
+            Passes = [.. context.Journal.Passes(context.Id).Where(p => p.IsDone).Select(SealedPass.Of)],
             Boot = boot is null ? null : SealedBoot.Of(boot),
             NotProven = NotProven(boot),
             Steps = [.. rows.Select(r => StepOf(r, verdict))],

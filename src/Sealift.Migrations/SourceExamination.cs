@@ -23,13 +23,16 @@ public static class SourceExamination
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
         var servers = new List<QemuNbdServer>();
+        await using var point = source.Socket is not null ? await RunningPoint.TakeAsync(source, options.WorkDirectory, cancel) : null;
         GuestReport report;
         try
         {
             var drives = new List<GuestDrive>();
             foreach (var disk in source.Machine.Disks)
             {
-                var server = await QemuNbdServer.StartReadOnlyAsync(disk.Image, options.WorkDirectory, cancel);
+                var server = point is null
+                    ? await QemuNbdServer.StartReadOnlyAsync(disk.Image, options.WorkDirectory, cancel)
+                    : await QemuNbdServer.StartReadOnlyAsync(point.UriOf(disk.Key), options.WorkDirectory, cancel);
                 servers.Add(server);
                 drives.Add(new GuestDrive(disk.Key, server.SocketPath, null, ImageFormat.Raw));
             }

@@ -12,6 +12,12 @@ public static class StepName
     /// <summary>Check the source's file systems, in isolation.</summary>
     public const string CheckSource = "check-source";
 
+    /// <summary>Follow a running machine: copy its disks again and again, each time what changed.</summary>
+    public const string Precopy = "precopy";
+
+    /// <summary>Shut the running machine down and copy the last difference.</summary>
+    public const string Cutover = "cutover";
+
     /// <summary>Copy a disk, hashing what is read.</summary>
     public const string Copy = "copy";
 
@@ -47,5 +53,5 @@ public static class StepName
 
     /// <summary>All of them in the order in which they run.</summary>
     public static IReadOnlyList<string> All { get; } =
-        [Describe, Preflight, CheckSource, Copy, ReadBack, Convert, CheckTarget, Commit, Prove, CheckCommitted, BootCheck, Gate, HandOver, Seal];
+        [Describe, Preflight, CheckSource, Precopy, Cutover, Copy, ReadBack, Convert, CheckTarget, Commit, Prove, CheckCommitted, BootCheck, Gate, HandOver, Seal];
 }

@@ -4,7 +4,7 @@ using Sealift.Providers.Ova;
 
 namespace Sealift.Providers;
 
-/// <summary>Every error of this room: SL60xx sources, SL61xx packages, SL62xx OVF descriptors, SL63xx target directories.</summary>
+/// <summary>Every error of this room: SL60xx sources, SL61xx packages, SL62xx OVF descriptors, SL63xx target directories, SL64xx running machines.</summary>
 internal static class ProviderErrors
 {
     private const string GetItAgain = "Get the package again from where it came from, and compare its checksum there";
@@ -26,6 +26,29 @@ internal static class ProviderErrors
 
     public static SealiftException Override(string what, string given, string range) => new(
         "SL6005", $"set the {what}", Clean(given), $"it must be {range}", "Correct the option");
+
+    public static SealiftException NothingRuns(string peer, string said) => new("SL6401", "migrate the running machine", Clean(peer), said, "Check that this is the socket of the machine that you mean");
+
+    public static SealiftException NotShutDown(string peer, TimeSpan deadline) => new(
+        "SL6402", "shut the guest down", Clean(peer), $"it was asked to, and had not within {deadline.TotalSeconds:0} seconds",
+        "Shut it down from inside, or allow it to be stopped by force, and resume");
+
+    public static SealiftException NotStopped(string peer, string status) => new(
+        "SL6403", "rely on the state of the machine", Clean(peer), $"QEMU says that it is '{Clean(status)}'", "Look at the machine: somebody else may be steering it");
+
+    public static SealiftException ServerInUse(string peer) => new(
+        "SL6404", "show its disks over NBD", Clean(peer), "its NBD server is in use by somebody else, and QEMU has only one",
+        "Wait until the other backup or migration is over, or end it");
+
+    public static SealiftException UnderBackup(string peer, string disk, string filter) => new(
+        "SL6407", $"use the disk {Clean(disk)}", Clean(peer), $"a backup of it is running (node {Clean(filter)})",
+        "Wait until it is over; where its name begins with sealift- and no Sealift runs, `sealift cleanup` takes it back");
+
+    public static SealiftException StillThere(string peer, string kind, string name, TimeSpan deadline) => new(
+        "SL6405", $"take back the {kind} {name}", Clean(peer), $"it was still there after {deadline.TotalSeconds:0} seconds", "Look at QEMU's log; `sealift cleanup` takes it back later");
+
+    public static SealiftException BadAnswer(string peer, string command, string member) => new(
+        "SL6406", $"understand {command} of QEMU", Clean(peer), $"there is no usable '{member}' in it", "Check the version of QEMU (7.0 or later), and report this as a bug");
 
     public static SealiftException BadTar(string path, long offset, string said) => new("SL6101", "read the archive", $"{Clean(path)}, header at offset {offset}", said, GetItAgain);
 

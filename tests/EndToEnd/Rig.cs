@@ -62,6 +62,9 @@ public sealed class Rig : IAsyncLifetime
     public static async Task RunScriptAsync(string script, params string[] arguments) =>
         await ChildProcess.RunAsync(new ChildCommand(Path.Combine(Repository(), "tests", "rigs", script), arguments) { Deadline = TimeSpan.FromMinutes(5) }, TestContext.Current.CancellationToken);
 
+    /// <summary>Where the scripts that build guests are.</summary>
+    public static string Scripts => Path.Combine(Repository(), "tests", "rigs");
+
     private static string Repository()
     {
         var at = AppContext.BaseDirectory;

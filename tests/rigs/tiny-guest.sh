@@ -2,12 +2,13 @@
 # Builds a tiny bootable guest that virt-v2v takes for Debian 12: GRUB, the kernel of this host's Debian, busybox, and stand-ins
 # for dpkg, update-initramfs and grub-mkconfig that do just what a conversion asks of them. 128 MiB, about two seconds, no root.
 #
-#   tiny-guest.sh [--uefi [--removable]] [--lvm] [--data DATA.raw] OUT.raw [MODULE...]
+#   tiny-guest.sh [--uefi [--removable]] [--lvm] [--data DATA.raw] [--local SCRIPT] OUT.raw [MODULE...]
 #
 # --uefi    GPT with an EFI system partition, GRUB in it as EFI/debian/grubx64.efi; else MBR and BIOS
 # --removable   GRUB by UEFI's fallback path too: without it, as Debian leaves it, firmware finds it only by a variable of its own
 # --lvm     the root file system, /boot included, is the logical volume tiny/root; else it is a partition
 # --data    makes a second disk too: GPT, 1 XFS on /srv/xfs, 2 Btrfs on /srv/btrfs, both in fstab, each with the file "hello"
+# --local   SCRIPT is its /etc/rc.local, run at each start; with modules for the power button
 # OUT.raw   the disk image; it is written beside its final name and renamed, so a file of that name is always complete
 # MODULE    storage drivers of its first initramfs, IDE only by default (ata_piix sd_mod): so it boots from IDE and from
 #           nothing else until a conversion has rebuilt the initramfs with virtio's drivers
@@ -23,12 +24,13 @@ umask 022
 
 usage() { sed -n '2,/^set -/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
-uefi= removable= lvm= data=
+uefi= removable= lvm= data= local=
 while [ $# -gt 0 ]; do
     case $1 in
         --uefi) uefi=1; shift ;;
         --removable) removable=1; shift ;;
         --lvm) lvm=1; shift ;;
+        --local) [ $# -ge 2 ] || usage; local=$2; shift 2 ;;
         --data) [ $# -ge 2 ] || usage; data=$2; shift 2 ;;
         -*) usage ;;
         *) break ;;
@@ -86,7 +88,7 @@ cp "/boot/vmlinuz-$kernel" "/boot/config-$kernel" "$root/boot/"
 mkdir -p "$root/lib/modules/$kernel"
 cp "/lib/modules/$kernel"/modules.{order,builtin,builtin.modinfo} "$root/lib/modules/$kernel/"
 for module in virtio_blk virtio_scsi virtio_pci virtio_net virtio_ring virtio virtio_rng virtio_console xts ata_piix ahci sd_mod sr_mod vmw_pvscsi vmxnet3 \
-              ${uefi:+vfat nls_cp437 nls_ascii} ${lvm:+dm_mod} ${data:+xfs btrfs crc32c_generic}; do
+              ${uefi:+vfat nls_cp437 nls_ascii} ${lvm:+dm_mod} ${data:+xfs btrfs crc32c_generic} ${local:+button evdev}; do
     # A module that this kernel lacks or has built in is not an error: the guest's own log tells what it loaded.
     { modprobe -S "$kernel" --show-depends "$module" 2>/dev/null || true; } | awk '/^insmod/ { print $2 }'
 done | sort -u | while read -r file; do
@@ -209,6 +211,7 @@ mount -a
 echo "TINY-UP root=$(awk '$2=="/"{print $1}' /proc/mounts | tail -1) mounts=$(awk '$1 ~ "^/dev" && $2 != "/" {print $2 "=" $3}' /proc/mounts | tr '\n' ,) mods=$(cut -d' ' -f1 /proc/modules | tr '\n' ,)"
 [ -x /etc/rc.local ] && /etc/rc.local
 X
+if [ -n "$local" ]; then cp "$local" "$root/etc/rc.local"; chmod 755 "$root/etc/rc.local"; fi
 chmod 755 "$root/usr/bin/dpkg" "$root"/usr/sbin/* "$root/etc/init.d/rcS"
 
 # --- boot loader ---------------------------------------------------------------------------------------------------------

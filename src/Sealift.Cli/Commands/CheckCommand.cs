@@ -53,7 +53,7 @@ internal static class CheckCommand
         var log = kept ?? Path.Combine(Path.GetTempPath(), $"sealift-check-{Guid.NewGuid():N}.log");
         using var view = new CheckView(json);
         var source = await MachineSource.OpenAsync(
-            [.. parsed.GetValue(Source)!.Select(Path.GetFullPath)],
+            [.. parsed.GetValue(Source)!.Select(SourceName.Full)],
             new SourceOptions
             {
                 WorkDirectory = work.Path,

@@ -9,7 +9,7 @@ namespace Sealift.Cli.Commands;
 /// <summary>The commands on migrations that the journal knows: list, show, resume, cancel, remove.</summary>
 internal static class JournalCommands
 {
-    public static IEnumerable<Command> Build() => [Resume(), List(), Show(), Cancel(), Remove()];
+    public static IEnumerable<Command> Build() => [Resume(), List(), Show(), Cancel(), Remove(), .. WarmCommands.Build(MigrationArgument)];
 
     private static Argument<string> MigrationArgument() => new("MIGRATION")
     {

@@ -13,7 +13,7 @@ internal static class MigrateCommand
 {
     private static readonly Argument<string[]> Source = new("SOURCE")
     {
-        Description = "One OVA or OVF, a directory that holds one OVF, or the disk images of one machine in the order in which it sees them.",
+        Description = "One OVA or OVF, a directory that holds one OVF, the disk images of one machine in the order in which it sees them, or a running QEMU as qmp:SOCKET.",
         Arity = ArgumentArity.OneOrMore,
     };
 
@@ -39,6 +39,15 @@ internal static class MigrateCommand
     private static readonly Option<bool?> SecureBoot = new("--secure-boot") { Description = "Boot with secure boot (UEFI only).", HelpName = "BOOL" };
     private static readonly Option<DiskBus?> Bus = new("--bus") { Description = $"The controller of the disks where the guest is not converted: {Names<DiskBus>()}.", HelpName = "BUS" };
     private static readonly Option<string[]> Nic = new("--nic") { Description = $"A network interface: MODEL[,mac=MAC][,network=NAME], MODEL one of {Names<NicModel>()}. May be repeated.", HelpName = "NIC" };
+    private static readonly Option<string?> Interval = new("--interval") { Description = "Running machine: time from the end of a pass to the next; a time such as 10m [default: 60m].", HelpName = "TIME" };
+    private static readonly Option<string?> Downtime = new("--downtime") { Description = "Running machine: cut over by itself as soon as the last difference and its audit would take less than this; until then, passes follow each other.", HelpName = "TIME" };
+    private static readonly Option<string?> CutoverAt = new("--cutover-at") { Description = "Running machine: when to cut over; 'now' for right after the first pass, or a time such as 2026-11-28T22:00. By default when 'sealift cutover' asks for it.", HelpName = "WHEN" };
+    private static readonly Option<AuditScope> Audit = new("--audit") { Description = "Running machine: how much of what its change tracker calls unchanged is compared at the cutover: none, sample or full.", HelpName = "SCOPE", DefaultValueFactory = _ => AuditScope.Full };
+    private static readonly Option<bool> NoTracker = new("--no-tracker") { Description = "Running machine: use no change tracker; every pass compares by hash." };
+    private static readonly Option<string?> ShutdownDeadline = new("--shutdown-deadline") { Description = "Running machine: how long its guest may take to shut down [default: 5m].", HelpName = "TIME" };
+    private static readonly Option<bool> ForceOff = new("--force-off") { Description = "Running machine: stop a guest that does not shut down in time, as a power cut would." };
+    private static readonly Option<bool> RestartSource = new("--restart-source") { Description = "Running machine: start it again at the source where the migration fails after it was shut down." };
+    private static readonly Option<string?> Scratch = new("--scratch") { Description = "Running machine: directory for what its guest overwrites during a pass; QEMU must be able to write there.", HelpName = "DIR" };
     private static readonly Option<string> Digest = new("--digest") { Description = "md5, sha1, sha256 or sha512.", HelpName = "NAME", DefaultValueFactory = _ => "sha256" };
 
     public static Command Build()
@@ -49,6 +58,7 @@ internal static class MigrateCommand
         {
             Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
             Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest, Checkpoint.Option,
+            Interval, Downtime, CutoverAt, Audit, NoTracker, ShutdownDeadline, ForceOff, RestartSource, Scratch,
         };
         Tuning.AddTo(command, nbd: false); // its sources are files
         command.SetAction(async (parsed, cancel) =>
@@ -65,6 +75,7 @@ internal static class MigrateCommand
             "sealift migrate web01.ova --to /srv/vms --format qcow2 --dry-run",
             "sealift migrate system.vmdk data.vmdk --to /srv/vms --name db01 --cpus 4 --memory 16G --firmware uefi",
             "sealift migrate laptop.vmdk --to /srv/vms --luks-key 1b2c7c1e-5d0f-4c6b-9a55-2f1f4f0e8a11=file:/root/laptop.key",
+            "sealift migrate qmp:/run/vm/web01.qmp --to /srv/vms --downtime 10s",
             "sealift migrate appliance.qcow2 --to /srv/vms --no-convert --bus sata --nic e1000e,mac=52:54:00:12:34:56");
     }
 
@@ -76,7 +87,7 @@ internal static class MigrateCommand
 
     private static MigrationRequest Plan(ParseResult parsed) => new()
     {
-        Sources = [.. parsed.GetValue(Source)!.Select(Path.GetFullPath)],
+        Sources = [.. parsed.GetValue(Source)!.Select(SourceName.Full)],
         TargetDirectory = Path.GetFullPath(parsed.GetValue(To)!),
         Format = parsed.GetValue(Format) == "qcow2" ? ImageFormat.Qcow2 : ImageFormat.Raw,
         SourceFormat = parsed.GetValue(SourceFormat),
@@ -90,6 +101,7 @@ internal static class MigrateCommand
         LuksKeys = LuksKeys.Sources(parsed, LuksKey),
         AcceptDegraded = parsed.GetValue(AcceptDegraded),
         Algorithm = parsed.GetValue(Digest)!,
+        Warm = WarmPlanOf(parsed),
         Overrides = new MachineOverrides
         {
             Name = parsed.GetValue(Name),
@@ -101,6 +113,31 @@ internal static class MigrateCommand
             NetworkInterfaces = parsed.GetValue(Nic) is { Length: > 0 } nics ? [.. nics.Select(ParseNic)] : null,
         },
     };
+
+    private static WarmPlan? WarmPlanOf(ParseResult parsed)
+    {
+        if (parsed.GetValue(Source)!.All(s => MachineSource.SocketOf(s) is null))
+        {
+            Option[] options = [Interval, Downtime, CutoverAt, Audit, NoTracker, ShutdownDeadline, ForceOff, RestartSource, Scratch];
+            if (Array.Find(options, o => parsed.GetResult(o) is { Implicit: false }) is { } useless) throw CliErrors.BadValue(useless.Name, "given", "a source that runs: qmp:SOCKET");
+            return null;
+        }
+
+        var plan = new WarmPlan
+        {
+            Downtime = TimeOf(Downtime),
+            CutoverAt = parsed.GetValue(CutoverAt) is { } at ? SourceName.Instant("--cutover-at", at) : null,
+            Audit = parsed.GetValue(Audit),
+            UseTracker = !parsed.GetValue(NoTracker),
+            ForceOff = parsed.GetValue(ForceOff),
+            RestartSource = parsed.GetValue(RestartSource),
+            ScratchDirectory = parsed.GetValue(Scratch) is { } directory ? Path.GetFullPath(directory) : null,
+        };
+        return plan with { Interval = TimeOf(Interval) ?? plan.Interval, ShutdownDeadline = TimeOf(ShutdownDeadline) ?? plan.ShutdownDeadline };
+
+        TimeSpan? TimeOf(Option<string?> option) =>
+            parsed.GetValue(option) is { } time ? Quantities.ParseTime(time) ?? throw CliErrors.BadValue(option.Name, time, "a time such as 90s or 10m") : null;
+    }
 
     private static BootCheck BootCheckOf(ParseResult parsed)
     {

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using Sealift.Nbd;
 
 namespace Sealift.Disks;
 
@@ -20,6 +21,28 @@ public static class QemuNode
         ArgumentNullException.ThrowIfNull(image);
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer)) WriteImage(json, image);
+        return "json:" + Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    /// <summary>The same for an export on a Unix socket.</summary>
+    internal static string Json(NbdUri export)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("driver", "raw");
+            json.WriteStartObject("file");
+            json.WriteString("driver", "nbd");
+            json.WriteStartObject("server");
+            json.WriteString("type", "unix");
+            json.WriteString("path", export.SocketPath);
+            json.WriteEndObject();
+            json.WriteString("export", export.ExportName);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
         return "json:" + Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 

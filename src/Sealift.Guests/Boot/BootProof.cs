@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using Sealift.Disks;
 using Sealift.Posix;
+using Sealift.Qmp;
 
 namespace Sealift.Guests.Boot;
 
@@ -110,7 +111,7 @@ public sealed class BootProof
             var connected = await listeners.AcceptAsync(qemu, machine.Name, AnswerDeadline, cancel);
             using var serialSocket = connected.Serial;
             using var agentSocket = connected.Agent;
-            await using var qmp = await QmpClient.ConnectAsync(connected.Qmp, OnEvent, options.LogPath, AnswerDeadline, cancel);
+            await using var qmp = await QmpClient.ConnectAsync(connected.Qmp, machine.Name, OnEvent, AnswerDeadline, cancel);
             var agent = agentSocket is null ? null : new AgentChannel(agentSocket);
             hearing.Add(HearAsync(() => HearSerialAsync(serialSocket, stop.Token)));
             if (agent is not null) hearing.Add(HearAsync(() => agent.ListenAsync(stop.Token)));
@@ -126,11 +127,11 @@ public sealed class BootProof
             return new BootReport(
                 sign.Outcome, sign.Class, GuestText.Finding(sign.Line), options.Kvm ? "kvm" : "tcg", $"QEMU {qmp.Version}", Math.Round(elapsed.TotalSeconds, 1), notes, serial.Tail(), last?.Picture());
         }
-        catch (SealiftException e) when (e.Code == "SL5203")
+        catch (QmpException e)
         {
             // Where it no longer answers because it has gone, how it went is what matters. The connection is lost a moment before.
             if (await Task.WhenAny(qemu.WaitAsync(CancellationToken.None), Task.Delay(DeathGrace, CancellationToken.None)) is Task<int>) throw await DiedAsync(qemu, e);
-            throw;
+            throw GuestsErrors.HypervisorSpokeNonsense(e.Command, GuestText.Name(e.Said), options.LogPath, e);
         }
         finally
         {
@@ -223,7 +224,7 @@ public sealed class BootProof
 
     private async Task<ScreenDump?> DumpAsync(QmpClient qmp, CancellationToken cancel)
     {
-        _ = await qmp.ExecuteAsync("screendump", new Dictionary<string, string> { ["filename"] = In(BootCommand.ScreenFile) }, AnswerDeadline, cancel); // it returns nothing
+        _ = await qmp.ExecuteAsync("screendump", w => w.WriteString("filename", In(BootCommand.ScreenFile)), AnswerDeadline, cancel); // it returns nothing
         return ScreenDump.Read(In(BootCommand.ScreenFile));
     }
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Sealift.Disks;
 using Sealift.Guests.Boot;
 using Sealift.Guests.Lint;
 
@@ -34,6 +35,7 @@ public static class SealPage
             <main>
             {Head(p, context)}
             {Custody(p)}
+            {Passes(p)}
             {Filesystems(p)}
             {Points(p)}
             {Findings(p)}
@@ -303,6 +305,28 @@ public static class SealPage
         <tbody>{p.Source.Files.Select(f => Markup.Of($"<tr><th scope=\"row\">{f.Path}</th><td data-label=\"Length\" class=\"nobreak\">{Measures.Exact(f.LengthBytes)}</td><td data-label=\"Last changed\">{Measures.Instant(f.ModifiedAt)}</td><td data-label=\"Device, inode\" class=\"hex\">{f.Device.ToString("x", System.Globalization.CultureInfo.InvariantCulture)}, {f.Inode.ToString(System.Globalization.CultureInfo.InvariantCulture)}</td></tr>"))}</tbody></table>
         {(p.Source.Notes.Count == 0 ? Markup.Empty : Markup.Of($"<h3>Noted while reading it</h3>{List(p.Source.Notes)}"))}
         """));
+
+    private static Markup Passes(SealPredicate p)
+    {
+        if (p.Passes.Count == 0) return Markup.Empty;
+        return Section("Passes over the running machine", Markup.Of($"""
+            <table><caption>Each copies what changed since the one before; the last was made when the machine was off</caption>
+            <thead><tr><th scope="col">Pass</th><th scope="col">Of</th><th scope="col">Disk</th><th scope="col" class="number">Named as changed</th><th scope="col" class="number">Read</th><th scope="col" class="number">Took</th><th scope="col">Change tracker</th></tr></thead>
+            <tbody>{p.Passes.SelectMany(pass => pass.Disks.Select(d => Markup.Of($"""
+                <tr><th scope="row" class="nobreak">{pass.Number}{(pass.IsFinal ? ", cutover" : string.Empty)}</th><td data-label="Of">{Measures.Instant(pass.PointInTime)}</td><td data-label="Disk" class="nobreak">{d.Key}</td><td data-label="Named as changed" class="number">{(d.FullBecause is null ? Measures.Size(d.ClaimedBytes) : "–")}</td><td data-label="Read" class="number">{Measures.Size(d.ReadBytes)}</td><td data-label="Took" class="number">{Measures.Elapsed(pass.ElapsedSeconds)}</td><td data-label="Change tracker">{TrackerOf(pass, d)}</td></tr>
+                """)))}</tbody></table>
+            """));
+
+        static Markup TrackerOf(SealedPass pass, SealedPassDisk d) =>
+            d.LieBytes > 0 ? Mark("bad", $"✕ lied: {Measures.Exact(d.LieBytes)} that it called unchanged had changed, the first at offset {d.Lies[0].Offset}; they were copied")
+            : d.FullBecause is { } because ? Markup.Of($"not used: {because}")
+            : pass.Audit switch
+            {
+                AuditScope.Full => Mark("good", "✓ all that it called unchanged was compared"),
+                AuditScope.Sample => Markup.Of($"a sample of what it called unchanged was compared"),
+                _ => Markup.Of($"believed"),
+            };
+    }
 
     private static Markup Timings(SealPredicate p)
     {

@@ -62,6 +62,9 @@ public sealed record SealPredicate
     /// <summary>What the conversion did to the guest's files; null where nobody compared them, and in seals of earlier versions.</summary>
     public SealedFileChanges? FileChanges { get; init; }
 
+    /// <summary>The passes over the disks of a machine that ran; empty where it did not, and in seals of earlier versions.</summary>
+    public IReadOnlyList<SealedPass> Passes { get; init; } = [];
+
     /// <summary>What came of booting the new machine; null where the plan left that out, and in seals of earlier versions.</summary>
     public SealedBoot? Boot { get; init; }
 

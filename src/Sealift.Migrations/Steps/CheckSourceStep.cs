@@ -9,7 +9,7 @@ internal sealed class CheckSourceStep() : Step(StepName.CheckSource, string.Empt
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
         // What the conversion will change is told by file as well: this is how they were.
-        var options = Examination.Options(context, Planned) with 
+        var options = Examination.Options(context, Planned) with
         {
             Keys = Examination.Keys(context),
             FileListDirectory = context.Request.Convert ? FileListing.Begin(context.FilesBefore) : null,

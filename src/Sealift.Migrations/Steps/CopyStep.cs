@@ -25,8 +25,8 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
         Dictionary<BlockState, long> amounts;
         await using (var source = await DiskImage.OpenReadAsync(image, context.Scratch, cancel))
         {
-            var interrupted = Interrupted(context, source.LengthBytes);
-            using var map = interrupted ?? await BeginAsync(context, source.LengthBytes, cancel);
+            var interrupted = CopyTargets.Interrupted(context, Disk, source.LengthBytes, StepName.Copy);
+            using var map = interrupted ?? await CopyTargets.BeginAsync(context, Disk, source.LengthBytes, cancel);
             var options = context.Copying with
             {
                 Resume = interrupted is not null,
@@ -53,58 +53,6 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
             $"{MigrationContext.Size(result.DataBytes)} of data, {MigrationContext.Size(result.HoleBytes + result.ZeroBytes)} of zeros{resumed}, S = {result.Root}",
             result,
             JournalJson.Default.CopyStepResult);
-    }
-
-    /// <summary>Whether a copy that failed has come to a checkpoint, so that a resume need not begin anew.</summary>
-    public static bool CanGoOn(MigrationContext context, string disk)
-    {
-        if (!context.Files.IsOurs(context.DiskPath(disk)) || !context.Files.IsOurs(context.SourceMapPath(disk))) return false;
-        try
-        {
-            using var map = BlockMap.Open(context.SourceMapPath(disk));
-            return map.UnknownBlocks < map.BlockCount;
-        }
-        catch (SealiftException e) when (e is not PosixException)
-        {
-            return false; // of a map that is damaged nothing is believed
-        }
-    }
-
-    private async Task<BlockMap> BeginAsync(MigrationContext context, long lengthBytes, CancellationToken cancel)
-    {
-        var (path, mapPath) = (context.DiskPath(Disk), context.SourceMapPath(Disk));
-        context.Files.Claim(path, Artefacts.Disk);
-        context.Files.Claim(mapPath, Artefacts.BlockMap);
-        await DiskImage.CreateAsync(path, context.Request.Format, lengthBytes, cancel);
-        context.Files.Own(path, Artefacts.Disk);
-        BlockMap.Create(mapPath, lengthBytes, context.Hash).Close();
-        context.Files.Own(mapPath, Artefacts.BlockMap);
-        return BlockMap.OpenForUpdate(mapPath);
-    }
-
-    /// <summary>
-    /// The map of a copy that was interrupted, where both it and the disk are still the files that were made. What it knows was flushed
-    /// before the map was made durable, and is proven by the read-back like everything else.
-    /// </summary>
-    private BlockMap? Interrupted(MigrationContext context, long lengthBytes)
-    {
-        var mapPath = context.SourceMapPath(Disk);
-        if (!context.Files.IsOurs(context.DiskPath(Disk)) || !context.Files.IsOurs(mapPath)) return null;
-        BlockMap? map = null;
-        try
-        {
-            map = BlockMap.OpenForUpdate(mapPath);
-            if (map.LengthBytes == lengthBytes && map.Parameters == context.Hash) return map;
-            context.Events.Send(new Note(StepName.Copy, $"{Disk}: the block map of the interrupted copy is of another disk; it is copied anew"));
-        }
-        catch (SealiftException e) when (e is not PosixException)
-        {
-            // Of a map that is damaged nothing is believed, and nothing is lost but time.
-            context.Events.Send(new Note(StepName.Copy, $"{Disk}: the block map of the interrupted copy cannot be used, and it is copied anew: {e.Message}"));
-        }
-
-        map?.Dispose();
-        return null;
     }
 }
 

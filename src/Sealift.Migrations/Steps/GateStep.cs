@@ -5,16 +5,17 @@ namespace Sealift.Migrations.Steps;
 /// <summary>Collects the evidence out of the journal and weighs it.</summary>
 internal sealed class GateStep() : Step(StepName.Gate, string.Empty)
 {
-    public override Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
+    public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
         context.Source.VerifyUnchanged();
+        if (context.Request.Warm is not null) await WarmMachine.VerifyOffAsync(context, cancel);
         foreach (var disk in context.Source.Machine.Disks) VerifyProven(context, disk.Key);
         var decision = Gate.Weigh(Evidence(context));
         if (decision.Verdict == Verdict.Failed) throw MigrationErrors.GateClosed(string.Join(" ", decision.Reasons).TrimEnd('.'));
-        return Task.FromResult(MigrationContext.Done(
+        return MigrationContext.Done(
             decision.Verdict == Verdict.Sealed ? "every required check passed" : string.Join(" ", decision.Reasons),
             decision,
-            JournalJson.Default.GateDecision));
+            JournalJson.Default.GateDecision);
     }
 
     /// <summary>What the journal holds, as evidence; what it does not hold stays null.</summary>

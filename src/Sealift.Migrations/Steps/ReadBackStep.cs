@@ -30,7 +30,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
             c =>
             {
                 context.Source.VerifyUnchanged();
-                return DiskImage.OpenReadAsync(context.Disk(Disk).Image, context.Scratch, c);
+                return context.OpenSourceAsync(Disk, c);
             },
             c => DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, c),
             c =>

@@ -1,10 +1,8 @@
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
-using Sealift.Guests.Boot;
-using Sealift.Posix;
 
-namespace Sealift.Guests.Tests.Boot;
+namespace Sealift.Qmp.Tests;
 
 /// <summary>QEMU answers anything, or nothing: each is an answer, an event or an error, in bounded memory and time.</summary>
 public sealed class QmpClientTests
@@ -27,7 +25,7 @@ public sealed class QmpClientTests
     }
 
     [Theory]
-    [InlineData("{\"error\":{\"class\":\"GenericError\",\"desc\":\"no such thing\"},\"id\":2}\r\n", "no such thing")]
+    [InlineData("{\"error\":{\"class\":\"GenericError\",\"desc\":\"no such thing\"},\"id\":2}\r\n", "no such thing", "SL3102")]
     [InlineData("{\"return\":{},\"id\":7}\r\n", "another command")]
     [InlineData("{\"return\":{}}\r\n", "another command")]
     [InlineData("[1]\r\n", "no object")]
@@ -35,11 +33,11 @@ public sealed class QmpClientTests
     [InlineData("LONG", "more than")]
     [InlineData("CLOSE", "closed the connection")]
     [InlineData("", "no answer within")]
-    public async Task What_is_no_answer_is_an_error_that_says_so(string reply, string said)
+    public async Task What_is_no_answer_is_an_error_that_says_so(string reply, string said, string code = "SL3103")
     {
         await using var client = await ConnectAsync([], Greeting, "{\"return\":{},\"id\":1}\r\n", reply);
-        var error = await Assert.ThrowsAsync<SealiftException>(() => client.ExecuteAsync("query-status", null, reply.Length == 0 ? TimeSpan.FromMilliseconds(300) : Ample, Cancel));
-        Assert.Equal("SL5203", error.Code);
+        var error = await Assert.ThrowsAsync<QmpException>(() => client.ExecuteAsync("query-status", null, reply.Length == 0 ? TimeSpan.FromMilliseconds(300) : Ample, Cancel));
+        Assert.Equal(code, error.Code);
         Assert.Contains(said, error.Message, StringComparison.Ordinal);
     }
 
@@ -49,16 +47,7 @@ public sealed class QmpClientTests
     [InlineData("{\"QMP\":{\"version\":{}}}\r\n")]
     [InlineData("CLOSE")]
     public async Task Who_does_not_greet_as_qemu_does_is_not_qemu(string greeting) =>
-        Assert.Equal("SL5203", (await Assert.ThrowsAsync<SealiftException>(() => ConnectAsync([], greeting))).Code);
-
-    [Theory]
-    [InlineData("{\"return\": {}}", true)]
-    [InlineData("{\"return\": 1}", false)]
-    [InlineData("{\"error\": {}}", false)]
-    [InlineData("return", false)]
-    [InlineData("[{\"return\": {}}]", false)]
-    [InlineData("", false)]
-    public void Only_an_answer_of_the_agent_is_one(string line, bool answer) => Assert.Equal(answer, AgentChannel.IsAnswer(Encoding.UTF8.GetBytes(line)));
+        Assert.Equal("SL3103", (await Assert.ThrowsAsync<QmpException>(() => ConnectAsync([], greeting))).Code);
 
     /// <summary>A server that says the first at once, and the next after each command.</summary>
     private static async Task<QmpClient> ConnectAsync(List<string> events, params string[] says)
@@ -70,7 +59,7 @@ public sealed class QmpClientTests
         var serving = Task.Run(() => ServeAsync(listener.Accept(), says), Cancel);
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(directory.File("qmp")), Cancel);
-        return await QmpClient.ConnectAsync(socket, (name, _) => events.Add(name), "x.log", Ample, Cancel);
+        return await QmpClient.ConnectAsync(socket, "rig", (name, _) => events.Add(name), Ample, Cancel);
     }
 
     private static async Task ServeAsync(Socket socket, string[] says)
@@ -83,7 +72,7 @@ public sealed class QmpClientTests
                 if (text == "CLOSE") return;
                 try
                 {
-                    await socket.SendAsync(Encoding.UTF8.GetBytes(text == "LONG" ? new string('x', 1 << 20) : text), Cancel);
+                    await socket.SendAsync(Encoding.UTF8.GetBytes(text == "LONG" ? new string('x', 9 << 20) : text), Cancel);
                     if (await socket.ReceiveAsync(buffer, Cancel) == 0) return;
                 }
                 catch (SocketException)

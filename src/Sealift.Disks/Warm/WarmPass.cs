@@ -1,0 +1,152 @@
+using System.Security.Cryptography;
+using Sealift.Blkhash;
+using Sealift.Posix;
+
+namespace Sealift.Disks;
+
+/// <summary>How much of what a change tracker calls unchanged is read and compared with the map.</summary>
+public enum AuditScope
+{
+    /// <summary>Nothing: the tracker is believed.</summary>
+    None,
+
+    /// <summary>Blocks picked at random.</summary>
+    Sample,
+
+    /// <summary>Everything.</summary>
+    Full,
+}
+
+/// <summary>One disk's part of a pass.</summary>
+/// <param name="Changed">What the tracker says changed since the last pass; null where no tracker is believed, and all that is known is compared by hash.</param>
+/// <param name="Audit">How much of the rest is audited.</param>
+public sealed record WarmPassPlan(BlockSet? Changed, AuditScope Audit)
+{
+    /// <summary>How many blocks a sample has at most.</summary>
+    public int SampleBlocks { get; init; } = 1024;
+}
+
+/// <summary>What a pass did with one disk.</summary>
+/// <param name="Copied">What was copied.</param>
+/// <param name="ClaimedBytes">Bytes that the tracker said had changed, in whole blocks; 0 where there was none.</param>
+/// <param name="ComparedBytes">Bytes that were read to be compared.</param>
+/// <param name="LieBytes">Bytes that had changed though the tracker called them unchanged, in whole blocks. They were copied.</param>
+/// <param name="Lies">Where these are: the first <see cref="CopyOptions.MismatchLimit"/> ranges.</param>
+public sealed record WarmPassResult(CopyResult Copied, long ClaimedBytes, long ComparedBytes, long LieBytes, IReadOnlyList<DiskRange> Lies)
+{
+    /// <summary>Bytes that were read from the source in all.</summary>
+    public long ReadBytes => Copied.DataBytes + Copied.ZeroBytes + ComparedBytes;
+}
+
+/// <summary>
+/// Brings a target that was copied at an earlier point in time to a later one. What changed is forgotten in the map before the target is
+/// touched, durably: whenever a pass is killed, the map claims of the target only what is on it.
+/// </summary>
+public static class WarmPass
+{
+    /// <summary>Copies what changed, and whatever the map does not know.</summary>
+    /// <param name="source">The source at the later point in time; it does not change meanwhile.</param>
+    /// <param name="target">Flushed at the end, not closed.</param>
+    /// <param name="map">Of the target.</param>
+    /// <param name="plan">What changed, and how much of the rest is looked at.</param>
+    /// <param name="options">How it is copied.</param>
+    /// <param name="progress">Told of a stage: <c>audit</c> or <c>copy</c>.</param>
+    /// <param name="cancel">Stops it; the next pass copies what this one did not.</param>
+    /// <exception cref="SealiftException">As <see cref="DiskCopy"/>.</exception>
+    public static async Task<WarmPassResult> RunAsync(IDiskReader source, IDiskWriter target, BlockMap map, WarmPassPlan plan, CopyOptions options, Func<string, IProgress<DiskProgress>?> progress, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(progress);
+        if (source.LengthBytes != map.LengthBytes) throw DiskErrors.WrongMap(source.Name, $"the map is of a disk of {map.LengthBytes} bytes, this one has {source.LengthBytes}");
+        if (plan.Changed is not null) Forget(plan.Changed, map);
+        // What nobody knows need not be compared: the first pass has nothing to compare with.
+        var scope = map.UnknownBlocks == map.BlockCount ? AuditScope.None : plan.Changed is null ? AuditScope.Full : plan.Audit;
+        var (differing, comparedBytes) = scope switch
+        {
+            AuditScope.Full => await CompareAsync(source, map, options, progress("audit"), cancel),
+            AuditScope.Sample => await SampleAsync(source, map, plan.SampleBlocks, cancel),
+            _ => (new BlockSet(), 0L),
+        };
+        if (differing.Count > 0) Forget(differing, map);
+        var copied = await DiskCopy.RunAsync(source, target, map, options with { Resume = true, CompareKnown = false }, progress("copy"), cancel);
+        var lies = plan.Changed is null ? new BlockSet() : differing;
+        var ranges = lies.Ranges(map.BlockBytes, map.LengthBytes);
+        return new WarmPassResult(copied, BytesOf(plan.Changed), comparedBytes, BytesOf(lies), [.. ranges.Take(options.MismatchLimit)]);
+
+        long BytesOf(BlockSet? set) => set?.Ranges(map.BlockBytes, map.LengthBytes).Sum(r => r.LengthBytes) ?? 0;
+    }
+
+    private static void Forget(BlockSet blocks, BlockMap map)
+    {
+        foreach (var range in blocks.Ranges(map.BlockBytes, map.LengthBytes)) map.SetUnknown(range.Offset / map.BlockBytes, map.Parameters.BlockCount(range.LengthBytes));
+        map.Checkpoint();
+    }
+
+    private static async Task<(BlockSet Differing, long ReadBytes)> CompareAsync(IDiskReader source, BlockMap map, CopyOptions options, IProgress<DiskProgress>? progress, CancellationToken cancel)
+    {
+        var differing = new BlockSet();
+        var counted = new CountingReader(source);
+        _ = await LeafCompare.DiskWithMapAsync( // what it found was told piece by piece
+            counted,
+            map,
+            mapIsFirst: true,
+            options with { MismatchLimit = int.MaxValue },
+            difference =>
+            {
+                // What the map does not know is copied anyway, and is nobody's lie.
+                if (difference.Kind == BlockDifferenceKind.Content) differing.AddRange(new DiskRange(difference.Offset, difference.LengthBytes), map.BlockBytes);
+            },
+            progress,
+            cancel);
+        return (differing, counted.ReadBytes);
+    }
+
+    private static async Task<(BlockSet Differing, long ReadBytes)> SampleAsync(IDiskReader source, BlockMap map, int most, CancellationToken cancel)
+    {
+        var differing = new BlockSet();
+        var hasher = new LeafHasher(map.Parameters);
+        var buffer = new byte[map.BlockBytes];
+        var leaf = new byte[map.Parameters.DigestBytes];
+        long readBytes = 0;
+        for (var i = 0; i < most; i++)
+        {
+            // Picked when the source can no longer arrange itself to it.
+            var block = (long)(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)) % (ulong)map.BlockCount);
+            if (map.Read(block, leaf) == BlockState.Unknown) continue;
+            var bytes = buffer.AsMemory(0, (int)Math.Min(map.BlockBytes, map.LengthBytes - (block * map.BlockBytes)));
+            await source.ReadAsSourceAsync(block * map.BlockBytes, bytes, cancel);
+            readBytes += bytes.Length;
+            if (!HashedChunk.Of(bytes.Span, hasher).Leaf(0).SequenceEqual(leaf)) differing.Add(block);
+        }
+
+        return (differing, readBytes);
+    }
+
+    /// <summary>Counts what is read.</summary>
+    private sealed class CountingReader(IDiskReader inner) : IDiskReader
+    {
+        private long readBytes;
+
+        public long ReadBytes => Interlocked.Read(ref readBytes);
+
+        public string Name => inner.Name;
+
+        public long LengthBytes => inner.LengthBytes;
+
+        public string? MapDoubt => inner.MapDoubt;
+
+        public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
+        {
+            Interlocked.Add(ref readBytes, buffer.Length);
+            return inner.ReadAsync(offset, buffer, cancel);
+        }
+
+        public IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, CancellationToken cancel) => inner.ExtentsAsync(offset, lengthBytes, cancel);
+
+        public ValueTask VerifyUnchangedAsync(CancellationToken cancel) => inner.VerifyUnchangedAsync(cancel);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}

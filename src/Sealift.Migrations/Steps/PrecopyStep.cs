@@ -1,0 +1,84 @@
+using Sealift.Disks;
+using Sealift.Migrations.Seals;
+
+namespace Sealift.Migrations.Steps;
+
+/// <summary>
+/// Follows a running machine: a first pass over everything, then passes over what changed, until it is time to cut over. It may be killed
+/// at any instant: the next run takes a new point in time and copies what was left and what changed since.
+/// </summary>
+internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
+{
+    // Another process steers by the journal; so often is it looked at.
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
+    {
+        var plan = context.Request.Warm!;
+        await using var machine = await WarmMachine.ConnectAsync(context, cancel);
+        while (true)
+        {
+            await WhilePausedAsync(context, cancel);
+            var pass = await machine.PassAsync(isFinal: false, AuditScope.None, StepName.Precopy, cancel);
+            var changed = await machine.ChangedBytesAsync(cancel);
+            var estimate = machine.Estimate(changed ?? 0);
+            Tell(context, pass, changed is null ? null : estimate);
+            if (await IsDueAsync(context, plan, changed is null ? null : estimate, cancel)) break;
+        }
+
+        // Where the audit would keep the machine off for too long, it is made now, and what changes after it is copied as ever.
+        var audited = false;
+        if (plan is { Audit: AuditScope.Full, Downtime: { } budget } && machine.EstimateAudit() + machine.Estimate(await machine.ChangedBytesAsync(cancel) ?? 0) > budget)
+        {
+            var pass = await machine.PassAsync(isFinal: false, AuditScope.Full, StepName.Precopy, cancel);
+            Tell(context, pass, null);
+            audited = true;
+        }
+
+        var passes = context.Journal.Passes(context.Id).Where(p => p.IsDone).ToList();
+        var read = passes.Sum(p => p.Disks.Sum(d => d.ReadBytes));
+        return MigrationContext.Done(
+            $"{passes.Count} {(passes.Count == 1 ? "pass" : "passes")}, {MigrationContext.Size(read)} read{(audited ? "; what the change tracker calls unchanged was audited in the last one" : string.Empty)}",
+            new PrecopyStepResult(passes.Count, audited),
+            JournalJson.Default.PrecopyStepResult);
+    }
+
+    private static void Tell(MigrationContext context, PassRecord pass, TimeSpan? estimate)
+    {
+        var because = pass.Disks.Select(d => d.FullBecause).FirstOrDefault(b => b is not null);
+        var what = because is null ? $"{MigrationContext.Size(pass.Disks.Sum(d => d.ClaimedBytes))} had changed" : $"everything: {because}";
+        context.Events.Send(new Note(
+            StepName.Precopy,
+            $"pass {pass.Number}: {what}; {MigrationContext.Size(pass.Disks.Sum(d => d.ReadBytes))} read in {Measures.Elapsed(pass.Seconds)}{(estimate is { } time ? $"; cut over now, the last difference takes about {Measures.Elapsed(time.TotalSeconds)}" : string.Empty)}"));
+    }
+
+    /// <summary>Waits for the next pass, or for the cutover.</summary>
+    /// <returns>Whether it is time to cut over.</returns>
+    private static async Task<bool> IsDueAsync(MigrationContext context, WarmPlan plan, TimeSpan? estimate, CancellationToken cancel)
+    {
+        var endedAt = context.Time.GetUtcNow();
+        while (true)
+        {
+            var asked = context.Journal.Steering(context.Id);
+            var now = context.Time.GetUtcNow();
+            if ((asked.CutoverAt ?? plan.CutoverAt) is { } at && now >= at) return true;
+            if (!asked.IsPaused)
+            {
+                if (plan.Downtime is { } downtime && estimate < downtime && asked.CutoverAt is null && plan.CutoverAt is null) return true;
+                if (now - endedAt >= (plan.Downtime is not null && asked.Interval is null ? TimeSpan.Zero : asked.Interval ?? plan.Interval)) return false;
+            }
+
+            await Task.Delay(LookInterval, context.Time, cancel);
+        }
+    }
+
+    private static async Task WhilePausedAsync(MigrationContext context, CancellationToken cancel)
+    {
+        while (context.Journal.Steering(context.Id) is { IsPaused: true, CutoverAt: null }) await Task.Delay(LookInterval, context.Time, cancel);
+    }
+}
+
+/// <summary>What following a machine came to.</summary>
+/// <param name="Passes">How many passes were done.</param>
+/// <param name="Audited">Whether the last of them had a full audit.</param>
+internal sealed record PrecopyStepResult(int Passes, bool Audited);

@@ -1,0 +1,24 @@
+using Sealift.Blkhash;
+using Sealift.Disks;
+using Sealift.Posix;
+
+namespace Sealift.Migrations.Steps;
+
+/// <summary>What the passes have copied of a disk is its copy: its root is S, known from the map without reading the source again.</summary>
+internal sealed class WarmCopyStep(string disk) : Step(StepName.Copy, disk)
+{
+    public override Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
+    {
+        var last = context.Journal.Passes(context.Id)[^1];
+        var root = last is { IsFinal: true, IsDone: true } ? last.Disks.Single(d => d.Key == Disk).Root : null;
+        if (root is null) throw MigrationErrors.EvidenceMissing($"the last pass over {Disk}");
+        context.Files.Verify(context.DiskPath(Disk));
+        using var map = context.OpenMap(context.SourceMapPath(Disk), root);
+        var amounts = map.Runs().GroupBy(r => r.State).ToDictionary(g => g.Key, g => g.Sum(r => map.BytesOf(r)));
+        var result = new CopyStepResult(root, map.LengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), FileFacts.OfPath(context.DiskPath(Disk)).ModifiedNanoseconds);
+        return Task.FromResult(MigrationContext.Done(
+            $"{MigrationContext.Size(result.DataBytes)} of data, {MigrationContext.Size(result.HoleBytes + result.ZeroBytes)} of zeros, by {last.Number + 1} passes, S = {root}",
+            result,
+            JournalJson.Default.CopyStepResult));
+    }
+}

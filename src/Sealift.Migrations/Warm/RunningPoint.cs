@@ -1,0 +1,57 @@
+using Sealift.Nbd;
+using Sealift.Posix;
+using Sealift.Providers;
+
+namespace Sealift.Migrations;
+
+/// <summary>A point in time of a running machine that is only looked at: nothing is recorded from it on.</summary>
+internal sealed class RunningPoint : IAsyncDisposable
+{
+    /// <summary>What the names of everything begin with that a look makes. QEMU talks to one client at a time, so what is there already was left by one that was killed.</summary>
+    public const string Owner = QemuMachine.Prefix + "check";
+
+    private readonly WorkDirectory sockets = new();
+    private readonly QemuMachine machine;
+    private PointInTime? point;
+
+    private RunningPoint(QemuMachine machine) => this.machine = machine;
+
+    /// <summary>Takes it.</summary>
+    /// <param name="source">The machine.</param>
+    /// <param name="scratchDirectory">Where what the guest overwrites meanwhile is kept aside.</param>
+    /// <param name="cancel">Stops it.</param>
+    public static async Task<RunningPoint> TakeAsync(SourceMachine source, string scratchDirectory, CancellationToken cancel)
+    {
+        var taken = new RunningPoint(await QemuMachine.ConnectAsync(source.Socket!, cancel));
+        try
+        {
+            await taken.machine.RemoveAsync(Owner, keepBitmaps: false, cancel);
+            var now = await taken.machine.DisksAsync(cancel);
+            IReadOnlyList<FrozenDisk> disks = [.. WarmChain.Next(source.Machine.Disks, now, [], useTracker: false).Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, []))];
+            taken.point = await taken.machine.FreezeAsync(Owner, null, disks, scratchDirectory, taken.sockets.Path, cancel);
+            return taken;
+        }
+        catch
+        {
+            await taken.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Where a disk is shown.</summary>
+    public NbdUri UriOf(string key) => point!.UriOf(key);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            if (point is not null) await point.DisposeAsync();
+        }
+        finally
+        {
+            await machine.DisposeAsync();
+            sockets.Dispose();
+        }
+    }
+}

@@ -1,0 +1,256 @@
+using Sealift.Blkhash;
+using Sealift.Disks;
+using Sealift.Nbd;
+using Sealift.Posix;
+using Sealift.Providers;
+using Sealift.Qmp;
+
+namespace Sealift.Migrations;
+
+/// <summary>The running machine that a migration copies from, and the passes over its disks.</summary>
+internal sealed class WarmMachine : IAsyncDisposable
+{
+    // What the guest overwrites is copied aside there. Were it full, the guest's own writes would fail: long before that the pass is given up.
+    private const long ScratchReserveBytes = 256L << 20;
+    private const long AssumedBytesPerSecond = 100L << 20;
+    private static readonly TimeSpan ScratchInterval = TimeSpan.FromMilliseconds(200);
+
+    private readonly MigrationContext context;
+    private readonly QemuMachine machine;
+    private readonly WorkDirectory sockets = new();
+
+    private WarmMachine(MigrationContext context, QemuMachine machine) => (this.context, this.machine) = (context, machine);
+
+    private WarmPlan Plan => context.Request.Warm!;
+
+    private string Owner => OwnerOf(context.Id);
+
+    private string ScratchDirectory => Plan.ScratchDirectory ?? context.Scratch;
+
+    /// <summary>What the names of everything begin with that a migration makes at its source.</summary>
+    public static string OwnerOf(string id) => QemuMachine.Prefix + id;
+
+    /// <summary>Connects, and takes back what an earlier run of this migration that was killed has left there; its bitmaps stay.</summary>
+    public static async Task<WarmMachine> ConnectAsync(MigrationContext context, CancellationToken cancel)
+    {
+        var machine = await QemuMachine.ConnectAsync(MachineSource.SocketOf(context.Request.Sources[0])!, cancel);
+        try
+        {
+            await machine.RemoveAsync(OwnerOf(context.Id), keepBitmaps: true, cancel);
+            await machine.RemoveAsync(RunningPoint.Owner, keepBitmaps: false, cancel);
+            return new WarmMachine(context, machine);
+        }
+        catch
+        {
+            await machine.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Throws unless the machine that was shut down at the cutover is still off, and nobody has written to its disks.</summary>
+    /// <exception cref="SealiftException">SL7304.</exception>
+    public static async Task VerifyOffAsync(MigrationContext context, CancellationToken cancel)
+    {
+        WarmMachine machine;
+        try
+        {
+            machine = await ConnectAsync(context, cancel);
+        }
+        catch (QmpException e) when (e.Code == "SL3101")
+        {
+            // Whoever ended QEMU has switched the machine off: there is nobody left to write through it.
+            context.Events.Send(new Note(StepName.Gate, $"the QEMU of the source has ended since it was shut down ({e.Said})"));
+            return;
+        }
+
+        await using (machine)
+            if (await machine.StirredAsync(cancel) is { } stirred) throw MigrationErrors.SourceStirred(context.Source.Machine.Name, stirred);
+    }
+
+    /// <summary>Runs a pass over all disks.</summary>
+    /// <param name="isFinal">Whether the machine is off or stopped.</param>
+    /// <param name="audit">How much of what the tracker calls unchanged is looked at.</param>
+    /// <param name="step">What the progress is told of.</param>
+    /// <param name="cancel">Stops it; the next pass copies what this one did not.</param>
+    public async Task<PassRecord> PassAsync(bool isFinal, AuditScope audit, string step, CancellationToken cancel)
+    {
+        var passes = context.Journal.Passes(context.Id);
+        var number = passes.Count == 0 ? 0 : passes[^1].Number + 1;
+        var disks = WarmChain.Next(context.Source.Machine.Disks, await machine.DisksAsync(cancel), passes, Plan.UseTracker);
+        foreach (var disk in disks.Where(d => d.FullBecause is not null && passes.Count > 0)) context.Events.Send(new Note(step, $"{disk.Key}: everything is read and compared: {disk.FullBecause}"));
+        var record = new PassRecord(number, isFinal, $"{Owner}-{number}", DateTimeOffset.UtcNow, audit, disks);
+        context.Journal.PassPlanned(context.Id, record); // before the source is touched: whatever is found there later is known
+        IReadOnlyList<FrozenDisk> frozen = [.. disks.Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, d.Since))];
+        if (!isFinal && PosixPath.FreeBytes(ScratchDirectory) < 2 * ScratchReserveBytes) throw MigrationErrors.ScratchFull(ScratchDirectory, PosixPath.FreeBytes(ScratchDirectory));
+        var done = new List<PassDisk>();
+        await using (var point = isFinal
+            ? await machine.ShowStoppedAsync(Owner, record.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel)
+            : await machine.FreezeAsync(Owner, record.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel))
+        {
+            record = record with { PointInTime = DateTimeOffset.UtcNow };
+            using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            using var over = new CancellationTokenSource();
+            var watch = isFinal ? Task.CompletedTask : WatchScratchAsync(point, giveUp, over.Token);
+            try
+            {
+                foreach (var disk in disks) done.Add(await DiskAsync(point, disk, audit, step, giveUp.Token));
+            }
+            catch (OperationCanceledException) when (!cancel.IsCancellationRequested && giveUp.IsCancellationRequested)
+            {
+                throw MigrationErrors.ScratchFull(ScratchDirectory, point.FreeScratchBytes);
+            }
+            finally
+            {
+                await over.CancelAsync();
+                await watch;
+            }
+        }
+
+        record = record with { Disks = done, EndedAt = DateTimeOffset.UtcNow };
+        context.Journal.PassDone(context.Id, record);
+        // Only now are the older ones of no more use to anybody.
+        foreach (var disk in done) await machine.ForgetAsync(disk.Node, passes.Select(p => p.Bitmap), cancel);
+        context.Events.Send(new PassFinished(step, record));
+        return record;
+    }
+
+    /// <summary>Bytes that changed since the last pass that was done, as the trackers have it; null where they say nothing.</summary>
+    public async Task<long?> ChangedBytesAsync(CancellationToken cancel)
+    {
+        var next = WarmChain.Next(context.Source.Machine.Disks, await machine.DisksAsync(cancel), context.Journal.Passes(context.Id), Plan.UseTracker);
+        if (next.Any(d => d.FullBecause is not null)) return null;
+        return (await machine.DisksAsync(cancel)).Sum(d => d.Bitmaps.Where(b => next.Any(n => n.Node == d.Node && n.Since.Contains(b.Name))).Sum(b => b.DirtyBytes));
+    }
+
+    /// <summary>How long copying some bytes takes, by the fastest of the passes so far.</summary>
+    public TimeSpan Estimate(long bytes)
+    {
+        var rates = context.Journal.Passes(context.Id).Where(p => p.Seconds > 0).Select(p => p.Disks.Sum(d => d.ReadBytes) / p.Seconds).Where(r => r > 1 << 20).ToList();
+        return TimeSpan.FromSeconds(bytes / (rates.Count > 0 ? rates.Max() : AssumedBytesPerSecond));
+    }
+
+    /// <summary>How long a full audit takes: all that is not a hole is read.</summary>
+    public TimeSpan EstimateAudit()
+    {
+        long bytes = 0;
+        foreach (var disk in context.Source.Machine.Disks)
+        {
+            using var map = BlockMap.Open(context.SourceMapPath(disk.Key));
+            bytes += map.Runs().Where(r => r.State != BlockState.Hole).Sum(map.BytesOf);
+        }
+
+        return Estimate(bytes);
+    }
+
+    /// <inheritdoc cref="QemuMachine.ShutDownAsync"/>
+    public Task<bool> ShutDownAsync(CancellationToken cancel) => machine.ShutDownAsync(Plan.ShutdownDeadline, Plan.ForceOff, cancel);
+
+    /// <summary>What has happened to the machine since the last pass, with it off; null: nothing.</summary>
+    public Task<string?> StirredAsync(CancellationToken cancel) => machine.StirredAsync(context.Journal.Passes(context.Id)[^1].Bitmap, cancel);
+
+    /// <summary>Opens a disk of the machine that is off, to read parts of it again.</summary>
+    public async Task<IDiskReader> OpenStoppedAsync(string key, CancellationToken cancel)
+    {
+        var last = context.Journal.Passes(context.Id)[^1];
+        IReadOnlyList<FrozenDisk> frozen = [.. last.Disks.Where(d => d.Key == key).Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, []))];
+        var point = await machine.ShowStoppedAsync(Owner, last.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel);
+        try
+        {
+            return new StoppedDisk(this, point, await TrackedDisk.ConnectAsync(point.UriOf(key), [], new NbdOptions(), cancel));
+        }
+        catch
+        {
+            await point.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Takes everything of this migration's back. The guest goes on as it is.</summary>
+    public Task RemoveAsync(bool keepBitmaps, CancellationToken cancel) => machine.RemoveAsync(Owner, keepBitmaps, cancel);
+
+    /// <summary>Starts the guest again where it is off or stopped.</summary>
+    /// <returns>Whether it was.</returns>
+    public async Task<bool> StartAgainAsync(CancellationToken cancel)
+    {
+        if (await machine.StatusAsync(cancel) is not ("paused" or "shutdown")) return false;
+        await machine.StartAgainAsync(cancel);
+        return true;
+    }
+
+    /// <summary>Ends QEMU, whose guest has been migrated.</summary>
+    public Task QuitAsync(CancellationToken cancel) => machine.QuitAsync(cancel);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await machine.DisposeAsync();
+        sockets.Dispose();
+    }
+
+    private async Task<PassDisk> DiskAsync(PointInTime point, PassDisk disk, AuditScope audit, string step, CancellationToken cancel)
+    {
+        await using var source = await TrackedDisk.ConnectAsync(point.UriOf(disk.Key), point.BitmapsOf(disk.Key), new NbdOptions(), cancel);
+        var before = CopyTargets.Interrupted(context, disk.Key, disk.LengthBytes, step);
+        var isNew = before is null;
+        using var map = before ?? await CopyTargets.BeginAsync(context, disk.Key, disk.LengthBytes, cancel);
+        var changed = disk.FullBecause is null && !isNew ? await source.ChangedAsync(context.Hash.BlockBytes, cancel) : null;
+        await using var target = await DiskImage.OpenWriteAsync(context.DiskPath(disk.Key), context.Request.Format, context.Scratch, cancel);
+        var planned = new PlannedStep(step, disk.Key);
+        var result = await WarmPass.RunAsync(
+            source.Reader, target, map, new WarmPassPlan(changed, audit), context.Copying with { TargetReadsZeroes = isNew }, _ => context.Events.Progress(planned), cancel);
+        await target.CloseAsync(cancel);
+        map.Close();
+        if (result.LieBytes > 0)
+            context.Events.Send(new Note(step, $"{disk.Key}: the change tracker lied: {result.LieBytes} bytes had changed that it called unchanged, the first at offset {result.Lies[0].Offset}. They were copied, and it is no longer believed"));
+        return disk with
+        {
+            FullBecause = disk.FullBecause ?? (isNew ? "what was copied before is gone" : null),
+            ClaimedBytes = result.ClaimedBytes,
+            ReadBytes = result.ReadBytes,
+            ComparedBytes = result.ComparedBytes,
+            LieBytes = result.LieBytes,
+            Lies = result.Lies,
+            Root = MigrationContext.Hex(result.Copied.Root),
+        };
+    }
+
+    /// <summary>Gives the pass up while there is still room: the guest must not feel it.</summary>
+    private static async Task WatchScratchAsync(PointInTime point, CancellationTokenSource giveUp, CancellationToken over)
+    {
+        using var timer = new PeriodicTimer(ScratchInterval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(over))
+                if (point.FreeScratchBytes < ScratchReserveBytes) await giveUp.CancelAsync();
+        }
+        catch (OperationCanceledException) when (over.IsCancellationRequested)
+        {
+            // The pass is over: that is how this loop ends.
+        }
+        catch (PosixException)
+        {
+            await giveUp.CancelAsync(); // what cannot be measured is not risked; the pass says so
+        }
+    }
+
+    /// <summary>A disk of a machine that is off, and the connection that it is read over.</summary>
+    private sealed class StoppedDisk(WarmMachine machine, PointInTime point, TrackedDisk disk) : IDiskReader
+    {
+        public string Name => disk.Reader.Name;
+
+        public long LengthBytes => disk.Reader.LengthBytes;
+
+        public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel) => disk.Reader.ReadAsync(offset, buffer, cancel);
+
+        public IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, CancellationToken cancel) => disk.Reader.ExtentsAsync(offset, lengthBytes, cancel);
+
+        public ValueTask VerifyUnchangedAsync(CancellationToken cancel) => disk.Reader.VerifyUnchangedAsync(cancel);
+
+        public async ValueTask DisposeAsync()
+        {
+            await disk.DisposeAsync();
+            await point.DisposeAsync();
+            await machine.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,25 @@
+namespace Sealift.Providers;
+
+/// <summary>A disk of a machine that runs, as its hypervisor has it now.</summary>
+/// <param name="Identity">What names it for as long as the machine is the same: QEMU's path of the device, such as <c>/machine/peripheral/vd0/virtio-backend</c>. Never its place in a list.</param>
+/// <param name="Node">The block node that the device reads and writes.</param>
+/// <param name="File">The file or device below it, as the hypervisor calls it.</param>
+/// <param name="LengthBytes">Its length in bytes.</param>
+/// <param name="AllocatedBytes">Bytes that it takes on the source's storage; for estimates.</param>
+/// <param name="Bus">The controller that it hangs on.</param>
+/// <param name="Bitmaps">The dirty bitmaps on its node.</param>
+public sealed record RunningDisk(string Identity, string Node, string File, long LengthBytes, long AllocatedBytes, DiskBus Bus, IReadOnlyList<DirtyBitmap> Bitmaps);
+
+/// <summary>A dirty bitmap on a block node (QEMU's BlockDirtyInfo).</summary>
+/// <param name="Name">Its name; empty for QEMU's own.</param>
+/// <param name="DirtyBytes">Bytes that it calls dirty.</param>
+/// <param name="IsRecording">Whether writes are still recorded in it.</param>
+/// <param name="IsInconsistent">Whether it was not closed properly, and says nothing any more.</param>
+public sealed record DirtyBitmap(string Name, long DirtyBytes, bool IsRecording, bool IsInconsistent);
+
+/// <summary>What is to be shown of one disk at a point in time.</summary>
+/// <param name="Key">The disk's key in the migration.</param>
+/// <param name="Node">Its block node.</param>
+/// <param name="LengthBytes">Its length in bytes.</param>
+/// <param name="Since">The bitmaps whose changes are to be shown, all of ours.</param>
+public sealed record FrozenDisk(string Key, string Node, long LengthBytes, IReadOnlyList<string> Since);

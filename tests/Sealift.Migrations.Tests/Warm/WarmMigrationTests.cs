@@ -1,0 +1,229 @@
+using Sealift.Disks;
+using Sealift.Migrations.Seals;
+using Sealift.Providers;
+using Sealift.Rigs;
+
+namespace Sealift.Migrations.Tests.Warm;
+
+/// <summary>Machines that are migrated while their disks are written, on a real QEMU whose every byte is known.</summary>
+public sealed class WarmMigrationTests : IDisposable
+{
+    private readonly MigrationRig rig = new();
+    private readonly Random random = new(11);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private static WarmPlan Plan => new() { Interval = TimeSpan.Zero, ForceOff = true, ShutdownDeadline = TimeSpan.FromMilliseconds(50) };
+
+    public void Dispose() => rig.Dispose();
+
+    [Fact]
+    public async Task A_machine_that_is_written_all_the_time_is_followed_cut_over_and_sealed()
+    {
+        await using var qemu = await StartAsync([12 << 20, (2 << 20) + 512]);
+        await WriteAsync(qemu, 50);
+        using var stop = new CancellationTokenSource();
+        var writing = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested) await qemu.WriteSomewhereAsync(random, Cancel);
+        }, Cancel);
+        using var store = rig.OpenStore();
+        var passes = 0;
+        var recorder = new Recorder(e =>
+        {
+            if (e is PassFinished && ++passes == 3) Assert.NotNull(MigrationRunner.Steer(store, store.List().Single().Id, s => s with { CutoverAt = DateTimeOffset.UtcNow }).CutoverAt);
+            if (e is not StepStarted { Step: StepName.Cutover }) return;
+            // Without an operating system there is nobody who would stop writing.
+            stop.Cancel();
+            writing.GetAwaiter().GetResult();
+        });
+        var outcome = await MigrationRunner.StartAsync(store, Request(qemu), recorder, Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        AssertSame(qemu);
+        await AssertEndedAsync(qemu);
+        var sealed_ = MigrationRig.Predicate(outcome.SealPath!).GetProperty("passes").EnumerateArray().ToList();
+        Assert.True(sealed_.Count >= 4);
+        Assert.True(sealed_[^1].GetProperty("isFinal").GetBoolean());
+        Assert.Equal("full", sealed_[^1].GetProperty("audit").GetString());
+        Assert.All(sealed_.Skip(1).SelectMany(p => p.GetProperty("disks").EnumerateArray()), d => Assert.Equal(0, d.GetProperty("lieBytes").GetInt64()));
+        var page = await File.ReadAllTextAsync(outcome.HtmlPath!, Cancel);
+        Assert.Contains("Passes over the running machine", page, StringComparison.Ordinal);
+        Assert.Contains("first pass", page, StringComparison.Ordinal);
+        var steered = Assert.Throws<Posix.SealiftException>(() => MigrationRunner.Steer(store, outcome.Id, s => s));
+        Assert.Equal("SL7306", steered.Code);
+    }
+
+    [Fact]
+    public async Task Died_anywhere_it_goes_on_and_misses_nothing_that_was_written_meanwhile()
+    {
+        var writes = 0;
+        await using (var qemu = await StartAsync([4 << 20]))
+        {
+            using var store = rig.OpenStore();
+            store.Journal.BeforeWrite = () => writes++;
+            Assert.Equal(Verdict.Degraded, (await MigrationRunner.StartAsync(store, Request(qemu), AfterThreePasses(store), Cancel)).Verdict);
+        }
+
+        for (var crash = 4; crash <= writes; crash += 5) // every fifth, for the time it takes
+        {
+            Directory.Delete(rig.State, recursive: true);
+            if (Directory.Exists(rig.Target)) Directory.Delete(rig.Target, recursive: true);
+            await using var qemu = await StartAsync([4 << 20]);
+            await WriteAsync(qemu, 20);
+            using (var store = rig.OpenStore())
+            {
+                var count = 0;
+                store.Journal.BeforeWrite = () =>
+                {
+                    if (++count >= crash) throw new SimulatedCrash();
+                };
+                await Assert.ThrowsAsync<SimulatedCrash>(() => MigrationRunner.StartAsync(store, Request(qemu), AfterThreePasses(store), Cancel));
+            }
+
+            if (!qemu.IsRunning) continue; // it had ended its source: only tidying up was left
+            await using (var machine = await QemuMachine.ConnectAsync(qemu.SocketPath, Cancel))
+                if (await machine.StatusAsync(Cancel) == "running") await WriteAsync(qemu, 5);
+            using var again = rig.OpenStore();
+            var outcome = await MigrationRunner.ResumeAsync(again, again.List().Single().Id, AfterThreePasses(again), Cancel);
+            Assert.True(outcome.Verdict == Verdict.Degraded, $"died before write {crash} of {writes}: {string.Join(' ', outcome.Reasons)}");
+            AssertSame(qemu);
+            await AssertEndedAsync(qemu);
+        }
+    }
+
+    [Fact]
+    public async Task A_tracker_that_lies_is_caught_named_and_distrusted()
+    {
+        await using var qemu = await StartAsync([6 << 20]);
+        await WriteAsync(qemu, 30);
+        using var store = rig.OpenStore();
+        var recorder = new Recorder(e =>
+        {
+            if (e is not PassFinished { Pass: { Number: 0 } pass }) return;
+            qemu.WriteAsync(0, 5 << 16, 4096, 0x77, Cancel).GetAwaiter().GetResult();
+            qemu.ClearBitmapAsync(0, pass.Bitmap, Cancel).GetAwaiter().GetResult();
+        });
+        var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Warm = Plan with { CutoverAt = DateTimeOffset.UtcNow } }, recorder, Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        AssertSame(qemu);
+        var last = store.Journal.Passes(outcome.Id)[^1].Disks[0];
+        Assert.Equal((65536, new DiskRange(5 << 16, 65536)), (last.LieBytes, last.Lies.Single()));
+        Assert.Contains(recorder.Events.OfType<Note>(), n => n.Text.Contains("the change tracker lied", StringComparison.Ordinal));
+        Assert.Contains("lied", await File.ReadAllTextAsync(outcome.HtmlPath!, Cancel), StringComparison.Ordinal);
+        await AssertEndedAsync(qemu);
+    }
+
+    [Fact]
+    public async Task A_qemu_that_was_restarted_has_lost_its_trackers_and_everything_is_compared()
+    {
+        string[] images;
+        byte[] model;
+        await using (var qemu = await StartAsync([6 << 20], "raw"))
+        {
+            await WriteAsync(qemu, 30);
+            using var store = rig.OpenStore();
+            await Assert.ThrowsAsync<SimulatedCrash>(() => MigrationRunner.StartAsync(store, Request(qemu), new Recorder(e =>
+            {
+                if (e is PassFinished { Pass.Number: 1 }) throw new SimulatedCrash();
+            }), Cancel));
+            await WriteAsync(qemu, 10);
+            (images, model) = ([.. qemu.Images], qemu.Snapshot(0));
+            await qemu.KillAsync();
+        }
+
+        await using (var qemu = await RunningQemu.StartAsync(rig.SourceDirectory, "raw", images, [model], Cancel))
+        {
+            using var store = rig.OpenStore();
+            var outcome = await MigrationRunner.ResumeAsync(store, store.List().Single().Id, AfterThreePasses(store), Cancel);
+            Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+            AssertSame(qemu);
+            Assert.Contains("QEMU was restarted", store.Journal.Passes(outcome.Id)[2].Disks[0].FullBecause, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_source_without_a_tracker_is_followed_by_hash()
+    {
+        await using var qemu = await StartAsync([6 << 20]);
+        await WriteAsync(qemu, 30);
+        using var store = rig.OpenStore();
+        var recorder = new Recorder(e =>
+        {
+            if (e is PassFinished { Pass.Number: 0 }) qemu.WriteAsync(0, 9 << 16, 512, 0x66, Cancel).GetAwaiter().GetResult();
+        });
+        var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Warm = Plan with { UseTracker = false, CutoverAt = DateTimeOffset.UtcNow } }, recorder, Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        AssertSame(qemu);
+        Assert.Equal(0, store.Journal.Passes(outcome.Id)[^1].Disks[0].LieBytes); // nobody claimed anything
+    }
+
+    [Fact]
+    public async Task A_machine_that_is_started_again_behind_our_back_does_not_pass_the_gate()
+    {
+        await using var qemu = await StartAsync([2 << 20]);
+        using var store = rig.OpenStore();
+        var recorder = new Recorder(e =>
+        {
+            if (e is StepStarted { Step: StepName.ReadBack }) qemu.AskAsync("cont", null, Cancel).GetAwaiter().GetResult();
+        });
+        var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Warm = Plan with { CutoverAt = DateTimeOffset.UtcNow } }, recorder, Cancel);
+        Assert.Equal((Verdict.Failed, true), (outcome.Verdict, outcome.CanResume));
+        Assert.Contains("SL7304", outcome.Reasons[0], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Where_it_fails_after_the_cutover_the_guest_is_started_again_if_the_plan_says_so_and_nothing_stays(bool restart)
+    {
+        await using var qemu = await StartAsync([2 << 20]);
+        await WriteAsync(qemu, 5);
+        using var store = rig.OpenStore();
+        var recorder = new Recorder(e =>
+        {
+            // Somebody takes the copied disk away.
+            if (e is StepStarted { Step: StepName.ReadBack }) File.Delete(store.Show(store.List().Single().Id).Artefacts.Single(a => a.Kind == "disk").Path);
+        });
+        var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Warm = Plan with { CutoverAt = DateTimeOffset.UtcNow, RestartSource = restart } }, recorder, Cancel);
+        Assert.Equal(Verdict.Failed, outcome.Verdict);
+        Assert.Contains("SL7206", outcome.Reasons[0], StringComparison.Ordinal);
+        await using var machine = await QemuMachine.ConnectAsync(qemu.SocketPath, Cancel);
+        Assert.Equal(restart ? "running" : "paused", await machine.StatusAsync(Cancel));
+        Assert.Empty(await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
+    }
+
+    [Fact]
+    public async Task Running_machines_and_images_are_not_mixed_up()
+    {
+        using var store = rig.OpenStore();
+        Assert.Equal("SL7010", (await Assert.ThrowsAsync<Posix.SealiftException>(() => MigrationRunner.StartAsync(store, rig.Request with { Warm = Plan }, new Recorder(), Cancel))).Code);
+        Assert.Equal("SL7010", (await Assert.ThrowsAsync<Posix.SealiftException>(() => MigrationRunner.StartAsync(store, rig.Request with { Sources = ["qmp:/nowhere"] }, new Recorder(), Cancel))).Code);
+        var unreachable = await MigrationRunner.StartAsync(store, rig.Request with { Sources = ["qmp:/nowhere"], Warm = Plan }, new Recorder(), Cancel);
+        Assert.Contains("SL3101", unreachable.Reasons[0], StringComparison.Ordinal);
+    }
+
+    private static Recorder AfterThreePasses(MigrationStore store) => new(e =>
+    {
+        if (e is PassFinished { Pass: { Number: >= 2, IsFinal: false } }) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
+    });
+
+    private MigrationRequest Request(RunningQemu qemu) => rig.Request with { Sources = [MachineSource.RunningPrefix + qemu.SocketPath], Warm = Plan };
+
+    private Task<RunningQemu> StartAsync(IReadOnlyList<int> lengths, string format = "qcow2") => RunningQemu.StartAsync(rig.SourceDirectory, format, lengths, Cancel);
+
+    private async Task WriteAsync(RunningQemu qemu, int writes)
+    {
+        for (var i = 0; i < writes; i++) await qemu.WriteSomewhereAsync(random, Cancel);
+    }
+
+    private void AssertSame(RunningQemu qemu)
+    {
+        for (var disk = 0; disk < qemu.Images.Count; disk++) Assert.True(qemu.Model(disk).SequenceEqual(File.ReadAllBytes(Path.Combine(rig.Target, $"box-disk{disk + 1}.raw"))), $"disk {disk} differs");
+    }
+
+    private async Task AssertEndedAsync(RunningQemu qemu)
+    {
+        await qemu.EndedAsync(Cancel); // by our quit
+        Assert.DoesNotContain(Directory.EnumerateFiles(rig.Root, "*.scratch", SearchOption.AllDirectories), _ => true);
+    }
+}
