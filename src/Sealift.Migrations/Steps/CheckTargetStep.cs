@@ -17,7 +17,7 @@ internal sealed class CheckTargetStep() : Step(StepName.CheckTarget, string.Empt
             drives.Add(new GuestDrive(disk.Key, null, path, context.Request.Convert ? ImageFormat.Qcow2 : context.Request.Format));
         }
 
-        var report = await GuestExamination.RunAsync(drives, Examination.Options(context, Planned), context.Events.Log(Planned), cancel);
+        var report = LostFilesystems.AddTo(before, await GuestExamination.RunAsync(drives, Examination.Options(context, Planned), context.Events.Log(Planned), cancel));
         var weighed = DamageWeighing.After(before.Findings, report.Findings, context.Request.Waivers);
         Examination.Tell(context, Planned, weighed);
         var fatal = weighed.Where(w => w.IsFatal).ToList();
