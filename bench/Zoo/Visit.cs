@@ -32,7 +32,8 @@ public sealed class Visit
         ArgumentNullException.ThrowIfNull(kinds);
         var visit = new Visit(directory, seed, each);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancel };
-        await Parallel.ForEachAsync(kinds.Index(), parallel, async (kind, stop) =>
+        // By its place among all of them, so that one that is seen alone suffers the same.
+        await Parallel.ForEachAsync(Collection.All.Index().Where(k => kinds.Contains(k.Item)), parallel, async (kind, stop) =>
         {
             await visit.SeeAsync(kind.Item, kind.Index, stop);
             progress?.Invoke(kind.Item.Name);
@@ -100,11 +101,21 @@ public sealed class Visit
         }
     }
 
-    /// <summary>Each structure suffers each kind of damage, wherever it has parts; where each costs seconds, the kinds in turn.</summary>
+    /// <summary>Each structure suffers each kind of damage, wherever it has parts; where an exhibit costs seconds, six of them do, the kinds in turn.</summary>
     private List<(Place Place, string How)> Wanted(Kind kind, IReadOnlyList<Place> places, Random random)
     {
         var wanted = new List<(Place Place, string How)>();
+        const int FewStructures = 6;
         var structures = places.GroupBy(p => p.Structure).Select(g => g.ToList()).ToList();
+        if (kind.NeedsAppliance)
+        {
+            // What a file holds is the same to a clean one and to a dirty one.
+            if (kind.IsDirty) _ = structures.RemoveAll(s => s[0].Structure == Damage.FileData); // how many is no matter
+            var chosen = structures.ToArray();
+            random.Shuffle(chosen);
+            structures = [.. chosen.Take(FewStructures)];
+        }
+
         var count = each * (kind.NeedsAppliance ? 1 : Damage.Kinds.Count);
         foreach (var (index, parts) in structures.Index())
         {

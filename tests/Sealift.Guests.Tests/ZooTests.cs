@@ -24,8 +24,9 @@ public sealed class ZooTests(Zoo zoo)
     [MemberData(nameof(Kinds))]
     public void What_the_plain_checker_mentions_is_reported(string name)
     {
-        // By one word of its output is enough, whatever its exit code.
-        foreach (var trial in TrialsOf(name).Where(t => t.IsMentioned)) Assert.True(trial.Says != Saying.Nothing, $"{trial}:\n{trial.Plain!.Text}");
+        // One word of its output is enough, whatever its exit code. What is not covered was said to be unchecked before, and still has to be.
+        foreach (var trial in TrialsOf(name).Where(t => t.IsMentioned))
+            Assert.True(trial.Says != Saying.Nothing || (trial.Kind.IsNotCovered && trial.Findings.Any(f => f.Class == "not-checked")), $"{trial}:\n{trial.Plain!.Text}");
     }
 
     [Theory]
@@ -55,7 +56,7 @@ public sealed class ZooTests(Zoo zoo)
     public void Damage_to_the_content_of_files_is_seen_by_the_block_map_alone()
     {
         var data = zoo.Trials.Where(t => t.Damage is { IsToData: true }).ToList();
-        Assert.InRange(data.Select(t => t.Kind).Distinct().Count(), 18, int.MaxValue);
+        Assert.InRange(data.Select(t => t.Kind).Distinct().Count(), 20, int.MaxValue);
         Assert.All(data, t => Assert.Equal((Saying.Nothing, true), (t.Says, t.IsLocatedByMap)));
         Assert.DoesNotContain(data, t => t.IsMentioned);
     }

@@ -37,13 +37,13 @@ internal sealed class Lvm : Layered
 
     internal override Task<IReadOnlyList<Place>> PlacesAsync(IReadOnlyList<string> disks, CancellationToken cancel) => Task.FromResult<IReadOnlyList<Place>>(
     [
-        new("label", 0, 512, 144),
-        new("label", 1, 512, 144),
+        new("label", 0, 512, 32),
+        new("label", 1, 512, 32),
+        new("physical volume header", 1, 512 + 32, 104),
         new("metadata header", 0, LvmVolume.AreaAt, 64),
         new("metadata text", 0, LvmVolume.AreaAt + 512, 512),
         new("metadata text", 1, LvmVolume.AreaAt + 512, 512),
         new("superblock inside", 0, (1 << 20) + 1024, 264),
-        new("group descriptors inside", 0, (1 << 20) + 2048, 64),
         SampleFiles.Find(disks[0]),
     ]);
 }
