@@ -27,7 +27,7 @@ public sealed record GuestReport(GuestInspection Inspection, IReadOnlyList<Findi
 /// <remarks>
 /// Classes of findings: <c>TYPE.errors</c> for ext2, ext3, ext4, xfs, btrfs, fat, exfat, ntfs, swap, lvm, md, luks, iso9660 and
 /// partition-table (damage); <c>TYPE.dirty-journal</c>, <c>xfs.dirty-log</c>, <c>btrfs.dirty-log</c>, <c>TYPE.not-unmounted</c>,
-/// <c>fat.dirty</c>, <c>ntfs.dirty</c>, <c>md.degraded</c>, <c>partition-table.backup-not-at-end</c>, <c>not-checked</c>, <c>multi-boot</c>,
+/// <c>fat.dirty</c>, <c>exfat.dirty</c>, <c>ntfs.dirty</c>, <c>md.degraded</c>, <c>partition-table.backup-not-at-end</c>, <c>not-checked</c>, <c>multi-boot</c>,
 /// <c>inspection</c> (notes); with <see cref="GuestOptions.LintScope"/> those of <see cref="PreflightClasses"/> too, and a note over which
 /// the conversion is bound to fail is an obstacle then. What each type of content is checked by stands in docs/checks.md.
 /// </remarks>
@@ -52,14 +52,7 @@ public static class GuestExamination
         if (drives.Count is 0 or > Appliance.MaximumDrives) throw GuestsErrors.DriveNotUsable("the machine", $"it has {drives.Count} disks; 1 to {Appliance.MaximumDrives} can be examined");
         using var toolLog = new ToolLog(options.LogPath);
         using var scratch = new ScratchDirectory(options.WorkDirectory);
-        var results = new List<Examined>();
-        if (options.Way != CheckWay.Appliance)
-        {
-            log?.Report("reading the partition tables");
-            await using var survey = await DirectSurvey.MakeAsync(drives, scratch, cancel);
-            results.AddRange(await DirectExamination.RunAsync(survey, drives, Checks, options, toolLog, scratch, log, cancel));
-        }
-
+        var results = options.Way == CheckWay.Appliance ? [] : await LookHereAsync(drives, options, toolLog, scratch, log, cancel);
         if (options.Way == CheckWay.Host) LeaveOut(results);
         var seen = options.Way == CheckWay.Host || (options.Way == CheckWay.Direct && !options.Inspect && results.TrueForAll(r => r.NeedsAppliance is null))
             ? ApplianceSight.None
@@ -77,6 +70,24 @@ public static class GuestExamination
             var note = new Observation("not-checked", FindingSeverity.Note, results[i].IsLeft ? $"Only the appliance could check it: {why}" : $"What is inside was not looked at: {why}");
             results[i] = results[i] with { IsLeft = false, Observations = [.. results[i].Observations, note], Why = results[i].IsLeft ? note.Text : results[i].Why };
         }
+    }
+
+    /// <summary>The same as far as this host can go, without the operating system.</summary>
+    /// <returns>What it says, and whether that is all: otherwise the appliance would have to be started.</returns>
+    internal static async Task<(GuestReport Report, bool IsWhole)> WithoutApplianceAsync(IReadOnlyList<GuestDrive> drives, GuestOptions options, CancellationToken cancel)
+    {
+        using var toolLog = new ToolLog(options.LogPath);
+        using var scratch = new ScratchDirectory(options.WorkDirectory);
+        var results = await LookHereAsync(drives, options, toolLog, scratch, null, cancel);
+        toolLog.ThrowIfLost();
+        return (Report(results, ApplianceSight.None, drives.Count, options.LintScope), results.TrueForAll(r => r.NeedsAppliance is null));
+    }
+
+    private static async Task<List<Examined>> LookHereAsync(IReadOnlyList<GuestDrive> drives, GuestOptions options, ToolLog toolLog, ScratchDirectory scratch, IProgress<string>? log, CancellationToken cancel)
+    {
+        log?.Report("reading the partition tables");
+        await using var survey = await DirectSurvey.MakeAsync(drives, scratch, cancel);
+        return [.. await DirectExamination.RunAsync(survey, drives, Checks, options, toolLog, scratch, log, cancel)];
     }
 
     private static async Task<ApplianceSight> LookInApplianceAsync(

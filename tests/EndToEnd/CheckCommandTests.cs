@@ -22,8 +22,18 @@ public sealed class CheckCommandTests(Rig rig)
         var directory = rig.NewDirectory();
         var image = await ImageAsync(directory, make);
         var before = Digest.OfFile(image);
-        var result = await CheckAsync(directory, image, "--json");
+        // Whatever an appliance consists of is another program here, which says that it was called.
+        var tools = Directory.CreateDirectory(Path.Combine(directory, "tools")).FullName;
+        foreach (var tool in new[] { "guestfish", "supermin", "qemu-system-x86_64" })
+        {
+            await File.WriteAllTextAsync(Path.Combine(tools, tool), $"#!/bin/sh\n: >'{tools}/called'\nexit 1\n", Cancel);
+            PosixPath.SetPermissions(Path.Combine(tools, tool), 0x1ED /* 0755 */);
+        }
+
+        var command = rig.Command(directory, ["check", image, "--json"]) with { Environment = new Dictionary<string, string?> { ["PATH"] = $"{tools}:{Environment.GetEnvironmentVariable("PATH")}" } };
+        var result = await ChildProcess.RunAsync(command, Cancel);
         Assert.True(result.ExitCode == 0, result.Output + result.ErrorTail);
+        Assert.False(File.Exists(Path.Combine(tools, "called")), "a part of the appliance was started");
         var events = Events(result);
         var filesystem = Assert.Single(events, e => Kind(e) == "filesystem");
         Assert.Equal((type, "direct", true), (Text(filesystem, "type"), Text(filesystem, "checkedVia"), filesystem.GetProperty("clean").GetBoolean()));

@@ -37,7 +37,7 @@ public class ConversionTranscriptTests
 
     [Theory]
     [InlineData(1, FindingSeverity.Note)]
-    [InlineData(2, FindingSeverity.Damage)]
+    [InlineData(2, FindingSeverity.Warning)]
     [InlineData(null, FindingSeverity.Damage)]
     public void An_unmanageable_boot_loader_matters_where_there_is_a_choice_of_kernels(int? kernels, FindingSeverity severity)
     {

@@ -5,7 +5,8 @@ using Sealift.Guests.Tests.Direct;
 
 namespace Sealift.Guests.Tests;
 
-public class GuestExaminationTests(Zoo zoo) : IClassFixture<Zoo>
+[Collection(nameof(Zoo))]
+public class GuestExaminationTests(Zoo zoo)
 {
     private const string Uuid = "5ea11f70-0000-4000-8000-0000000000";
 

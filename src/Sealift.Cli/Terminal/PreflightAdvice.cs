@@ -23,7 +23,7 @@ internal static class PreflightAdvice
         [PreflightClasses.NoKernel] = "Install a kernel package of the distribution in the source machine, and check again",
         [PreflightClasses.KernelModules] = "Remove the kernel in the source machine, or install its package again, and see that the boot loader does not start it",
         [PreflightClasses.NoVirtio] = "Install the distribution's usual kernel in the source machine, and see that the boot loader starts it",
-        [PreflightClasses.SeveralKernels] = "In the source machine, restart into its newest kernel, remove the others ('apt-get autoremove --purge'), and check again",
+        [PreflightClasses.SeveralKernels] = "Nothing, where its boot loader starts the newest, as it does by default (GRUB_DEFAULT=0); otherwise restart the source machine into its newest kernel and remove the others ('apt-get autoremove --purge'). The boot proof shows which starts",
         [PreflightClasses.NoInitramfs] = "Make it in the source machine ('update-initramfs -c -k VERSION' or 'dracut --kver VERSION'), or remove that kernel, and check again",
         [PreflightClasses.InitramfsTool] = "Install it in the source machine (initramfs-tools or dracut), and check again",
         [PreflightClasses.NoBootLoader] = "Install GRUB in the source machine, with its configuration in /boot (and, for UEFI, the EFI system partition on /boot/efi)",

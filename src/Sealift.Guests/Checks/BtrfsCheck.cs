@@ -20,17 +20,26 @@ internal sealed partial class BtrfsCheck : ContentCheck
         if (!place.HasKernel && Field(header.Output, "log_root") is > 0) return CheckResult.LeftToKernel("its log tree was not replayed, which only a kernel can do");
         if (Field(header.Output, "dev_item.total_bytes") is { } length && length > device.LengthBytes)
             seen.Add(new Observation("btrfs.errors", FindingSeverity.Damage, $"The superblock claims {length} bytes of this device; it has {device.LengthBytes}"));
+        var problem = default(string);
         if (Field(header.Output, "log_root") is > 0)
         {
+            // What is there without the log is whole in itself. A kernel that mounts it mends what is bad in one of two copies.
+            problem = await ProblemAsync();
             seen.Add(new Observation("btrfs.dirty-log", FindingSeverity.Note, "The log tree was not replayed yet: the disk was taken while mounted. It was replayed in a throwaway layer before the check."));
             var mount = await place.ReplayByMountAsync(device, "btrfs", "nosuid,nodev,noexec", cancel);
             if (mount.ExitCode != 0) seen.Add(new Observation("btrfs.errors", FindingSeverity.Damage, $"Its log cannot be replayed: mount {Ended(mount)}: {mount.Output}"));
         }
 
-        var check = await place.RunAsync($"check {device.Description}", "btrfs", ["check", "--readonly", place.PathOf(device)], cancel);
-        var remarks = Remarks(check.Output, Harmless());
-        if (check.ExitCode != 0 || remarks.Length > 0) seen.Add(new Observation("btrfs.errors", FindingSeverity.Damage, $"btrfs check --readonly {Ended(check)}: {(remarks.Length > 0 ? remarks : check.Output)}"));
+        problem ??= await ProblemAsync();
+        if (problem is not null) seen.Add(new Observation("btrfs.errors", FindingSeverity.Damage, problem));
         return CheckResult.Of(seen);
+
+        async Task<string?> ProblemAsync()
+        {
+            var check = await place.RunAsync($"check {device.Description}", "btrfs", ["check", "--readonly", place.PathOf(device)], cancel);
+            var remarks = Remarks(check.Output, Harmless());
+            return check.ExitCode == 0 && remarks.Length == 0 ? null : $"btrfs check --readonly {Ended(check)}: {(remarks.Length > 0 ? remarks : check.Output)}";
+        }
     }
 
     private static decimal? Field(string output, string name) =>

@@ -61,6 +61,8 @@ internal sealed partial class ExtCheck : ContentCheck
             // By mounting rather than by e2fsck -E journal_only, which leaves the orphans.
             var mount = fits ? await place.ReplayByMountAsync(device, device.Type, "nosuid,nodev,noexec,errors=remount-ro", cancel) : null;
             if (mount is { ExitCode: 0 }) return string.Empty;
+            // What e2fsck has to mend before it can replay it would not be seen afterwards: that the kernel refuses it is damage enough.
+            if (mount is not null && !Unsupported().IsMatch(mount.Output)) return $"Its journal cannot be replayed: mount {Ended(mount)}: {mount.Output}";
             var only = await place.RunAsync($"replay the journal of {device.Description}", "e2fsck", ["-E", "journal_only", "-y", place.PathOf(device)], cancel);
             return (only.ExitCode & ~1) == 0 ? string.Empty : $"Its journal cannot be replayed: e2fsck {Ended(only)}: {only.Output}\n{mount?.Output}";
         }
@@ -103,6 +105,6 @@ internal sealed partial class ExtCheck : ContentCheck
     [GeneratedRegex(@"^.*: (recovering journal|(Clearing|Truncating) orphaned inode \d+ \(uid=\d+, gid=\d+, mode=0\d+, size=\d+\)|clean, \d+/\d+ files, \d+/\d+ blocks)$", RegexOptions.CultureInvariant)]
     private static partial Regex OnlyReplayed();
 
-    [GeneratedRegex(@"has unsupported feature\(s\)|unsupported read-only feature|Filesystem has unsupported|Get a newer version of e2fsck", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"has unsupported feature\(s\)|unsupported read-only feature|unsupported optional features|Filesystem has unsupported|Get a newer version of e2fsck", RegexOptions.CultureInvariant)]
     private static partial Regex Unsupported();
 }

@@ -19,20 +19,33 @@ internal sealed partial class XfsCheck : ContentCheck
         if (Field(header.Output, "dblocks") is { } blocks && Field(header.Output, "blocksize") is { } size && blocks * size > device.LengthBytes)
             seen.Add(new Observation("xfs.errors", FindingSeverity.Damage, $"The superblock claims {blocks * size} bytes; the device has {device.LengthBytes}"));
 
-        // xfs_logprint would say it first, but opens what it reads for writing.
+        // xfs_logprint would say it first, but opens what it reads for writing; and of some logs it dies, which xfs_repair does not.
+        var isReplayed = false;
         if (place.HasKernel && (await place.RunAsync($"read the log of {device.Description}", "xfs_logprint", ["-t", place.PathOf(device)], cancel)).Output.Contains("<DIRTY>", StringComparison.Ordinal))
+        {
+            await ReplayAsync();
+            isReplayed = true;
+        }
+
+        var check = await place.RunAsync($"check {device.Description}", "xfs_repair", ["-n", place.PathOf(device)], cancel);
+        if (!isReplayed && check.Output.Contains("valuable metadata changes in a log", StringComparison.Ordinal))
+        {
+            if (!place.HasKernel) return CheckResult.LeftToKernel("its log was not replayed, which only a kernel can do");
+            await ReplayAsync();
+            check = await place.RunAsync($"check {device.Description}", "xfs_repair", ["-n", place.PathOf(device)], cancel);
+        }
+
+        if (Unsupported().IsMatch(check.Output)) return CheckResult.Of([.. seen, new Observation("not-checked", FindingSeverity.Note, check.Output)]);
+        var remarks = Remarks(check.Output, Harmless());
+        if (check.ExitCode != 0 || remarks.Length > 0) seen.Add(new Observation("xfs.errors", FindingSeverity.Damage, $"xfs_repair -n {Ended(check)}: {(remarks.Length > 0 ? remarks : check.Output)}"));
+        return CheckResult.Of(seen);
+
+        async Task ReplayAsync()
         {
             seen.Add(new Observation("xfs.dirty-log", FindingSeverity.Note, "The log was not replayed yet: the disk was taken while mounted. It was replayed in a throwaway layer before the check."));
             var mount = await place.ReplayByMountAsync(device, "xfs", "nouuid,nosuid,nodev,noexec", cancel);
             if (mount.ExitCode != 0) seen.Add(new Observation("xfs.errors", FindingSeverity.Damage, $"Its log cannot be replayed: mount {Ended(mount)}: {mount.Output}"));
         }
-
-        var check = await place.RunAsync($"check {device.Description}", "xfs_repair", ["-n", place.PathOf(device)], cancel);
-        if (!place.HasKernel && check.Output.Contains("valuable metadata changes in a log", StringComparison.Ordinal)) return CheckResult.LeftToKernel("its log was not replayed, which only a kernel can do");
-        if (Unsupported().IsMatch(check.Output)) return CheckResult.Of([.. seen, new Observation("not-checked", FindingSeverity.Note, check.Output)]);
-        var remarks = Remarks(check.Output, Harmless());
-        if (check.ExitCode != 0 || remarks.Length > 0) seen.Add(new Observation("xfs.errors", FindingSeverity.Damage, $"xfs_repair -n {Ended(check)}: {(remarks.Length > 0 ? remarks : check.Output)}"));
-        return CheckResult.Of(seen);
     }
 
     private static decimal? Field(string output, string name) =>

@@ -75,7 +75,13 @@ internal static class DirectExamination
         }
 
         if (device.Type == "btrfs" && containers.BtrfsProblem(volume) is { } incomplete) return Own(device, Damage("btrfs.errors", [incomplete]));
-        if (checks.FirstOrDefault(c => c.IsDirect && c.Types.Contains(device.Type)) is { } check) return await views.CheckAsync(volume, check, cancel);
+        if (checks.FirstOrDefault(c => c.IsDirect && c.Types.Contains(device.Type)) is { } check)
+        {
+            var result = await views.CheckAsync(volume, check, cancel);
+            // fsck.exfat looks at the main boot region only where it needs it, and never at the other.
+            return device.Type == "exfat" ? result with { Observations = [.. await ExfatBootRegions.ObservationsAsync(volume.Reader, cancel), .. result.Observations] } : result;
+        }
+
         if (device.Type == "unknown" && await LostStart.FindAsync(volume.Reader, cancel) is { } lost)
             return Own(device, [new Observation(LostClass(lost), FindingSeverity.Damage, LostText(lost))]) with { CheckedBy = string.Empty, Via = string.Empty };
         return NotChecked(device, device.Type == "unknown" ? "Nothing is known that has this content" : $"No checker for {GuestText.Name(device.Type)}");
@@ -94,6 +100,8 @@ internal static class DirectExamination
     /// <summary>Its text.</summary>
     internal static string LostText(string type) => type is "LVM2_member" or "linux_raid_member"
         ? $"There is the mark of an {type} where it stands, and what follows it makes no sense"
+        : type == "iso9660" ? "Its first volume descriptor is not recognised, but others follow it"
+        : type == "vfat" ? "Its boot sector makes no sense, and it, or its copy, says that this is a FAT"
         : $"Its superblock is not recognised, but there is a backup of an {type} superblock where that file system keeps one";
 
     private static Examined Own(BlockDevice device, IReadOnlyList<Observation> seen) => new(device, seen) { CheckedBy = $"sealift {Version}", Via = Examined.Direct, Why = Sufficient };

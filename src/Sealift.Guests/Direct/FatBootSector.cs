@@ -14,9 +14,16 @@ internal static class FatBootSector
         var bytesPerSector = BinaryPrimitives.ReadUInt16LittleEndian(sector[11..]);
         if (bytesPerSector is not (512 or 1024 or 2048 or 4096) || !BitOperations.IsPow2((uint)sector[13])) return false;
         if (BinaryPrimitives.ReadUInt16LittleEndian(sector[14..]) == 0 || sector[16] is 0 or > 4 || sector[21] is not (0xF0 or >= 0xF8)) return false;
-        var named = sector.Slice(54, 5).SequenceEqual("FAT12"u8) || sector.Slice(54, 5).SequenceEqual("FAT16"u8) || sector.Slice(54, 3).SequenceEqual("FAT"u8) || sector.Slice(82, 5).SequenceEqual("FAT32"u8);
-        return named || (sector[0] is 0xEB && sector[2] is 0x90) || sector[0] is 0xE9;
+        return IsNamed(sector) || BeginsWithJump(sector);
     }
+
+    /// <summary>Whether a sector calls itself one, whatever else stands in it: what is left where its sizes were destroyed.</summary>
+    public static bool CallsItself(ReadOnlySpan<byte> sector) => sector.Length >= 512 && sector[510] == 0x55 && sector[511] == 0xAA && IsNamed(sector) && BeginsWithJump(sector);
+
+    private static bool IsNamed(ReadOnlySpan<byte> sector) =>
+        sector.Slice(54, 5).SequenceEqual("FAT12"u8) || sector.Slice(54, 5).SequenceEqual("FAT16"u8) || sector.Slice(54, 3).SequenceEqual("FAT"u8) || sector.Slice(82, 5).SequenceEqual("FAT32"u8);
+
+    private static bool BeginsWithJump(ReadOnlySpan<byte> sector) => (sector[0] is 0xEB && sector[2] is 0x90) || sector[0] is 0xE9;
 
     /// <summary>Serial number and label, by their udev names.</summary>
     public static void Describe(ReadOnlySpan<byte> sector, Dictionary<string, string> probe)

@@ -19,8 +19,10 @@ internal static class LostStart
         if (await IsAsync(volume.LengthBytes / 4096 / 4 * 4096, "XFSB"u8.ToArray())) return "xfs";
         if (await IsAsync(0x4000040, "_BHRfS_M"u8.ToArray())) return "btrfs";
         if (await IsAsync(volume.LengthBytes - 512 + 3, "NTFS    "u8.ToArray())) return "ntfs";
-        if (await IsAsync((6 * 512) + 82, "FAT32"u8.ToArray())) return "vfat";
+        if (await IsAsync((6 * 512) + 82, "FAT32"u8.ToArray()) || FatBootSector.CallsItself(await volume.TryReadAsync(0, 512, cancel))) return "vfat";
         if (await IsAsync((12 * 512) + 3, "EXFAT   "u8.ToArray())) return "exfat";
+        // ISO 9660 has none; but behind the first descriptor comes another, if only the one that ends them.
+        if (await IsAsync((17 * 2048) + 1, "CD001"u8.ToArray())) return "iso9660";
         if (await LuksHeader.IsLostAsync(volume, cancel)) return "crypto_LUKS";
         // What is left of those that have no second copy: the mark, and nothing that fits it.
         for (var sector = 0; sector < 4; sector++)

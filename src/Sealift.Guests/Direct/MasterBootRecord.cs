@@ -28,6 +28,9 @@ internal sealed class MasterBootRecord
     /// <summary>Whether any entry is used.</summary>
     public bool HasEntries => entries.Any(e => e.IsUsed);
 
+    /// <summary>Whether all of it is as a table without partitions is.</summary>
+    public bool IsEmpty => entries.All(e => e is { Type: 0, Length: 0 });
+
     /// <summary>Whether it only says that a GPT follows: an entry of type 0xEE; UEFI 2.10, 5.2.3.</summary>
     public bool IsProtective => IsPlausible && entries.Any(e => e.Type == 0xEE);
 
@@ -48,7 +51,12 @@ internal sealed class MasterBootRecord
         var partitions = new List<Partition>();
         var wrong = new List<string>();
         for (var i = 0; i < entries.Length; i++)
+        {
             if (entries[i].IsUsed) partitions.Add(entries[i].At(i + 1, 0));
+            // A system's partitioner clears type and place together; Linux takes no notice of what is left here.
+            else if (entries[i].Type != 0) wrong.Add($"Partition {i + 1} has a type, 0x{entries[i].Type:x}, and no length");
+        }
+
         var extended = partitions.Where(p => p.IsExtended).ToList();
         if (extended.Count > 1) wrong.Add($"{extended.Count} extended partitions; one is possible");
         if (extended.Count > 0) await ReadChainAsync(disk, extended[0], partitions, wrong, cancel);
@@ -108,7 +116,7 @@ internal sealed class MasterBootRecord
 
     /// <summary>NTFS, exFAT, ReFS, BitLocker and FAT begin with a boot sector of their own, which ends with the same mark.</summary>
     private static bool IsBootSectorOfFileSystem(byte[] sector) =>
-        sector.AsSpan(3, 8).SequenceEqual("NTFS    "u8) || sector.AsSpan(3, 8).SequenceEqual("EXFAT   "u8) || sector.AsSpan(3, 4).SequenceEqual("ReFS"u8) || sector.AsSpan(3, 8).SequenceEqual("-FVE-FS-"u8) || FatBootSector.Looks(sector);
+        sector.AsSpan(3, 8).SequenceEqual("NTFS    "u8) || sector.AsSpan(3, 8).SequenceEqual("EXFAT   "u8) || sector.AsSpan(3, 4).SequenceEqual("ReFS"u8) || sector.AsSpan(3, 8).SequenceEqual("-FVE-FS-"u8) || FatBootSector.Looks(sector) || FatBootSector.CallsItself(sector);
 
     private readonly record struct Entry(byte Boot, byte Type, uint Start, uint Length)
     {

@@ -37,7 +37,16 @@ internal sealed record PartitionTable(string Kind, IReadOnlyList<Partition> Part
         if (mbr is { IsPlausible: true, HasEntries: true, IsProtective: false }) return await mbr.ReadAsync(disk, cancel);
         if (await GuidPartitionTable.ReadAsync(disk, mbr, holdsFileSystem, cancel) is { } gpt) return gpt;
         // A table without partitions, unless the mark was left by the boot code of what is on the disk.
-        return mbr is { IsPlausible: true } && !holdsFileSystem ? await mbr.ReadAsync(disk, cancel) : None;
+        if (mbr is not { IsPlausible: true } || holdsFileSystem || (mbr.IsEmpty && await HoldsMoreAsync(disk, cancel))) return None;
+        return await mbr.ReadAsync(disk, cancel);
+    }
+
+    /// <summary>Whether there is anything behind the first sector, where partitions would begin: then it is not an empty disk that has a table.</summary>
+    private static async Task<bool> HoldsMoreAsync(IDiskReader disk, CancellationToken cancel)
+    {
+        const int LookedAtBytes = (1 << 20) + 4096;
+        var start = await disk.TryReadAsync(0, (int)Math.Min(LookedAtBytes, disk.LengthBytes), cancel) ?? [];
+        return start.AsSpan(Math.Min(start.Length, MasterBootRecord.LengthBytes)).ContainsAnyExcept((byte)0);
     }
 
     /// <summary>What is wrong with where partitions lie: beyond the end, over each other.</summary>

@@ -23,6 +23,7 @@ internal static class SwapHeader
             var (lastPage, badPages) = (BinaryPrimitives.ReadUInt32LittleEndian(info[4..]), BinaryPrimitives.ReadUInt32LittleEndian(info[8..]));
             var wrong = new List<string>();
             if (version != 1) wrong.Add($"Version {version} is not known");
+            if (lastPage == 0) wrong.Add("The header says that there are no pages behind it");
             if ((lastPage + 1L) * page > volume.LengthBytes) wrong.Add(string.Create(CultureInfo.InvariantCulture, $"The header claims {(lastPage + 1L) * page} bytes; the device has {volume.LengthBytes}"));
             if (badPages > (page - 1024 - 512 - 10) / 4) wrong.Add($"The header lists {badPages} bad pages, more than it can hold");
             return wrong;

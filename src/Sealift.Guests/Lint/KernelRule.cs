@@ -20,9 +20,9 @@ internal sealed class KernelRule : LintRule
 
         foreach (var finding in Initramfs(facts, inside, usable)) yield return finding;
 
-        // virt-v2v prepares the best of them and then has to say that it cannot make it the one that starts: ConversionWarnings.
+        // virt-v2v prepares the best of them and then has to say that it cannot make it the one that starts: ConversionWarnings weighs that the same.
         if (usable.Count > 1 && inside.BootLoaders.Contains("grub.cfg") && !inside.Programs.Contains("/sbin/grubby") && !inside.Programs.Contains(GuestFactsReader.PerlBootLoader))
-            yield return OfRoot(facts, PreflightClasses.SeveralKernels, FindingSeverity.Obstacle, Listed("There are several kernels and no tool by which virt-v2v chooses the one that starts: it prepares one, the boot loader may start another, and the conversion is not accepted with that:", [.. usable.Select(k => k.Version)]));
+            yield return OfRoot(facts, PreflightClasses.SeveralKernels, FindingSeverity.Warning, Listed("There are several kernels and no tool by which virt-v2v chooses the one that starts: it prepares the newest, and the boot loader may be set to start another:", [.. usable.Select(k => k.Version)]));
 
         if (inside.BootLoaders.Count == 0)
             yield return OfRoot(facts, PreflightClasses.NoBootLoader, FindingSeverity.Obstacle, "There is no grub.cfg, grub.conf or menu.lst where virt-v2v looks for one: below /boot, and of a machine that boots by UEFI below /boot/efi/EFI");

@@ -108,7 +108,7 @@ public static class PreflightClasses
         new(NoKernel, FindingSeverity.Obstacle),
         new(KernelModules, FindingSeverity.Warning),
         new(NoVirtio, FindingSeverity.Warning),
-        new(SeveralKernels, FindingSeverity.Obstacle),
+        new(SeveralKernels, FindingSeverity.Warning),
         new(NoInitramfs, FindingSeverity.Obstacle),
         new(InitramfsTool, FindingSeverity.Obstacle),
         new(NoBootLoader, FindingSeverity.Obstacle),

@@ -19,7 +19,7 @@ internal sealed class CheckTargetStep() : Step(StepName.CheckTarget, string.Empt
 
         var compares = context.Request.Convert && before.FileLists.Count > 0;
         var options = Examination.Options(context, Planned) with { Keys = Examination.Keys(context), FileListDirectory = compares ? FileListing.Begin(context.FilesAfter) : null };
-        var report = await context.Store.Examiner(drives, options, context.Events.Log(Planned), cancel);
+        var report = LostFilesystems.AddTo(before, await context.Store.Examiner(drives, options, context.Events.Log(Planned), cancel));
         if (compares) report = report with { FileLists = [], FileChanges = FileListing.Compare(context, before, report, cancel) };
         var weighed = DamageWeighing.After(before.Findings, report.Findings, context.Request.Waivers);
         Examination.Tell(context, Planned, weighed);

@@ -21,7 +21,7 @@ public sealed class GuestFactsReaderTests(GuestFactsReaderTests.SpoiltGuest gues
     [InlineData("preflight.lvm-filter", "Warning", null)] // it has no volume of LVM
     [InlineData("preflight.kernel-modules", "Warning", Uuid + "2")]
     [InlineData("preflight.no-virtio", "Warning", Uuid + "2")]
-    [InlineData("preflight.several-kernels", "Obstacle", Uuid + "2")]
+    [InlineData("preflight.several-kernels", "Warning", Uuid + "2")]
     [InlineData("preflight.no-initramfs", "Obstacle", Uuid + "2")]
     [InlineData("preflight.initramfs-tool", "Obstacle", null)]
     [InlineData("preflight.vmware-tools", "Note", Uuid + "2")]

@@ -32,7 +32,7 @@ public sealed class GuestLintTests
         ("a kernel that no package has", Kernels(Facts.Kernel("7.0-mine") with { IsPackaged = false }), PreflightClasses.NoKernel, FindingSeverity.Obstacle, Facts.Root, "7.0-mine: no package"),
         ("a kernel without modules", Kernels(Facts.Kernel("6.1"), Facts.Kernel("6.0") with { HasModules = false }), PreflightClasses.KernelModules, FindingSeverity.Warning, Facts.Root, "6.0"),
         ("a kernel without virtio", Kernels(Facts.Kernel("2.6.18") with { Virtio = new HashSet<string> { "virtio_blk" } }), PreflightClasses.NoVirtio, FindingSeverity.Warning, Facts.Root, "2.6.18"),
-        ("two kernels", Kernels(Facts.Kernel("6.1"), Facts.Kernel("6.0")), PreflightClasses.SeveralKernels, FindingSeverity.Obstacle, Facts.Root, "6.0"),
+        ("two kernels", Kernels(Facts.Kernel("6.1"), Facts.Kernel("6.0")), PreflightClasses.SeveralKernels, FindingSeverity.Warning, Facts.Root, "6.0"),
         ("a kernel without an initramfs", Kernels(Facts.Kernel("6.1") with { HasInitramfs = false }), PreflightClasses.NoInitramfs, FindingSeverity.Obstacle, Facts.Root, "6.1"),
         ("no update-initramfs", Facts.Debian.With(i => i with { Programs = new HashSet<string>() }), PreflightClasses.InitramfsTool, FindingSeverity.Obstacle, Facts.Root, "no update-initramfs"),
         ("no boot loader", Facts.Debian.With(i => i with { BootLoaders = [] }), PreflightClasses.NoBootLoader, FindingSeverity.Obstacle, Facts.Root, "no grub.cfg"),

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using Sealift.Bench.FileSystems.Formats;
+using Sealift.Bench.FileSystems;
 using Sealift.Guests.Ntfs;
 
 namespace Sealift.Guests.Tests.Ntfs;
@@ -23,7 +25,7 @@ public sealed class HostileNtfsTests(NtfsVolumes volumes)
     public async Task Changed_metadata_end_in_a_report(string name, int seed, int runs)
     {
         var volume = (byte[])volumes.Bytes(name).Clone();
-        var places = (await MetadataMap.ReadAsync(volume)).Places;
+        var places = (await NtfsMetadata.ReadAsync(volume, TestContext.Current.CancellationToken)).Places;
         var random = new Random(seed);
         var sound = 0;
         for (var run = 0; run < runs; run++)
@@ -154,7 +156,7 @@ public sealed class HostileNtfsTests(NtfsVolumes volumes)
         record.CopyTo(editor.Bytes, place);
     }
 
-    private static void Mutate(byte[] volume, MetadataPlace place, IReadOnlyList<MetadataPlace> places, Random random, Stack<(int Offset, byte[] Bytes)> undo)
+    private static void Mutate(byte[] volume, Place place, IReadOnlyList<Place> places, Random random, Stack<(int Offset, byte[] Bytes)> undo)
     {
         var at = (int)place.Offset + random.Next(place.LengthBytes);
         var length = (int)Math.Min(random.Next(4) switch { 0 => 1, 1 => 8, 2 => random.Next(1, 64), _ => 1024 }, volume.Length - at);

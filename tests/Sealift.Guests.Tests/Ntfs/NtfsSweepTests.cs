@@ -1,3 +1,5 @@
+using Sealift.Bench.FileSystems.Formats;
+using Sealift.Bench.FileSystems;
 using Sealift.Posix;
 
 namespace Sealift.Guests.Tests.Ntfs;
@@ -36,10 +38,10 @@ public sealed class NtfsSweepTests(NtfsVolumes volumes)
     private async Task<int> SweepAsync(string name, int seed, int each, bool ofStructures, bool withPeers)
     {
         var volume = (byte[])volumes.Bytes(name).Clone();
-        var map = await MetadataMap.ReadAsync(volume);
+        var map = await NtfsMetadata.ReadAsync(volume, TestContext.Current.CancellationToken);
         var groups = ofStructures
             ? map.Places.GroupBy(p => p.Structure).Select(g => g.ToList()).ToList()
-            : map.Places.GroupBy(p => p.Offset / MetadataMap.BlockBytes).Select(g => g.ToList()).ToList();
+            : map.Places.GroupBy(p => p.Offset / NtfsMetadata.BlockBytes).Select(g => g.ToList()).ToList();
         var random = new Random(seed);
         var copy = volumes.Scratch($"{name}.sweep");
         string fixBefore = string.Empty, resizeBefore = string.Empty;
@@ -82,7 +84,7 @@ public sealed class NtfsSweepTests(NtfsVolumes volumes)
         return found;
     }
 
-    private static (MetadataPlace Place, int Start, int Length, int Bit) Choose(Random random, List<MetadataPlace> group, string kind, byte[] volume)
+    private static (Place Place, int Start, int Length, int Bit) Choose(Random random, List<Place> group, string kind, byte[] volume)
     {
         for (var attempt = 0; attempt < 1000; attempt++)
         {

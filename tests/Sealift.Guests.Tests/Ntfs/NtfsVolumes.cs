@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Sealift.Bench.FileSystems.Formats;
 using Sealift.Guests.Ntfs;
 
 namespace Sealift.Guests.Tests.Ntfs;

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
+using Sealift.Bench.FileSystems.Formats;
+using Sealift.Bench.FileSystems;
 using Sealift.Guests.Ntfs;
 
 namespace Sealift.Guests.Tests.Ntfs;

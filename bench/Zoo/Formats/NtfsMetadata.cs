@@ -1,38 +1,35 @@
 using System.Text;
 using Sealift.Guests.Ntfs;
 
-namespace Sealift.Guests.Tests.Ntfs;
-
-/// <summary>A stretch of bytes that a structure of the file system uses, within one block of 4 KiB.</summary>
-internal sealed record MetadataPlace(string Structure, long Offset, int LengthBytes);
+namespace Sealift.Bench.FileSystems.Formats;
 
 /// <summary>
 /// Where a sound volume keeps what the sweep damages: the used bytes of each structure, without the slack behind them and without the
 /// content of files that lies in their records.
 /// </summary>
-internal sealed class MetadataMap
+internal sealed class NtfsMetadata
 {
     public const int BlockBytes = 4096;
 
     private readonly NtfsVolume volume;
     private readonly MasterFileTable mft;
-    private readonly List<MetadataPlace> places = [];
+    private readonly List<Place> places = [];
 
-    private MetadataMap(NtfsVolume volume, MasterFileTable mft)
+    private NtfsMetadata(NtfsVolume volume, MasterFileTable mft)
     {
         this.volume = volume;
         this.mft = mft;
     }
 
-    public IReadOnlyList<MetadataPlace> Places => places;
+    public IReadOnlyList<Place> Places => places;
 
-    public static async Task<MetadataMap> ReadAsync(byte[] bytes)
+    public static async Task<NtfsMetadata> ReadAsync(byte[] bytes, CancellationToken cancel)
     {
         var findings = new NtfsFindings(20);
-        var reader = new VolumeBytes(new MemoryVolume(bytes), TestContext.Current.CancellationToken);
+        var reader = new VolumeBytes(new MemoryVolume(bytes), cancel);
         var boot = await BootSectorCheck.RunAsync(reader, findings);
         var volume = new NtfsVolume(reader, boot!, findings, NtfsLimits.Default);
-        var map = new MetadataMap(volume, (await MasterFileTable.OpenAsync(volume))!);
+        var map = new NtfsMetadata(volume, (await MasterFileTable.OpenAsync(volume))!);
         await map.FillAsync();
         return map;
     }
@@ -92,7 +89,7 @@ internal sealed class MetadataMap
             for (var i = 0; i < blocks.LengthBytes / block.Length; i++)
             {
                 if (!used[i]) continue;
-                Assert.True(await blocks.TryReadAsync((long)i * block.Length, block));
+                if (!await blocks.TryReadAsync((long)i * block.Length, block)) throw new InvalidOperationException("An index block of a sound volume cannot be read");
                 Stream("index", clusters, (long)i * block.Length, 24 + (int)((ReadOnlySpan<byte>)block).U32(28));
             }
         }
@@ -135,7 +132,7 @@ internal sealed class MetadataMap
         while (lengthBytes > 0)
         {
             var piece = (int)Math.Min(BlockBytes - (offset % BlockBytes), lengthBytes);
-            places.Add(new MetadataPlace(structure, offset, piece));
+            places.Add(new Place(structure, offset, piece));
             offset += piece;
             lengthBytes -= piece;
         }

@@ -1,6 +1,6 @@
 using Sealift.Guests.Ntfs;
 
-namespace Sealift.Guests.Tests.Ntfs;
+namespace Sealift.Bench.FileSystems.Formats;
 
 /// <summary>A volume in memory. It answers at once, so that a whole check runs on the thread that started it.</summary>
 internal sealed class MemoryVolume(ReadOnlyMemory<byte> bytes) : IVolumeReader
