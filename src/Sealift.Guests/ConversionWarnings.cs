@@ -7,7 +7,7 @@ namespace Sealift.Guests;
 /// <item><term>could not determine a way to update the configuration of Grub2</term><description>virt-v2v cannot choose which kernel
 /// the boot loader starts; it says so of every Debian and Ubuntu. Where the guest has one kernel there is nothing to choose: a note.
 /// Where it has several, the boot loader may start one that was not prepared: a warning, for as a rule it starts the newest, and that is
-the one that virt-v2v prepares; the boot proof tells. Where nobody counted them: damage.</description></item>
+/// the one that virt-v2v prepares; the boot proof tells. Where nobody counted them: damage.</description></item>
 /// <item><term>… guest agent …, … balloon …, … RNG …, … QXL …, … vsock …</term><description>Conveniences that a guest starts
 /// without: a note.</description></item>
 /// <item><term>there is no QXL / virtio driver … (Windows) and everything else</term><description>Damage.</description></item>
