@@ -55,6 +55,12 @@ public sealed record CopyOptions
     public bool CompareKnown { get; init; }
 
     /// <summary>
+    /// With <see cref="Resume"/>: nothing but the blocks that the map does not know is looked at, neither in the source nor on the target,
+    /// block by block. A resumed copy, which asks for less exactness, zeroes the holes once more.
+    /// </summary>
+    internal bool OnlyUnknown { get; init; }
+
+    /// <summary>
     /// Where the target is read back while it is copied, it is flushed after so many bytes: a disk of 1 GB/s writes the default of 128 MiB
     /// in 0.13 s, against which the flush of its cache counts little; and no more than this is left to be read when the copy is done.
     /// </summary>

@@ -139,13 +139,13 @@ public static class DiskCopy
         }
 
         /// <summary>
-        /// The disk from its start to its end. What the map knows, and is believed, is not even asked for in the source's allocation map:
-        /// the cost of going on with a copy grows with what is left of it.
+        /// The disk from its start to its end. Where only what the map does not know is wanted, the rest is not even asked for in the
+        /// source's allocation map: the cost grows with what is wanted, and not with the disk.
         /// </summary>
         private async IAsyncEnumerable<(DiskExtent Extent, bool IsKnown)> ChunksAsync([EnumeratorCancellation] CancellationToken cancel)
         {
             var chunkBytes = BlockRuns.ChunkBytes(map.BlockBytes, options);
-            if (!options.Resume || options.CompareKnown)
+            if (!options.OnlyUnknown)
             {
                 await foreach (var chunk in BlockRuns.ChunksAsync(source, map.BlockBytes, chunkBytes, cancel)) yield return (chunk, false);
                 yield break;
@@ -212,9 +212,17 @@ public static class DiskCopy
             meter.Add(hole.LengthBytes, 0);
         }
 
-        private async ValueTask<HashedChunk> CopyChunkAsync(DiskExtent chunk, BufferPool buffers, CancellationToken stop)
+        /// <returns>The leaves; null where the map knows them and nothing was read.</returns>
+        private async ValueTask<HashedChunk?> CopyChunkAsync(DiskExtent chunk, BufferPool buffers, CancellationToken stop)
         {
-            var known = options.Resume && options.CompareKnown && IsKnown(chunk);
+            var known = options is { Resume: true, OnlyUnknown: false } && IsKnown(chunk);
+            if (known && !options.CompareKnown)
+            {
+                Interlocked.Add(ref resumedBytes, chunk.LengthBytes);
+                meter.Add(chunk.LengthBytes, 0);
+                return null;
+            }
+
             var buffer = buffers.Rent();
             try
             {

@@ -106,6 +106,9 @@ internal static class MigrationErrors
     public static SealiftException SourceStirred(string machine, string said) =>
         new("SL7304", "rely on the source, which was off", machine, said, "Shut it down and resume: what changed is copied then");
 
+    public static SealiftException SourceWentOn(string machine, string said) =>
+        new("SL7307", "rely on the source, which was off", machine, said, "What was copied is not its last state any more: remove this migration and start a new one");
+
     public static SealiftException NotWarm(string id) =>
         new("SL7305", "steer a migration", id, "its source does not run", "Only warm migrations have passes and a cutover");
 

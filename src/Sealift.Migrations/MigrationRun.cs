@@ -137,12 +137,14 @@ internal sealed class MigrationRun
             if (isOver) await machine.RemoveAsync(keepBitmaps: false, CancellationToken.None);
             var hadBegun = Journal.Steps(context.Id).Any(s => s.Step.Step == StepName.Cutover && s.State != StepState.Planned);
             if (!hadBegun) return;
-            if (!plan.RestartSource) events.Send(new Note(StepName.Cutover, "the guest at the source stays off"));
+            // With the commit decided, the disks are on their way to be the new machine's: two of them must not run.
+            if (!plan.RestartSource || commitDecided) events.Send(new Note(StepName.Cutover, "the guest at the source stays off"));
             else if (await machine.StartAgainAsync(CancellationToken.None))
             {
-                // What it writes from now on is copied by the next cutover: what the last one established is void.
-                context.Forget(null, StepName.Cutover, StepName.Copy, StepName.ReadBack);
-                events.Send(new Note(StepName.Cutover, "the guest was started again at the source"));
+                // It is followed again, until a cutover is asked for anew: what the last one established is void.
+                context.Forget(null, StepName.Precopy, StepName.Cutover, StepName.Copy, StepName.ReadBack);
+                Journal.Steer(context.Id, Journal.Steering(context.Id) with { CutoverAt = Steering.WhenAsked });
+                events.Send(new Note(StepName.Cutover, "the guest was started again at the source; a resume follows it until `sealift cutover`"));
             }
         }
         catch (SealiftException e)
@@ -252,7 +254,7 @@ internal sealed class MigrationRun
     /// A source that changed, damage in it, a plan that does not accept what was found, or a gate that stays closed: trying again cannot
     /// end otherwise. Where only a system call failed, it can.
     /// </summary>
-    private static bool IsFinal(SealiftException cause) => cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210";
+    private static bool IsFinal(SealiftException cause) => cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210" or "SL7302" or "SL7307";
 
     /// <summary>Ends without a hand-over: undoes what must not stay, writes the report, journals the verdict.</summary>
     private MigrationOutcome End(Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps, bool final)

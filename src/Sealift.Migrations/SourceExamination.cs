@@ -15,15 +15,27 @@ public static class SourceExamination
     /// <param name="cancel">Stops it.</param>
     /// <exception cref="SealiftException">A disk cannot be opened or read, the appliance failed, or the source changed meanwhile (SL6003).</exception>
     public static Task<GuestReport> RunAsync(SourceMachine source, GuestOptions options, IProgress<string>? log, CancellationToken cancel) =>
-        RunAsync(source, options, GuestExamination.RunAsync, log, cancel);
+        RunAsync(source, options, GuestExamination.RunAsync, options?.WorkDirectory!, log, cancel);
 
+    /// <param name="source">As above.</param>
+    /// <param name="options">As above.</param>
+    /// <param name="examiner">What looks into the disks.</param>
+    /// <param name="scratchDirectory">Where a running QEMU keeps aside what its guest overwrites meanwhile.</param>
+    /// <param name="log">As above.</param>
+    /// <param name="cancel">As above.</param>
     internal static async Task<GuestReport> RunAsync(
-        SourceMachine source, GuestOptions options, Func<IReadOnlyList<GuestDrive>, GuestOptions, IProgress<string>?, CancellationToken, Task<GuestReport>> examiner, IProgress<string>? log, CancellationToken cancel)
+        SourceMachine source,
+        GuestOptions options,
+        Func<IReadOnlyList<GuestDrive>, GuestOptions, IProgress<string>?, CancellationToken, Task<GuestReport>> examiner,
+        string scratchDirectory,
+        IProgress<string>? log,
+        CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
         var servers = new List<QemuNbdServer>();
-        await using var point = source.Socket is not null ? await RunningPoint.TakeAsync(source, options.WorkDirectory, cancel) : null;
+        await using var point = source.Socket is not null ? await RunningPoint.TakeAsync(source, scratchDirectory, cancel) : null;
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel, point?.LowSpace ?? CancellationToken.None);
         GuestReport report;
         try
         {
@@ -37,7 +49,11 @@ public static class SourceExamination
                 drives.Add(new GuestDrive(disk.Key, server.SocketPath, null, ImageFormat.Raw));
             }
 
-            report = await examiner(drives, options, log, cancel);
+            report = await examiner(drives, options, log, giveUp.Token);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested && giveUp.IsCancellationRequested)
+        {
+            throw MigrationErrors.ScratchFull(scratchDirectory, PosixPath.FreeBytes(scratchDirectory));
         }
         finally
         {

@@ -53,14 +53,14 @@ internal static class WarmCommands
             JsonLine.Write(w =>
             {
                 w.WriteString("event", "steered");
-                if (steering.CutoverAt is { } at) w.WriteString("cutoverAt", at);
+                if (steering.CutoverAt is { } at && at != Steering.WhenAsked) w.WriteString("cutoverAt", at);
                 w.WriteBoolean("paused", steering.IsPaused);
                 if (steering.Interval is { } interval) w.WriteNumber("intervalSeconds", interval.TotalSeconds);
             });
             return ExitCode.Success;
         }
 
-        if (steering.CutoverAt is { } when) Console.Out.WriteLine($"cutover  {(when <= DateTimeOffset.UtcNow ? "now" : when.ToLocalTime().ToString("yyyy-MM-dd HH:mm", System.Globalization.CultureInfo.InvariantCulture))}");
+        if (steering.CutoverAt is { } when && when != Steering.WhenAsked) Console.Out.WriteLine($"cutover  {(when <= DateTimeOffset.UtcNow ? "now" : when.ToLocalTime().ToString("yyyy-MM-dd HH:mm", System.Globalization.CultureInfo.InvariantCulture))}");
         Console.Out.WriteLine($"passes   {(steering.IsPaused ? "paused" : steering.Interval is { } every ? $"every {Quantities.Time(every)}" : "as planned")}");
         return ExitCode.Success;
     }

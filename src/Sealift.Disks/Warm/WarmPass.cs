@@ -70,7 +70,7 @@ public static class WarmPass
             _ => (new BlockSet(), 0L),
         };
         if (differing.Count > 0) Forget(differing, map);
-        var copied = await DiskCopy.RunAsync(source, target, map, options with { Resume = true, CompareKnown = false }, progress("copy"), cancel);
+        var copied = await DiskCopy.RunAsync(source, target, map, options with { Resume = true, OnlyUnknown = true, CompareKnown = false }, progress("copy"), cancel);
         var lies = plan.Changed is null ? new BlockSet() : differing;
         var ranges = lies.Ranges(map.BlockBytes, map.LengthBytes);
         return new WarmPassResult(copied, BytesOf(plan.Changed), comparedBytes, BytesOf(lies), [.. ranges.Take(options.MismatchLimit)]);

@@ -16,14 +16,16 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
     {
         var plan = context.Request.Warm!;
         await using var machine = await WarmMachine.ConnectAsync(context, cancel);
+        var previous = TimeSpan.MaxValue;
         while (true)
         {
             await WhilePausedAsync(context, cancel);
             var pass = await machine.PassAsync(isFinal: false, AuditScope.None, StepName.Precopy, cancel);
-            var changed = await machine.ChangedBytesAsync(cancel);
-            var estimate = machine.Estimate(changed ?? 0);
-            Tell(context, pass, changed is null ? null : estimate);
-            if (await IsDueAsync(context, plan, changed is null ? null : estimate, cancel)) break;
+            // Without a tracker, or with a gap in its chain, the last pass reads everything.
+            var estimate = await machine.ChangedBytesAsync(cancel) is { } changed ? machine.Estimate(changed) : machine.EstimateAudit();
+            Tell(context, pass, estimate);
+            if (await IsDueAsync(context, plan, estimate, gains: estimate < 0.8 * previous, cancel)) break;
+            previous = estimate;
         }
 
         // Where the audit would keep the machine off for too long, it is made now, and what changes after it is copied as ever.
@@ -53,8 +55,13 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
     }
 
     /// <summary>Waits for the next pass, or for the cutover.</summary>
+    /// <param name="context">The migration.</param>
+    /// <param name="plan">The plan.</param>
+    /// <param name="estimate">How long the last difference would take now.</param>
+    /// <param name="gains">Whether that is clearly less than after the pass before: then another one, at once, may bring it below the limit.</param>
+    /// <param name="cancel">Stops waiting.</param>
     /// <returns>Whether it is time to cut over.</returns>
-    private static async Task<bool> IsDueAsync(MigrationContext context, WarmPlan plan, TimeSpan? estimate, CancellationToken cancel)
+    private static async Task<bool> IsDueAsync(MigrationContext context, WarmPlan plan, TimeSpan estimate, bool gains, CancellationToken cancel)
     {
         var endedAt = context.Time.GetUtcNow();
         while (true)
@@ -65,7 +72,7 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
             if (!asked.IsPaused)
             {
                 if (plan.Downtime is { } downtime && estimate < downtime && asked.CutoverAt is null && plan.CutoverAt is null) return true;
-                if (now - endedAt >= (plan.Downtime is not null && asked.Interval is null ? TimeSpan.Zero : asked.Interval ?? plan.Interval)) return false;
+                if (now - endedAt >= (plan.Downtime is not null && asked.Interval is null && gains ? TimeSpan.Zero : asked.Interval ?? plan.Interval)) return false;
             }
 
             await Task.Delay(LookInterval, context.Time, cancel);
@@ -74,7 +81,7 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
 
     private static async Task WhilePausedAsync(MigrationContext context, CancellationToken cancel)
     {
-        while (context.Journal.Steering(context.Id) is { IsPaused: true, CutoverAt: null }) await Task.Delay(LookInterval, context.Time, cancel);
+        while (context.Journal.Steering(context.Id) is { IsPaused: true } asked && !(asked.CutoverAt <= context.Time.GetUtcNow())) await Task.Delay(LookInterval, context.Time, cancel);
     }
 }
 

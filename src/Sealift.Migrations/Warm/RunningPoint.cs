@@ -13,6 +13,7 @@ internal sealed class RunningPoint : IAsyncDisposable
     private readonly WorkDirectory sockets = new();
     private readonly QemuMachine machine;
     private PointInTime? point;
+    private ScratchWatch? scratch;
 
     private RunningPoint(QemuMachine machine) => this.machine = machine;
 
@@ -28,6 +29,8 @@ internal sealed class RunningPoint : IAsyncDisposable
             await taken.machine.RemoveAsync(Owner, keepBitmaps: false, cancel);
             var now = await taken.machine.DisksAsync(cancel);
             IReadOnlyList<FrozenDisk> disks = [.. WarmChain.Next(source.Machine.Disks, now, [], useTracker: false).Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, []))];
+            if (!ScratchWatch.HasRoom(scratchDirectory)) throw MigrationErrors.ScratchFull(scratchDirectory, PosixPath.FreeBytes(scratchDirectory));
+            taken.scratch = new ScratchWatch(scratchDirectory);
             taken.point = await taken.machine.FreezeAsync(Owner, null, disks, scratchDirectory, taken.sockets.Path, cancel);
             return taken;
         }
@@ -38,6 +41,9 @@ internal sealed class RunningPoint : IAsyncDisposable
         }
     }
 
+    /// <summary>Cancelled when what the guest overwrites takes too much room: whoever looks must come to an end.</summary>
+    public CancellationToken LowSpace => scratch!.Low;
+
     /// <summary>Where a disk is shown.</summary>
     public NbdUri UriOf(string key) => point!.UriOf(key);
 
@@ -46,6 +52,7 @@ internal sealed class RunningPoint : IAsyncDisposable
     {
         try
         {
+            if (scratch is not null) await scratch.DisposeAsync();
             if (point is not null) await point.DisposeAsync();
         }
         finally

@@ -10,10 +10,7 @@ namespace Sealift.Migrations;
 /// <summary>The running machine that a migration copies from, and the passes over its disks.</summary>
 internal sealed class WarmMachine : IAsyncDisposable
 {
-    // What the guest overwrites is copied aside there. Were it full, the guest's own writes would fail: long before that the pass is given up.
-    private const long ScratchReserveBytes = 256L << 20;
     private const long AssumedBytesPerSecond = 100L << 20;
-    private static readonly TimeSpan ScratchInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly MigrationContext context;
     private readonly QemuMachine machine;
@@ -48,7 +45,7 @@ internal sealed class WarmMachine : IAsyncDisposable
     }
 
     /// <summary>Throws unless the machine that was shut down at the cutover is still off, and nobody has written to its disks.</summary>
-    /// <exception cref="SealiftException">SL7304.</exception>
+    /// <exception cref="SealiftException">SL7307.</exception>
     public static async Task VerifyOffAsync(MigrationContext context, CancellationToken cancel)
     {
         WarmMachine machine;
@@ -64,7 +61,7 @@ internal sealed class WarmMachine : IAsyncDisposable
         }
 
         await using (machine)
-            if (await machine.StirredAsync(cancel) is { } stirred) throw MigrationErrors.SourceStirred(context.Source.Machine.Name, stirred);
+            if (await machine.StirredAsync(cancel) is { } stirred) throw MigrationErrors.SourceWentOn(context.Source.Machine.Name, stirred);
     }
 
     /// <summary>Runs a pass over all disks.</summary>
@@ -81,28 +78,23 @@ internal sealed class WarmMachine : IAsyncDisposable
         var record = new PassRecord(number, isFinal, $"{Owner}-{number}", DateTimeOffset.UtcNow, audit, disks);
         context.Journal.PassPlanned(context.Id, record); // before the source is touched: whatever is found there later is known
         IReadOnlyList<FrozenDisk> frozen = [.. disks.Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, d.Since))];
-        if (!isFinal && PosixPath.FreeBytes(ScratchDirectory) < 2 * ScratchReserveBytes) throw MigrationErrors.ScratchFull(ScratchDirectory, PosixPath.FreeBytes(ScratchDirectory));
+        if (!isFinal && !ScratchWatch.HasRoom(ScratchDirectory)) throw MigrationErrors.ScratchFull(ScratchDirectory, PosixPath.FreeBytes(ScratchDirectory));
         var done = new List<PassDisk>();
         await using (var point = isFinal
-            ? await machine.ShowStoppedAsync(Owner, record.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel)
+            ? await machine.ShowStoppedAsync(Owner, record.Bitmap, frozen, sockets.Path, cancel)
             : await machine.FreezeAsync(Owner, record.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel))
         {
             record = record with { PointInTime = DateTimeOffset.UtcNow };
-            using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            using var over = new CancellationTokenSource();
-            var watch = isFinal ? Task.CompletedTask : WatchScratchAsync(point, giveUp, over.Token);
+            // A machine that is off overwrites nothing.
+            await using var scratch = isFinal ? null : new ScratchWatch(ScratchDirectory);
+            using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel, scratch?.Low ?? CancellationToken.None);
             try
             {
                 foreach (var disk in disks) done.Add(await DiskAsync(point, disk, audit, step, giveUp.Token));
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested && giveUp.IsCancellationRequested)
             {
-                throw MigrationErrors.ScratchFull(ScratchDirectory, point.FreeScratchBytes);
-            }
-            finally
-            {
-                await over.CancelAsync();
-                await watch;
+                throw MigrationErrors.ScratchFull(ScratchDirectory, PosixPath.FreeBytes(ScratchDirectory));
             }
         }
 
@@ -153,7 +145,7 @@ internal sealed class WarmMachine : IAsyncDisposable
     {
         var last = context.Journal.Passes(context.Id)[^1];
         IReadOnlyList<FrozenDisk> frozen = [.. last.Disks.Where(d => d.Key == key).Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, []))];
-        var point = await machine.ShowStoppedAsync(Owner, last.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel);
+        var point = await machine.ShowStoppedAsync(Owner, last.Bitmap, frozen, sockets.Path, cancel);
         try
         {
             return new StoppedDisk(this, point, await TrackedDisk.ConnectAsync(point.UriOf(key), [], new NbdOptions(), cancel));
@@ -212,25 +204,6 @@ internal sealed class WarmMachine : IAsyncDisposable
             Lies = result.Lies,
             Root = MigrationContext.Hex(result.Copied.Root),
         };
-    }
-
-    /// <summary>Gives the pass up while there is still room: the guest must not feel it.</summary>
-    private static async Task WatchScratchAsync(PointInTime point, CancellationTokenSource giveUp, CancellationToken over)
-    {
-        using var timer = new PeriodicTimer(ScratchInterval);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(over))
-                if (point.FreeScratchBytes < ScratchReserveBytes) await giveUp.CancelAsync();
-        }
-        catch (OperationCanceledException) when (over.IsCancellationRequested)
-        {
-            // The pass is over: that is how this loop ends.
-        }
-        catch (PosixException)
-        {
-            await giveUp.CancelAsync(); // what cannot be measured is not risked; the pass says so
-        }
     }
 
     /// <summary>A disk of a machine that is off, and the connection that it is read over.</summary>

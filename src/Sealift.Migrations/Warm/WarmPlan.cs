@@ -43,6 +43,9 @@ public sealed record WarmPlan
 /// <param name="Interval">Another interval; null: as planned.</param>
 public sealed record Steering(DateTimeOffset? CutoverAt, bool IsPaused, TimeSpan? Interval)
 {
+    /// <summary>A <see cref="CutoverAt"/> that waits until it is asked for, whatever the plan says.</summary>
+    public static DateTimeOffset WhenAsked => DateTimeOffset.MaxValue;
+
     /// <summary>Nothing was asked.</summary>
     public static Steering None { get; } = new(null, false, null);
 }

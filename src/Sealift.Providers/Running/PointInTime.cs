@@ -7,13 +7,9 @@ namespace Sealift.Providers;
 public sealed class PointInTime : IAsyncDisposable
 {
     private readonly QemuMachine machine;
-    private readonly string directory;
     private bool isReleased;
 
-    internal PointInTime(QemuMachine machine, string directory, IReadOnlyList<FrozenPart> parts) => (this.machine, this.directory, Parts) = (machine, directory, parts);
-
-    /// <summary>Bytes that are free where what the guest overwrites is copied aside.</summary>
-    public long FreeScratchBytes => PosixPath.FreeBytes(directory);
+    internal PointInTime(QemuMachine machine, IReadOnlyList<FrozenPart> parts) => (this.machine, Parts) = (machine, parts);
 
     internal IReadOnlyList<FrozenPart> Parts { get; }
 

@@ -88,7 +88,7 @@ public sealed class QemuMachine : IAsyncDisposable
     public async Task<PointInTime> FreezeAsync(string owner, string? bitmap, IReadOnlyList<FrozenDisk> disks, string directory, string socketDirectory, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(disks);
-        var point = new PointInTime(this, directory, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), Path.Combine(directory, NameOf(owner, i) + ".scratch")))]);
+        var point = new PointInTime(this, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), Path.Combine(directory, NameOf(owner, i) + ".scratch")))]);
         try
         {
             await ServeAsync(Path.Combine(socketDirectory, "nbd"), cancel);
@@ -130,11 +130,15 @@ public sealed class QemuMachine : IAsyncDisposable
     /// Shows the disks of a machine that is off or stopped, as they are. From now on <paramref name="bitmap"/> tells whether anybody
     /// wrote to them.
     /// </summary>
-    /// <inheritdoc cref="FreezeAsync"/>
-    public async Task<PointInTime> ShowStoppedAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string directory, string socketDirectory, CancellationToken cancel)
+    /// <param name="owner">As in <see cref="FreezeAsync"/>.</param>
+    /// <param name="bitmap">The new bitmap on every disk; it may be there from an earlier run.</param>
+    /// <param name="disks">The disks.</param>
+    /// <param name="socketDirectory">As in <see cref="FreezeAsync"/>.</param>
+    /// <param name="cancel">Stops it.</param>
+    public async Task<PointInTime> ShowStoppedAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string socketDirectory, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(disks);
-        var point = new PointInTime(this, directory, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), null))]);
+        var point = new PointInTime(this, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), null))]);
         try
         {
             await ServeAsync(Path.Combine(socketDirectory, "nbd"), cancel);

@@ -54,7 +54,7 @@ public sealed class QemuMachineTests : IDisposable
 
         Assert.True(await machine.ShutDownAsync(TimeSpan.FromMilliseconds(200), force: true, Cancel)); // there is nobody to shut it down
         var last = Disks(await machine.DisksAsync(Cancel), [Bitmap(2)]);
-        await using (var end = await machine.ShowStoppedAsync(Owner, $"{Owner}-end", last, directory.Path, directory.Path, Cancel))
+        await using (var end = await machine.ShowStoppedAsync(Owner, $"{Owner}-end", last, directory.Path, Cancel))
         {
             for (var disk = 0; disk < 2; disk++)
             {

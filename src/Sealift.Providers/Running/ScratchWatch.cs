@@ -1,0 +1,61 @@
+using Sealift.Posix;
+
+namespace Sealift.Providers;
+
+/// <summary>
+/// Looks after the room for what a guest overwrites during a point in time. Were there none, QEMU would fail the guest's own writes: long
+/// before that the point in time has to be given up.
+/// </summary>
+public sealed class ScratchWatch : IAsyncDisposable
+{
+    /// <summary>So many bytes stay free at least.</summary>
+    public const long ReserveBytes = 256L << 20;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+
+    private readonly string directory;
+    private readonly CancellationTokenSource low = new();
+    private readonly CancellationTokenSource over = new();
+    private readonly Task watching;
+
+    /// <summary>Begins to look.</summary>
+    /// <param name="directory">Where the scratch images are.</param>
+    public ScratchWatch(string directory)
+    {
+        this.directory = directory;
+        watching = Task.Run(WatchAsync);
+    }
+
+    /// <summary>Cancelled when there is too little room left, or when that can no longer be measured.</summary>
+    public CancellationToken Low => low.Token;
+
+    /// <summary>Whether there is room enough to begin.</summary>
+    public static bool HasRoom(string directory) => PosixPath.FreeBytes(directory) >= 2 * ReserveBytes;
+
+    /// <summary>Stops looking.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await over.CancelAsync();
+        await watching;
+        over.Dispose();
+        low.Dispose();
+    }
+
+    private async Task WatchAsync()
+    {
+        using var timer = new PeriodicTimer(Interval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(over.Token))
+                if (PosixPath.FreeBytes(directory) < ReserveBytes) await low.CancelAsync();
+        }
+        catch (OperationCanceledException) when (over.IsCancellationRequested)
+        {
+            // The point in time is over: that is how this loop ends.
+        }
+        catch (PosixException)
+        {
+            await low.CancelAsync(); // what cannot be measured is not risked; whoever asks says so
+        }
+    }
+}
