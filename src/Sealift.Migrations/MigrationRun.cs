@@ -4,7 +4,6 @@ using Sealift.Migrations.Steps;
 using Sealift.Nbd;
 using Sealift.Posix;
 using Sealift.Providers;
-using Sealift.Qmp;
 
 namespace Sealift.Migrations;
 
@@ -54,19 +53,16 @@ internal sealed class MigrationRun
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            await SettleSourceAsync(isOver: true);
-            outcome = End(Verdict.Cancelled, ["It was cancelled; nothing was handed over."], ["Remove what was copied with `sealift remove`, or start a new migration."], final: true);
+            outcome = await EndAsync(Verdict.Cancelled, ["It was cancelled; nothing was handed over."], ["Remove what was copied with `sealift remove`, or start a new migration."], final: true);
         }
         catch (SealiftException e)
         {
-            await SettleSourceAsync(IsFinal(e));
-            outcome = Fail(e);
+            outcome = await FailAsync(e);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             // A defect is a verdict too: nothing may end without one.
-            await SettleSourceAsync(isOver: false);
-            outcome = Fail(MigrationErrors.Unexpected(current?.Planned.Step ?? "the migration", e));
+            outcome = await FailAsync(MigrationErrors.Unexpected(current?.Planned.Step ?? "the migration", e));
         }
         finally
         {
@@ -108,13 +104,10 @@ internal sealed class MigrationRun
     {
         try
         {
-            await using var machine = await WarmMachine.ConnectAsync(context, CancellationToken.None);
+            await using var machine = await WarmMachine.ConnectIfThereAsync(context, CancellationToken.None);
+            if (machine is null) return; // it has ended already: that is how it should be left
             await machine.RemoveAsync(keepBitmaps: false, CancellationToken.None);
             await machine.QuitAsync(CancellationToken.None);
-        }
-        catch (QmpException e) when (e.Code == "SL3101")
-        {
-            // It has ended already: that is how it should be left.
         }
         catch (SealiftException e)
         {
@@ -126,13 +119,12 @@ internal sealed class MigrationRun
     /// The migration ends without a hand-over: what was made at the source is taken back, but for the bitmaps with which it can go on; and
     /// the guest is started again where the plan says so.
     /// </summary>
-    private async Task SettleSourceAsync(bool isOver)
+    private async Task SettleSourceAsync(bool isOver, List<string> troubles)
     {
-        if (context.Request.Warm is not { } plan || context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is null) return;
-        var passes = Journal.Passes(context.Id);
-        if (passes.Count == 0) return;
+        if (context.Request.Warm is not { } plan) return;
         try
         {
+            if (Journal.Passes(context.Id).Count == 0) return;
             await using var machine = await WarmMachine.ConnectAsync(context, CancellationToken.None); // which takes exports and jobs back
             if (isOver) await machine.RemoveAsync(keepBitmaps: false, CancellationToken.None);
             var hadBegun = Journal.Steps(context.Id).Any(s => s.Step.Step == StepName.Cutover && s.State != StepState.Planned);
@@ -147,9 +139,9 @@ internal sealed class MigrationRun
                 events.Send(new Note(StepName.Cutover, "the guest was started again at the source; a resume follows it until `sealift cutover`"));
             }
         }
-        catch (SealiftException e)
+        catch (Exception e) when (e is SealiftException or IOException or UnauthorizedAccessException or InvalidOperationException)
         {
-            events.Send(new Note(StepName.Cutover, $"the source could not be put in order; `sealift cleanup` shows what is left there: {e.Message}"));
+            troubles.Add($"The source could not be put in order; `sealift cleanup` shows what is left there: {Told(e)}");
         }
     }
 
@@ -236,7 +228,7 @@ internal sealed class MigrationRun
         }
     }
 
-    private MigrationOutcome Fail(SealiftException cause)
+    private async Task<MigrationOutcome> FailAsync(SealiftException cause)
     {
         if (current is not null)
         {
@@ -247,7 +239,7 @@ internal sealed class MigrationRun
 
         var final = IsFinal(cause);
         keepsHalfCopy = !final && !LacksSpace(cause);
-        return End(Verdict.Failed, [cause.Message], [$"{cause.NextStep}."], final);
+        return await EndAsync(Verdict.Failed, [cause.Message], [$"{cause.NextStep}."], final);
     }
 
     /// <summary>
@@ -257,7 +249,7 @@ internal sealed class MigrationRun
     private static bool IsFinal(SealiftException cause) => cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210" or "SL7302" or "SL7307";
 
     /// <summary>Ends without a hand-over: undoes what must not stay, writes the report, journals the verdict.</summary>
-    private MigrationOutcome End(Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps, bool final)
+    private async Task<MigrationOutcome> EndAsync(Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps, bool final)
     {
         var troubles = new List<string>();
         SealPredicate? predicate = null;
@@ -269,6 +261,8 @@ internal sealed class MigrationRun
                 if (context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is { } source) name = source.Machine.FileName;
             },
             troubles);
+        // The report speaks of what was established; from here on some of it is taken back.
+        await SettleSourceAsync(final, troubles);
         Try(Undo, troubles);
         Try(Dismantle, troubles);
 
@@ -368,15 +362,13 @@ internal sealed class MigrationRun
         {
             action();
         }
-        catch (SealiftException e)
+        catch (Exception e) when (e is SealiftException or IOException or UnauthorizedAccessException or InvalidOperationException)
         {
-            troubles.Add(e.Message);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
-        {
-            troubles.Add($"{e.GetType().Name}: {e.Message}");
+            troubles.Add(Told(e));
         }
     }
+
+    private static string Told(Exception error) => error is SealiftException ? error.Message : $"{error.GetType().Name}: {error.Message}";
 
     private async Task WatchForCancelAsync(CancellationTokenSource stop, CancellationToken end)
     {

@@ -3,7 +3,6 @@ using Sealift.Disks;
 using Sealift.Migrations.Steps;
 using Sealift.Posix;
 using Sealift.Providers;
-using Sealift.Qmp;
 
 namespace Sealift.Migrations;
 
@@ -158,14 +157,11 @@ public static class MigrationRunner
         var (socket, owner) = (MachineSource.SocketOf(row.Request.Sources[0])!, WarmMachine.OwnerOf(row.Id));
         try
         {
-            await using var machine = await QemuMachine.ConnectAsync(socket, CancellationToken.None);
+            await using var machine = await QemuMachine.ConnectIfThereAsync(socket, CancellationToken.None);
+            if (machine is null) return; // it has ended, and with it what was in its memory
             var found = await machine.LeftoversAsync(owner, CancellationToken.None);
             await machine.RemoveAsync(owner, keepBitmaps: false, CancellationToken.None);
             removed.AddRange(found.Select(f => $"{f} in the QEMU at {socket}"));
-        }
-        catch (QmpException e) when (e.Code == "SL3101")
-        {
-            // It has ended, and with it what was in its memory. Where only the way to it is lost, `sealift cleanup` finds the rest.
         }
         catch (SealiftException e)
         {

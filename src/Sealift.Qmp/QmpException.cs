@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Sealift.Posix;
 
 namespace Sealift.Qmp;
@@ -11,6 +12,9 @@ public sealed class QmpException : SealiftException
 
     /// <summary>The command.</summary>
     public string Command { get; }
+
+    /// <summary>Whether nobody listens on the socket, or there is none: QEMU has ended. One that is busy with another client, or may not be talked to, is there.</summary>
+    public bool IsNobodyThere => InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused or SocketError.AddressNotAvailable /* ENOENT */ };
 
     /// <summary>Whether QEMU understood the command and refused it; what it said is in <see cref="SealiftException.Said"/>.</summary>
     public bool IsRefusal => Code == "SL3102";

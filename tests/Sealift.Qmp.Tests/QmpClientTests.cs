@@ -49,17 +49,46 @@ public sealed class QmpClientTests
     public async Task Who_does_not_greet_as_qemu_does_is_not_qemu(string greeting) =>
         Assert.Equal("SL3103", (await Assert.ThrowsAsync<QmpException>(() => ConnectAsync([], greeting))).Code);
 
+    [Fact]
+    public async Task Who_has_ended_is_told_from_who_is_busy()
+    {
+        using var directory = new TemporaryDirectory();
+        Assert.True(await IsNobodyThereAsync(directory.File("never")));
+        using (var busy = Listener(directory.File("busy")))
+        {
+            Assert.False(await IsNobodyThereAsync(directory.File("busy"))); // it listens, and greets nobody
+        }
+
+        Assert.True(await IsNobodyThereAsync(directory.File("busy")));
+        await File.WriteAllTextAsync(directory.File("file"), string.Empty, Cancel);
+        Assert.True(await IsNobodyThereAsync(directory.File("file")));
+        Assert.False(await IsNobodyThereAsync("/" + new string('x', 200))); // no socket can have that name
+
+        static async Task<bool> IsNobodyThereAsync(string path)
+        {
+            var error = await Assert.ThrowsAsync<QmpException>(() => QmpClient.ConnectAsync(path, (_, _) => { }, TimeSpan.FromMilliseconds(300), Cancel));
+            Assert.Equal("SL3101", error.Code);
+            return error.IsNobodyThere;
+        }
+    }
+
     /// <summary>A server that says the first at once, and the next after each command.</summary>
     private static async Task<QmpClient> ConnectAsync(List<string> events, params string[] says)
     {
         using var directory = new TemporaryDirectory();
-        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listener.Bind(new UnixDomainSocketEndPoint(directory.File("qmp")));
-        listener.Listen(1);
+        using var listener = Listener(directory.File("qmp"));
         var serving = Task.Run(() => ServeAsync(listener.Accept(), says), Cancel);
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(directory.File("qmp")), Cancel);
         return await QmpClient.ConnectAsync(socket, "rig", (name, _) => events.Add(name), Ample, Cancel);
+    }
+
+    private static Socket Listener(string path)
+    {
+        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(path));
+        listener.Listen(1);
+        return listener;
     }
 
     private static async Task ServeAsync(Socket socket, string[] says)

@@ -3,7 +3,7 @@ namespace Sealift.Qmp.Tests;
 /// <summary>A fresh directory, gone with its content when the test ends.</summary>
 internal sealed class TemporaryDirectory : IDisposable
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("sealift-nbd-").FullName;
+    public string Path { get; } = Directory.CreateTempSubdirectory("sealift-qmp-").FullName;
 
     public string File(string name) => System.IO.Path.Join(Path, name);
 

@@ -38,7 +38,7 @@ internal static class CheckCommand
             "sealift check system.vmdk data.vmdk",
             "sealift check --inspect web01.ova",
             "sealift check --json disk.qcow2",
-            "sealift check --luks-key all=file:/root/web01.key web01.ova",
+            "sealift check --luks-key all=file:keys/web01.key web01.ova",
             "sealift check --appliance --log check.log disk.raw");
     }
 

@@ -74,7 +74,7 @@ internal static class MigrateCommand
             "sealift migrate web01.ova --to /srv/vms",
             "sealift migrate web01.ova --to /srv/vms --format qcow2 --dry-run",
             "sealift migrate system.vmdk data.vmdk --to /srv/vms --name db01 --cpus 4 --memory 16G --firmware uefi",
-            "sealift migrate laptop.vmdk --to /srv/vms --luks-key 1b2c7c1e-5d0f-4c6b-9a55-2f1f4f0e8a11=file:/root/laptop.key",
+            "sealift migrate laptop.vmdk --to /srv/vms --luks-key 1b2c7c1e-5d0f-4c6b-9a55-2f1f4f0e8a11=file:keys/laptop.key",
             "sealift migrate qmp:/run/vm/web01.qmp --to /srv/vms --downtime 10s",
             "sealift migrate appliance.qcow2 --to /srv/vms --no-convert --bus sata --nic e1000e,mac=52:54:00:12:34:56");
     }

@@ -125,28 +125,16 @@ public static class WarmPass
     }
 
     /// <summary>Counts what is read.</summary>
-    private sealed class CountingReader(IDiskReader inner) : IDiskReader
+    private sealed class CountingReader(IDiskReader inner) : ForwardedDisk(inner)
     {
         private long readBytes;
 
         public long ReadBytes => Interlocked.Read(ref readBytes);
 
-        public string Name => inner.Name;
-
-        public long LengthBytes => inner.LengthBytes;
-
-        public string? MapDoubt => inner.MapDoubt;
-
-        public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
+        public override ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
         {
             Interlocked.Add(ref readBytes, buffer.Length);
-            return inner.ReadAsync(offset, buffer, cancel);
+            return base.ReadAsync(offset, buffer, cancel);
         }
-
-        public IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, CancellationToken cancel) => inner.ExtentsAsync(offset, lengthBytes, cancel);
-
-        public ValueTask VerifyUnchangedAsync(CancellationToken cancel) => inner.VerifyUnchangedAsync(cancel);
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }

@@ -22,7 +22,7 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
         FileFacts? closed = null;
         CopyResult copy;
         ReadBackResult? found;
-        Dictionary<BlockState, long> amounts;
+        CopyStepResult result;
         await using (var source = await DiskImage.OpenReadAsync(image, context.Scratch, cancel))
         {
             var interrupted = CopyTargets.Interrupted(context, Disk, source.LengthBytes, StepName.Copy);
@@ -38,8 +38,7 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
             await using var target = await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, cancel);
             await using var proving = DiskImage.OpenUncachedWhileWritten(path, context.Request.Format);
             (copy, found) = await DiskCopy.RunBesideReadBackAsync(source, target, proving, map, options, () => closed = FileFacts.OfPath(path), context.Events.Progress(Planned), null, cancel);
-            // Of the whole disk, whichever run copied what.
-            amounts = map.Runs().GroupBy(r => r.State).ToDictionary(g => g.Key, g => g.Sum(r => map.BytesOf(r)));
+            result = CopyStepResult.Of(copy.Root, map, closed!);
             map.Close();
             await source.VerifyUnchangedAsync(cancel);
         }
@@ -47,7 +46,7 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
         context.Source.VerifyUnchanged();
         if (copy.MapDoubt is { } doubt) context.Events.Send(new Note(StepName.Copy, $"{Disk}: no hole of the source was believed and every byte was read: {doubt}"));
         if (found is not null) context.ReadBackWhileCopied[Disk] = found;
-        var result = new CopyStepResult(MigrationContext.Hex(copy.Root), image.VirtualLengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), closed!.ModifiedNanoseconds) { Performance = stages.Report() };
+        result = result with { Performance = stages.Report() };
         var resumed = copy.ResumedBytes > 0 ? $", {MigrationContext.Size(copy.ResumedBytes)} copied before the interruption" : string.Empty;
         return MigrationContext.Done(
             $"{MigrationContext.Size(result.DataBytes)} of data, {MigrationContext.Size(result.HoleBytes + result.ZeroBytes)} of zeros{resumed}, S = {result.Root}",
@@ -65,6 +64,16 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
 /// <param name="ModifiedNanoseconds">When the copied file was written last.</param>
 internal sealed record CopyStepResult(string Root, long LengthBytes, long DataBytes, long ZeroBytes, long HoleBytes, long ModifiedNanoseconds)
 {
+    /// <summary>Of the whole disk, whichever run or pass copied what.</summary>
+    /// <param name="root">S.</param>
+    /// <param name="map">S's leaves.</param>
+    /// <param name="closed">The copied file as its last writer left it.</param>
+    public static CopyStepResult Of(byte[] root, BlockMap map, FileFacts closed)
+    {
+        var amounts = map.Runs().GroupBy(r => r.State).ToDictionary(g => g.Key, g => g.Sum(map.BytesOf));
+        return new CopyStepResult(MigrationContext.Hex(root), map.LengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), closed.ModifiedNanoseconds);
+    }
+
     /// <summary>Where the time went, reading back included where that was done meanwhile.</summary>
     public StageReport? Performance { get; init; }
 }

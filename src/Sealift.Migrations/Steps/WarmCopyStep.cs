@@ -1,5 +1,3 @@
-using Sealift.Blkhash;
-using Sealift.Disks;
 using Sealift.Posix;
 
 namespace Sealift.Migrations.Steps;
@@ -9,15 +7,15 @@ internal sealed class WarmCopyStep(string disk) : Step(StepName.Copy, disk)
 {
     public override Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
-        var last = context.Journal.Passes(context.Id)[^1];
+        var passes = context.Journal.Passes(context.Id);
+        var last = passes[^1];
         var root = last is { IsFinal: true, IsDone: true } ? last.Disks.Single(d => d.Key == Disk).Root : null;
         if (root is null) throw MigrationErrors.EvidenceMissing($"the last pass over {Disk}");
         context.Files.Verify(context.DiskPath(Disk));
         using var map = context.OpenMap(context.SourceMapPath(Disk), root);
-        var amounts = map.Runs().GroupBy(r => r.State).ToDictionary(g => g.Key, g => g.Sum(r => map.BytesOf(r)));
-        var result = new CopyStepResult(root, map.LengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), FileFacts.OfPath(context.DiskPath(Disk)).ModifiedNanoseconds);
+        var result = CopyStepResult.Of(Convert.FromHexString(root), map, FileFacts.OfPath(context.DiskPath(Disk)));
         return Task.FromResult(MigrationContext.Done(
-            $"{MigrationContext.Size(result.DataBytes)} of data, {MigrationContext.Size(result.HoleBytes + result.ZeroBytes)} of zeros, by {last.Number + 1} passes, S = {root}",
+            $"{MigrationContext.Size(result.DataBytes)} of data, {MigrationContext.Size(result.HoleBytes + result.ZeroBytes)} of zeros, by {passes.Count(p => p.IsDone)} passes, S = {root}",
             result,
             JournalJson.Default.CopyStepResult));
     }

@@ -3,7 +3,6 @@ using Sealift.Disks;
 using Sealift.Nbd;
 using Sealift.Posix;
 using Sealift.Providers;
-using Sealift.Qmp;
 
 namespace Sealift.Migrations;
 
@@ -28,9 +27,17 @@ internal sealed class WarmMachine : IAsyncDisposable
     public static string OwnerOf(string id) => QemuMachine.Prefix + id;
 
     /// <summary>Connects, and takes back what an earlier run of this migration that was killed has left there; its bitmaps stay.</summary>
-    public static async Task<WarmMachine> ConnectAsync(MigrationContext context, CancellationToken cancel)
+    public static async Task<WarmMachine> ConnectAsync(MigrationContext context, CancellationToken cancel) =>
+        await TidiedAsync(context, await QemuMachine.ConnectAsync(SocketOf(context), cancel), cancel);
+
+    /// <summary>The same, or null where QEMU has ended.</summary>
+    public static async Task<WarmMachine?> ConnectIfThereAsync(MigrationContext context, CancellationToken cancel) =>
+        await QemuMachine.ConnectIfThereAsync(SocketOf(context), cancel) is { } machine ? await TidiedAsync(context, machine, cancel) : null;
+
+    private static string SocketOf(MigrationContext context) => MachineSource.SocketOf(context.Request.Sources[0])!;
+
+    private static async Task<WarmMachine> TidiedAsync(MigrationContext context, QemuMachine machine, CancellationToken cancel)
     {
-        var machine = await QemuMachine.ConnectAsync(MachineSource.SocketOf(context.Request.Sources[0])!, cancel);
         try
         {
             await machine.RemoveAsync(OwnerOf(context.Id), keepBitmaps: true, cancel);
@@ -48,20 +55,10 @@ internal sealed class WarmMachine : IAsyncDisposable
     /// <exception cref="SealiftException">SL7307.</exception>
     public static async Task VerifyOffAsync(MigrationContext context, CancellationToken cancel)
     {
-        WarmMachine machine;
-        try
-        {
-            machine = await ConnectAsync(context, cancel);
-        }
-        catch (QmpException e) when (e.Code == "SL3101")
-        {
-            // Whoever ended QEMU has switched the machine off: there is nobody left to write through it.
-            context.Events.Send(new Note(StepName.Gate, $"the QEMU of the source has ended since it was shut down ({e.Said})"));
-            return;
-        }
-
-        await using (machine)
-            if (await machine.StirredAsync(cancel) is { } stirred) throw MigrationErrors.SourceWentOn(context.Source.Machine.Name, stirred);
+        await using var machine = await ConnectIfThereAsync(context, cancel);
+        // Whoever ended QEMU has switched the machine off: there is nobody left to write through it.
+        if (machine is null) context.Events.Send(new Note(StepName.Gate, "the QEMU of the source has ended since it was shut down"));
+        else if (await machine.StirredAsync(cancel) is { } stirred) throw MigrationErrors.SourceWentOn(context.Source.Machine.Name, stirred);
     }
 
     /// <summary>Runs a pass over all disks.</summary>
@@ -101,7 +98,7 @@ internal sealed class WarmMachine : IAsyncDisposable
         record = record with { Disks = done, EndedAt = DateTimeOffset.UtcNow };
         context.Journal.PassDone(context.Id, record);
         // Only now are the older ones of no more use to anybody.
-        foreach (var disk in done) await machine.ForgetAsync(disk.Node, passes.Select(p => p.Bitmap), cancel);
+        await machine.ForgetAsync([.. passes.Select(p => p.Bitmap)], cancel);
         context.Events.Send(new PassFinished(step, record));
         return record;
     }
@@ -109,9 +106,10 @@ internal sealed class WarmMachine : IAsyncDisposable
     /// <summary>Bytes that changed since the last pass that was done, as the trackers have it; null where they say nothing.</summary>
     public async Task<long?> ChangedBytesAsync(CancellationToken cancel)
     {
-        var next = WarmChain.Next(context.Source.Machine.Disks, await machine.DisksAsync(cancel), context.Journal.Passes(context.Id), Plan.UseTracker);
+        var now = await machine.DisksAsync(cancel);
+        var next = WarmChain.Next(context.Source.Machine.Disks, now, context.Journal.Passes(context.Id), Plan.UseTracker);
         if (next.Any(d => d.FullBecause is not null)) return null;
-        return (await machine.DisksAsync(cancel)).Sum(d => d.Bitmaps.Where(b => next.Any(n => n.Node == d.Node && n.Since.Contains(b.Name))).Sum(b => b.DirtyBytes));
+        return now.Sum(d => d.Bitmaps.Where(b => next.Any(n => n.Node == d.Node && n.Since.Contains(b.Name))).Sum(b => b.DirtyBytes));
     }
 
     /// <summary>How long copying some bytes takes, by the fastest of the passes so far.</summary>
@@ -148,7 +146,7 @@ internal sealed class WarmMachine : IAsyncDisposable
         var point = await machine.ShowStoppedAsync(Owner, last.Bitmap, frozen, sockets.Path, cancel);
         try
         {
-            return new StoppedDisk(this, point, await TrackedDisk.ConnectAsync(point.UriOf(key), [], new NbdOptions(), cancel));
+            return new StoppedDisk(this, point, await DiskImage.OpenNbdAsync(point.UriOf(key), new NbdOptions(), cancel));
         }
         catch
         {
@@ -207,21 +205,11 @@ internal sealed class WarmMachine : IAsyncDisposable
     }
 
     /// <summary>A disk of a machine that is off, and the connection that it is read over.</summary>
-    private sealed class StoppedDisk(WarmMachine machine, PointInTime point, TrackedDisk disk) : IDiskReader
+    private sealed class StoppedDisk(WarmMachine machine, PointInTime point, IDiskReader disk) : ForwardedDisk(disk)
     {
-        public string Name => disk.Reader.Name;
-
-        public long LengthBytes => disk.Reader.LengthBytes;
-
-        public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel) => disk.Reader.ReadAsync(offset, buffer, cancel);
-
-        public IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, CancellationToken cancel) => disk.Reader.ExtentsAsync(offset, lengthBytes, cancel);
-
-        public ValueTask VerifyUnchangedAsync(CancellationToken cancel) => disk.Reader.VerifyUnchangedAsync(cancel);
-
-        public async ValueTask DisposeAsync()
+        public override async ValueTask DisposeAsync()
         {
-            await disk.DisposeAsync();
+            await base.DisposeAsync();
             await point.DisposeAsync();
             await machine.DisposeAsync();
         }

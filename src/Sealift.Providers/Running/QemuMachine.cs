@@ -41,6 +41,20 @@ public sealed class QemuMachine : IAsyncDisposable
     public static async Task<QemuMachine> ConnectAsync(string socketPath, CancellationToken cancel) =>
         new(await QmpClient.ConnectAsync(socketPath, static (_, _) => { }, TimeSpan.FromSeconds(20), cancel), socketPath);
 
+    /// <summary>The same, or null where QEMU has ended. One that is there and cannot be talked to is an error.</summary>
+    /// <inheritdoc cref="ConnectAsync"/>
+    public static async Task<QemuMachine?> ConnectIfThereAsync(string socketPath, CancellationToken cancel)
+    {
+        try
+        {
+            return await ConnectAsync(socketPath, cancel);
+        }
+        catch (QmpException e) when (e.IsNobodyThere)
+        {
+            return null; // that is the question
+        }
+    }
+
     /// <summary>The machine as far as QEMU tells: name, processors, memory, firmware and disks. What it does not tell, overrides do.</summary>
     public async Task<SourceMachine> DescribeAsync(MachineOverrides overrides, CancellationToken cancel)
     {
@@ -50,6 +64,8 @@ public sealed class QemuMachine : IAsyncDisposable
         var memory = Number(await AskAsync("query-memory-size-summary", null, cancel), "base-memory");
         var (disks, uefi) = await LookAsync(cancel);
         if (disks.Count == 0) throw ProviderErrors.NothingRuns(socketPath, "it has no disk that can be written to");
+        var buses = new List<DiskBus>();
+        foreach (var disk in disks) buses.Add(await BusAsync(disk.Identity, cancel));
         var notes = new List<string>();
         if (overrides.NetworkInterfaces is null) notes.Add("QEMU does not tell what its network interfaces are connected to: the new machine has none unless --nic names them.");
         var machine = new VirtualMachine
@@ -63,7 +79,7 @@ public sealed class QemuMachine : IAsyncDisposable
                 string.Create(CultureInfo.InvariantCulture, $"disk{i + 1}"),
                 d.Identity,
                 new ImageReference(new ImageLocation($"{d.File} ({d.Identity} of the QEMU at {socketPath})"), ImageFormat.Raw, string.Empty, d.LengthBytes, Math.Min(d.LengthBytes, d.AllocatedBytes), null, []),
-                d.Bus,
+                buses[i],
                 string.Empty))],
         };
         return new SourceMachine(machine.With(overrides), "qemu", [], notes, []) { Socket = socketPath };
@@ -157,20 +173,25 @@ public sealed class QemuMachine : IAsyncDisposable
         }
     }
 
-    /// <summary>Removes bitmaps of ours whose changes have been copied; one that is gone already is no error.</summary>
-    public async Task ForgetAsync(string node, IEnumerable<string> bitmaps, CancellationToken cancel)
+    /// <summary>Removes bitmaps of ours whose changes have been copied, from every disk that has them.</summary>
+    /// <param name="names">Each begins with <see cref="Prefix"/>; one that is gone already is no error.</param>
+    /// <param name="cancel">Stops it.</param>
+    public async Task ForgetAsync(IReadOnlyCollection<string> names, CancellationToken cancel)
     {
-        ArgumentNullException.ThrowIfNull(bitmaps);
-        var there = (await DisksAsync(cancel)).FirstOrDefault(d => d.Node == node)?.Bitmaps.Select(b => b.Name).ToHashSet(StringComparer.Ordinal) ?? [];
-        foreach (var name in bitmaps.Where(there.Contains))
-        {
-            if (!name.StartsWith(Prefix, StringComparison.Ordinal)) throw new ArgumentException($"{name} is not ours", nameof(bitmaps));
-            _ = await AskAsync("block-dirty-bitmap-remove", w => // it returns nothing
-            {
-                w.WriteString("node", node);
-                w.WriteString("name", name);
-            }, cancel);
-        }
+        ArgumentNullException.ThrowIfNull(names);
+        if (names.FirstOrDefault(n => !n.StartsWith(Prefix, StringComparison.Ordinal)) is { } foreign) throw new ArgumentException($"{foreign} is not ours", nameof(names));
+        await ForgetAsync(names.Contains, cancel);
+    }
+
+    private async Task ForgetAsync(Func<string, bool> isMeant, CancellationToken cancel)
+    {
+        foreach (var disk in await DisksAsync(cancel))
+            foreach (var bitmap in disk.Bitmaps.Where(b => isMeant(b.Name)))
+                _ = await AskAsync("block-dirty-bitmap-remove", w => // it returns nothing
+                {
+                    w.WriteString("node", disk.Node);
+                    w.WriteString("name", bitmap.Name);
+                }, cancel);
     }
 
     /// <summary>
@@ -262,8 +283,7 @@ public sealed class QemuMachine : IAsyncDisposable
         // Somebody else's exports are on somebody else's server: QEMU has one, and ours is the one that has served ours.
         if (left.Any(l => l.StartsWith("export ", StringComparison.Ordinal)) && serverSocket is null && !(await AskAsync("query-block-exports", null, cancel)).EnumerateArray().Any())
             _ = await AskAsync("nbd-server-stop", null, cancel); // it returns nothing
-        if (keepBitmaps) return;
-        foreach (var disk in await DisksAsync(cancel)) await ForgetAsync(disk.Node, disk.Bitmaps.Select(b => b.Name).Where(n => n.StartsWith(prefix, StringComparison.Ordinal)), cancel);
+        if (!keepBitmaps) await ForgetAsync(name => name.StartsWith(prefix, StringComparison.Ordinal), cancel);
 
         IEnumerable<string> Of(string kind) => left.Where(l => l.StartsWith(kind + " ", StringComparison.Ordinal)).Select(l => l[(kind.Length + 1)..]);
     }
@@ -428,7 +448,7 @@ public sealed class QemuMachine : IAsyncDisposable
             // The disk itself lies below it, and what is put on the filter is gone with the backup.
             if (Text(inserted, "drv") == "copy-before-write") throw ProviderErrors.UnderBackup(socketPath, device, Text(inserted, "node-name"));
             var image = inserted.TryGetProperty("image", out var i) ? i : throw ProviderErrors.BadAnswer(socketPath, "query-block", "image");
-            disks.Add(new RunningDisk(device, Text(inserted, "node-name"), Text(inserted, "file"), Number(image, "virtual-size"), image.TryGetProperty("actual-size", out _) ? Number(image, "actual-size") : Number(image, "virtual-size"), await BusAsync(device, cancel), [.. BitmapsOf(inserted)]));
+            disks.Add(new RunningDisk(device, Text(inserted, "node-name"), Text(inserted, "file"), Number(image, "virtual-size"), image.TryGetProperty("actual-size", out _) ? Number(image, "actual-size") : Number(image, "virtual-size"), [.. BitmapsOf(inserted)]));
         }
 
         return (disks, uefi);

@@ -6,9 +6,8 @@ namespace Sealift.Providers;
 /// <param name="File">The file or device below it, as the hypervisor calls it.</param>
 /// <param name="LengthBytes">Its length in bytes.</param>
 /// <param name="AllocatedBytes">Bytes that it takes on the source's storage; for estimates.</param>
-/// <param name="Bus">The controller that it hangs on.</param>
 /// <param name="Bitmaps">The dirty bitmaps on its node.</param>
-public sealed record RunningDisk(string Identity, string Node, string File, long LengthBytes, long AllocatedBytes, DiskBus Bus, IReadOnlyList<DirtyBitmap> Bitmaps);
+public sealed record RunningDisk(string Identity, string Node, string File, long LengthBytes, long AllocatedBytes, IReadOnlyList<DirtyBitmap> Bitmaps);
 
 /// <summary>A dirty bitmap on a block node (QEMU's BlockDirtyInfo).</summary>
 /// <param name="Name">Its name; empty for QEMU's own.</param>

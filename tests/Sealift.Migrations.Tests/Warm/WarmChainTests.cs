@@ -56,7 +56,7 @@ public sealed class WarmChainTests
         Assert.Equal("SL7302", Assert.Throws<SealiftException>(() => WarmChain.Next([Described], [Now() with { LengthBytes = 2 * Length }], [], true)).Code);
     }
 
-    private static RunningDisk Now() => new("vd0", "node", "a", Length, Length, DiskBus.VirtioBlk, []);
+    private static RunningDisk Now() => new("vd0", "node", "a", Length, Length, []);
 
     private static PassRecord Pass(int number, bool done) =>
         new(number, false, $"b{number}", DateTimeOffset.UnixEpoch, AuditScope.None, [new PassDisk("disk1", "vd0", "node", "a", Length, [], null)]) { EndedAt = done ? DateTimeOffset.UnixEpoch : null };

@@ -187,6 +187,8 @@ public sealed class WarmMigrationTests : IDisposable
         var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Warm = Plan with { CutoverAt = DateTimeOffset.UtcNow, RestartSource = restart } }, recorder, Cancel);
         Assert.Equal(Verdict.Failed, outcome.Verdict);
         Assert.Contains("SL7206", outcome.Reasons[0], StringComparison.Ordinal);
+        // What was established before it failed stands in the report, also where it is void from now on.
+        Assert.Equal(64, MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0].GetProperty("sourceRoot").GetString()!.Length);
         await using var machine = await QemuMachine.ConnectAsync(qemu.SocketPath, Cancel);
         Assert.Equal(restart ? "running" : "paused", await machine.StatusAsync(Cancel));
         Assert.Empty(await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
