@@ -11,7 +11,8 @@ public sealed class ScratchWatch : IAsyncDisposable
     /// <summary>So many bytes stay free at least.</summary>
     public const long ReserveBytes = 256L << 20;
 
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+    // Between two looks the reserve may not be used up: so a guest would have to overwrite 5 GB each second.
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
     private readonly string directory;
     private readonly CancellationTokenSource low = new();
