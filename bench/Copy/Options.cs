@@ -6,7 +6,7 @@ namespace Sealift.Bench.Copies;
 /// <param name="Rows">The names of the rows to run; all of them where it is empty.</param>
 /// <param name="Runs">How often each side of a comparison is run.</param>
 /// <param name="Quick">Whether the data are small: the figures mean nothing then, and everything else is as it is.</param>
-/// <param name="Large">Whether the table of growth goes to 64 GiB of data.</param>
+/// <param name="Large">Whether the table of growth goes to 64 GiB of data and 64 TiB of disk.</param>
 /// <param name="Output">The file that the report goes to; null for standard output.</param>
 /// <param name="Directory">Below which the data lie while it runs.</param>
 /// <param name="Sealift">The directory of the sealift to measure; null for the one that was built here.</param>
@@ -18,7 +18,7 @@ internal sealed record Options(IReadOnlyList<string> Rows, int Runs, bool Quick,
           ROW              only these rows; --list says which there are
           --runs N         each side of a comparison N times (5; with --quick 2)
           --quick          small data, to see that everything works: the figures mean nothing
-          --large          the table of growth goes to 64 GiB of data, and needs 130 GiB of room
+          --large          the table of growth goes to 16 GiB of data and 64 TiB of disk, and to 64 GiB of data where there are 129 GiB of room
           --output FILE    the report goes there and not to standard output
           --directory DIR  the data lie below it while this runs ($TMPDIR, else /var/tmp); it should be on the storage in question
           --sealift DIR    the sealift in this directory is measured, and not the one that was built here

@@ -12,7 +12,7 @@ internal sealed record Sizes
     public static Sizes Small { get; } = new()
     {
         Hash = 64 * MiB, Copy = 64 * MiB, Image = 32 * MiB, Nbd = 32 * MiB, SparseData = 16 * MiB, SparsePieces = 16, SparseLength = 16 * GiB, EachOfTen = 8 * MiB,
-        GrowthDense = [16 * MiB, 64 * MiB], GrowthSparse = [4 * GiB, 16 * GiB], GrowthServed = 64 * GiB,
+        GrowthDense = [16 * MiB], GrowthLargeDense = [64 * MiB], GrowthLargest = 128 * MiB, GrowthSparse = [4 * GiB], GrowthLargeSparse = [16 * GiB], GrowthServed = 64 * GiB,
         RateSeconds = 1, HelpRuns = 5, SparseLimit = TimeSpan.FromSeconds(10),
     };
 
@@ -32,10 +32,19 @@ internal sealed record Sizes
 
     public long EachOfTen { get; init; } = 512 * MiB;
 
-    public IReadOnlyList<long> GrowthDense { get; init; } = [1 * GiB, 4 * GiB, 16 * GiB];
+    public IReadOnlyList<long> GrowthDense { get; init; } = [1 * GiB, 4 * GiB];
+
+    /// <summary>What <c>--large</c> adds to them: lengths that no page cache of a small machine holds.</summary>
+    public IReadOnlyList<long> GrowthLargeDense { get; init; } = [16 * GiB];
+
+    /// <summary>What <c>--large</c> adds where there is room for it.</summary>
+    public long GrowthLargest { get; init; } = 64 * GiB;
 
     /// <summary>Lengths of sparse files.</summary>
-    public IReadOnlyList<long> GrowthSparse { get; init; } = [1 * TiB, 16 * TiB];
+    public IReadOnlyList<long> GrowthSparse { get; init; } = [1 * TiB];
+
+    /// <summary>What <c>--large</c> adds to them.</summary>
+    public IReadOnlyList<long> GrowthLargeSparse { get; init; } = [16 * TiB];
 
     /// <summary>Length of a sparse disk that no common file system holds as a file, and that an NBD server offers.</summary>
     public long GrowthServed { get; init; } = 64 * TiB;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sealift.Posix;
 using static Sealift.Bench.Copies.Sizes;
 
 namespace Sealift.Bench.Copies.Rows;
@@ -16,35 +17,46 @@ internal sealed class GrowthRow : IRow
 
     public string About => "time and peak memory of hash and copy for disks from small to very large";
 
-    public long RoomBytes(Options options, Sizes sizes) => (2 * Dense(options, sizes).Max()) + GiB;
+    // The longest of --large is left out where there is no room for it.
+    public long RoomBytes(Options options, Sizes sizes) => RoomOf((options.Large ? sizes.GrowthLargeDense : sizes.GrowthDense)[^1]);
 
     public async Task MeasureAsync(Bench bench, CancellationToken cancel)
     {
         var (rows, peaks, isProofTried) = (new List<IReadOnlyList<string>>(), new List<long>(), true);
-        foreach (var lengthBytes in Dense(bench.Options, bench.Sizes))
+        var (sizes, isLarge) = (bench.Sizes, bench.Options.Large);
+        // One run each: with --large none is so long that it is not worth the wait.
+        var limit = isLarge ? sizes.RunLimit : sizes.SparseLimit;
+        foreach (var lengthBytes in isLarge ? [.. sizes.GrowthDense, .. sizes.GrowthLargeDense, sizes.GrowthLargest] : sizes.GrowthDense)
         {
             bench.Scratch.Clear();
+            if (PosixPath.FreeBytes(bench.Scratch.In(".")) < RoomOf(lengthBytes))
+            {
+                rows.Add([$"{Text(lengthBytes)}, full", $"not tried: it needs {Text(RoomOf(lengthBytes))} of room", "–", "–", "–", "–", "–"]);
+                continue;
+            }
+
             var disk = TestDisk.Dense(bench.Scratch.In("source.raw"), lengthBytes, 91, half: false, cancel);
             rows.Add(await FileAsync(bench, disk, $"{Text(lengthBytes)}, full", bench.Sizes.RunLimit, isProofTried: true, peaks, cancel));
         }
 
-        foreach (var lengthBytes in bench.Sizes.GrowthSparse)
+        foreach (var lengthBytes in isLarge ? [.. sizes.GrowthSparse, .. sizes.GrowthLargeSparse] : sizes.GrowthSparse)
         {
             bench.Scratch.Clear();
             var disk = Sparse(bench, lengthBytes, cancel);
-            rows.Add(await FileAsync(bench, disk, Sparsely(disk.LengthBytes == lengthBytes ? Text(lengthBytes) : $"{Text(lengthBytes)} − 64 KiB (the file system's limit)"), bench.Sizes.SparseLimit, isProofTried, peaks, cancel));
+            rows.Add(await FileAsync(bench, disk, Sparsely(disk.LengthBytes == lengthBytes ? Text(lengthBytes) : $"{Text(lengthBytes)} − 64 KiB (the file system's limit)"), limit, isProofTried, peaks, cancel));
             isProofTried &= !rows[^1][ProofCell].StartsWith(NotEnded, StringComparison.Ordinal); // what does not end with this one does not with a longer one
         }
 
         bench.Scratch.Clear();
-        rows.Add(await ServedAsync(bench, isProofTried, peaks, cancel));
+        if (isLarge) rows.Add(await ServedAsync(bench, isProofTried, limit, peaks, cancel));
         bench.Report.AddTable("Growth", Head, rows);
         bench.Report.Add(new ReportLine(Name, "peak memory, the most in the table of growth", "–", new Goal(150, Unit: " MB"), new Series([peaks.Max() / 1e6]), " MB", "one run each"));
 
         string Sparsely(string length) => $"{length}, sparse, {Text(bench.Sizes.SparseData)} of data";
     }
 
-    private static IReadOnlyList<long> Dense(Options options, Sizes sizes) => options.Large ? [.. sizes.GrowthDense, 4 * sizes.GrowthDense[^1]] : sizes.GrowthDense;
+    // The source, the target, and what a copy keeps beside it.
+    private static long RoomOf(long lengthBytes) => (2 * lengthBytes) + GiB;
 
     private static TestDisk Sparse(Bench bench, long lengthBytes, CancellationToken cancel)
     {
@@ -60,7 +72,7 @@ internal sealed class GrowthRow : IRow
             RawFiles.MakeEmpty(bench.Scratch.In("longest"), lengthBytes);
             return true;
         }
-        catch (Sealift.Posix.PosixException e) when (e.Errno == Sealift.Posix.Errno.EFBIG)
+        catch (PosixException e) when (e.Errno == Errno.EFBIG)
         {
             return false; // that is the question
         }
@@ -78,7 +90,7 @@ internal sealed class GrowthRow : IRow
     }
 
     /// <summary>A disk longer than any file: a sparse one of the table, and zeros behind it, from one server to another that keeps only what is not zero.</summary>
-    private async Task<IReadOnlyList<string>> ServedAsync(Bench bench, bool isProofTried, List<long> peaks, CancellationToken cancel)
+    private async Task<IReadOnlyList<string>> ServedAsync(Bench bench, bool isProofTried, TimeSpan limit, List<long> peaks, CancellationToken cancel)
     {
         const string Source = "nbd+unix:///?socket=source.sock", Target = "nbd+unix:///?socket=target.sock";
         var disk = TestDisk.Sparse(bench.Scratch.In("source.raw"), bench.Sizes.GrowthSparse[0], bench.Sizes.SparseData, bench.Sizes.SparsePieces, 93, cancel);
@@ -102,7 +114,7 @@ internal sealed class GrowthRow : IRow
             };
 
             var hash = new Contestant($"sealift hash '{Source}'") { WhatIsWrong = (run, _) => Task.FromResult(Wrong(run, expected)) };
-            return await RowAsync(bench, $"{Text(lengthBytes)} by NBD, sparse, {Text(bench.Sizes.SparseData)} of data", [hash, Copy(proven: false), Copy(proven: true)], bench.Sizes.SparseLimit, isProofTried, peaks, cancel);
+            return await RowAsync(bench, $"{Text(lengthBytes)} by NBD, sparse, {Text(bench.Sizes.SparseData)} of data", [hash, Copy(proven: false), Copy(proven: true)], limit, isProofTried, peaks, cancel);
         }
         finally
         {
