@@ -154,18 +154,18 @@ public static class MigrationRunner
     /// <summary>Takes back what was made at a running source, where it still runs.</summary>
     private static async Task LeaveSourceAsync(MigrationRow row, List<string> removed, List<string> kept)
     {
-        var (socket, owner) = (MachineSource.SocketOf(row.Request.Sources[0])!, WarmMachine.OwnerOf(row.Id));
+        var (source, owner) = (row.Request.Sources[0], WarmMachine.OwnerOf(row.Id));
         try
         {
-            await using var machine = await QemuMachine.ConnectIfThereAsync(socket, CancellationToken.None);
+            await using var machine = await RunningSource.ConnectIfThereAsync(source, CancellationToken.None);
             if (machine is null) return; // it has ended, and with it what was in its memory
             var found = await machine.LeftoversAsync(owner, CancellationToken.None);
             await machine.RemoveAsync(owner, keepBitmaps: false, CancellationToken.None);
-            removed.AddRange(found.Select(f => $"{f} in the QEMU at {socket}"));
+            removed.AddRange(found.Select(f => $"{f} at {source}"));
         }
         catch (SealiftException e)
         {
-            kept.Add($"what was made in the QEMU at {socket}: {e.Message}");
+            kept.Add($"what was made at {source}: {e.Message}");
         }
     }
 
@@ -190,11 +190,11 @@ public static class MigrationRunner
     private static void Validate(MigrationRequest request)
     {
         if (request.Sources.Count == 0) throw MigrationErrors.BadPlan("sources", "there is none", "Name an OVA, an OVF or disk images");
-        var isRunning = request.Sources.Any(s => MachineSource.SocketOf(s) is not null);
+        var isRunning = request.Sources.Any(RunningSource.Is);
         if (isRunning && request.Sources.Count > 1) throw MigrationErrors.BadPlan("sources", "a running machine is named together with others", "Name it alone");
-        if (isRunning != request.Warm is not null) throw MigrationErrors.BadPlan("warm", isRunning ? "the source runs, and the plan does not say how it is followed" : "the source does not run", "Name a running machine as qmp:PATH for a warm migration, and images or packages for a cold one");
+        if (isRunning != request.Warm is not null) throw MigrationErrors.BadPlan("warm", isRunning ? "the source runs, and the plan does not say how it is followed" : "the source does not run", $"Name a running machine as {RunningSource.Forms} for a warm migration, and images or packages for a cold one");
         if (request.Warm is { } warm && (warm.Interval < TimeSpan.Zero || warm.ShutdownDeadline <= TimeSpan.Zero || warm.Downtime < TimeSpan.Zero)) throw MigrationErrors.BadPlan("warm", "a time is negative", "Give times such as 10m");
-        foreach (var path in request.Sources.Select(s => MachineSource.SocketOf(s) ?? s).Append(request.Warm?.ScratchDirectory).Append(request.TargetDirectory).Append(request.AllowBackingDirectory))
+        foreach (var path in request.Sources.Where(s => !RunningSource.Is(s) || !RunningSource.IsAbsolute(s)).Append(request.Warm?.ScratchDirectory).Append(request.TargetDirectory).Append(request.AllowBackingDirectory))
             if (path is not null && !Path.IsPathRooted(path)) throw MigrationErrors.BadPlan("paths", $"{path} is not absolute", "Give absolute paths");
         if (request.TargetDirectory != Path.GetFullPath(request.TargetDirectory).TrimEnd('/'))
             throw MigrationErrors.BadPlan("target", $"{request.TargetDirectory} is not in its simplest form, or is the root", "Give the path without . and .. and without a slash at its end");

@@ -34,7 +34,7 @@ public static class SourceExamination
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
         var servers = new List<QemuNbdServer>();
-        await using var point = source.Socket is not null ? await RunningPoint.TakeAsync(source, scratchDirectory, cancel) : null;
+        await using var point = source.RunningName is not null ? await RunningPoint.TakeAsync(source, scratchDirectory, cancel) : null;
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel, point?.LowSpace ?? CancellationToken.None);
         GuestReport report;
         try
@@ -53,7 +53,7 @@ public static class SourceExamination
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested && giveUp.IsCancellationRequested)
         {
-            throw MigrationErrors.ScratchFull(scratchDirectory, PosixPath.FreeBytes(scratchDirectory));
+            throw await point!.ScratchFullAsync(cancel);
         }
         finally
         {

@@ -10,13 +10,6 @@ public static class MachineSource
     private const int MaxSources = 64;
     private const int StartBytes = 512;
 
-    /// <summary>What the name of a running QEMU begins with; the path of its QMP socket follows.</summary>
-    public const string RunningPrefix = "qmp:";
-
-    /// <summary>The QMP socket that a source names; null where it is no running machine.</summary>
-    public static string? SocketOf(string source) =>
-        source is not null && source.StartsWith(RunningPrefix, StringComparison.Ordinal) ? source[RunningPrefix.Length..] : null;
-
     /// <summary>Reads the machine that the sources hold. A package's manifest is verified before anything else uses its content.</summary>
     /// <param name="sources">
     /// One OVA (tar, or tar compressed with gzip), one OVF descriptor, one directory that holds a single OVF descriptor, or one
@@ -29,10 +22,10 @@ public static class MachineSource
     {
         ArgumentNullException.ThrowIfNull(sources);
         ArgumentNullException.ThrowIfNull(options);
-        if (sources.Any(s => SocketOf(s) is not null))
+        if (sources.FirstOrDefault(RunningSource.Is) is { } name)
         {
-            if (sources.Count > 1) throw ProviderErrors.SeveralSources(sources.First(s => SocketOf(s) is not null), sources.Count);
-            await using var running = await QemuMachine.ConnectAsync(SocketOf(sources[0])!, cancel);
+            if (sources.Count > 1) throw ProviderErrors.SeveralSources(name, sources.Count);
+            await using var running = await RunningSource.ConnectAsync(name, cancel);
             return await running.DescribeAsync(options.Overrides, cancel);
         }
 

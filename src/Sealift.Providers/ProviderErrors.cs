@@ -50,6 +50,29 @@ internal static class ProviderErrors
     public static SealiftException BadAnswer(string peer, string command, string member) => new(
         "SL6406", $"understand {command} of QEMU", Clean(peer), $"there is no usable '{member}' in it", "Check the version of QEMU (7.0 or later), and report this as a bug");
 
+    public static SealiftException BadLibvirtName(string source, string said) => new(
+        "SL6411", "read the name of a libvirt domain", Clean(source), said, "Name it as qemu:///system/DOMAIN, or qemu+ssh://USER@HOST/system/DOMAIN");
+
+    public static SealiftException BadLibvirtAnswer(string source, string said) => new(
+        "SL6413", "understand what libvirt says", Clean(source), Clean(said), "Check libvirt's version (7.2 or later), and report this as a bug");
+
+    public static SealiftException DomainIsOff(string source, IEnumerable<string> files) => new(
+        "SL6414", "follow the running machine", Clean(source), "it is off", $"Start it, or migrate its disks, which stand still: {Clean(string.Join(", ", files))}");
+
+    public static SealiftException NotCleanlyOff(string source, string reason) => new(
+        "SL6415", "rely on the guest having shut down", Clean(source), $"libvirt says that it is off by '{Clean(reason)}'",
+        "Start it, see that it comes up, and resume; or allow it to be taken as after a power cut, with --force-off");
+
+    public static SealiftException NotThawed(string source, string said) => new(
+        "SL6416", "thaw the guest's file systems", Clean(source), Clean(said), "Run `virsh domfsthaw` on it now: whatever writes in that guest is waiting");
+
+    public static SealiftException NotForwarded(string host, string path, TimeSpan deadline) => new(
+        "SL6417", $"reach {Clean(path)} over SSH", Clean(host), $"ssh had not forwarded it after {deadline.TotalSeconds:0} seconds", "Check that sshd there allows AllowStreamLocalForwarding");
+
+    public static SealiftException NotLoggedIn(string host, string said) => new(
+        "SL6418", "log in over SSH", Clean(host), said.Trim().Length == 0 ? "ssh said nothing" : Clean(said.Trim().ReplaceLineEndings("; "), 1000),
+        "Log in once by hand with ssh as the same user: the key must need no passphrase or be in an agent, and the host's key must be known");
+
     public static SealiftException BadTar(string path, long offset, string said) => new("SL6101", "read the archive", $"{Clean(path)}, header at offset {offset}", said, GetItAgain);
 
     public static SealiftException BadMember(string path, long offset, string name, string said) => new(
@@ -130,9 +153,9 @@ internal static class ProviderErrors
     public static SealiftException TooManyForBus(string machine, DiskBus bus, int count, int limit) => new(
         "SL6302", "attach the target's disks", Clean(machine), $"{count} disks on {bus}, which takes {limit}", "Choose another bus (--bus), or convert the guest to virtio");
 
-    private static string Clean(string text) => Clean(text, 300);
+    internal static string Clean(string text) => Clean(text, 300);
 
-    private static string Clean(string text, int length)
+    internal static string Clean(string text, int length)
     {
         var clean = new string([.. text.Take(length).Select(c => char.IsControl(c) ? '?' : c)]);
         return text.Length > length ? clean + "…" : clean;

@@ -116,10 +116,10 @@ internal static class MigrateCommand
 
     private static WarmPlan? WarmPlanOf(ParseResult parsed)
     {
-        if (parsed.GetValue(Source)!.All(s => MachineSource.SocketOf(s) is null))
+        if (!parsed.GetValue(Source)!.Any(RunningSource.Is))
         {
             Option[] options = [Interval, Downtime, CutoverAt, Audit, NoTracker, ShutdownDeadline, ForceOff, RestartSource, Scratch];
-            if (Array.Find(options, o => parsed.GetResult(o) is { Implicit: false }) is { } useless) throw CliErrors.BadValue(useless.Name, "given", "a source that runs: qmp:SOCKET");
+            if (Array.Find(options, o => parsed.GetResult(o) is { Implicit: false }) is { } useless) throw CliErrors.BadValue(useless.Name, "given", $"a source that runs: {RunningSource.Forms}");
             return null;
         }
 

@@ -7,8 +7,8 @@ namespace Sealift.Cli.Commands;
 /// <summary>What a source is called on the command line.</summary>
 internal static class SourceName
 {
-    /// <summary>The same with an absolute path: of an image or a package, or behind <c>qmp:</c> of a socket.</summary>
-    public static string Full(string source) => MachineSource.SocketOf(source) is { } socket ? MachineSource.RunningPrefix + Path.GetFullPath(socket) : Path.GetFullPath(source);
+    /// <summary>The same with an absolute path: of an image or a package, or behind <c>qmp:</c> of a socket; a URI as it is.</summary>
+    public static string Full(string source) => RunningSource.Is(source) ? RunningSource.Full(source) : Path.GetFullPath(source);
 
     /// <summary>An instant: <c>now</c>, or a date and time of this machine's zone where it names none.</summary>
     public static DateTimeOffset Instant(string option, string text)

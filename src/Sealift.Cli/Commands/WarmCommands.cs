@@ -67,17 +67,17 @@ internal static class WarmCommands
 
     private static Command Cleanup()
     {
-        var source = new Argument<string>("SOURCE") { Description = "A running QEMU as qmp:SOCKET." };
+        var source = new Argument<string>("SOURCE") { Description = $"A running machine as {RunningSource.Forms}." };
         var remove = new Option<bool>("--remove") { Description = "Remove what is found. A warm migration that is still to go on begins with a full pass then." };
         var command = new Command("cleanup", "Show what Sealift left at a source, and remove it where asked to.") { source, remove };
         command.SetAction(async (parsed, cancel) =>
         {
             var name = parsed.GetValue(source)!;
-            var socket = MachineSource.SocketOf(SourceName.Full(name)) ?? throw CliErrors.BadValue("SOURCE", name, "a running machine as qmp:SOCKET");
-            await using var machine = await QemuMachine.ConnectAsync(socket, cancel);
-            var found = await machine.LeftoversAsync(QemuMachine.Prefix, cancel);
-            if (parsed.GetValue(remove)) await machine.RemoveAsync(QemuMachine.Prefix, keepBitmaps: false, cancel);
-            var left = parsed.GetValue(remove) ? await machine.LeftoversAsync(QemuMachine.Prefix, cancel) : found;
+            if (!RunningSource.Is(name)) throw CliErrors.BadValue("SOURCE", name, $"a running machine as {RunningSource.Forms}");
+            await using var machine = await RunningSource.ConnectAsync(RunningSource.Full(name), cancel);
+            var found = await machine.LeftoversAsync(RunningSource.Prefix, cancel);
+            if (parsed.GetValue(remove)) await machine.RemoveAsync(RunningSource.Prefix, keepBitmaps: false, cancel);
+            var left = parsed.GetValue(remove) ? await machine.LeftoversAsync(RunningSource.Prefix, cancel) : found;
             foreach (var one in found) Say(parsed.GetValue(GlobalOptions.Json), left.Contains(one) ? "found" : "removed", one);
             if (found.Count == 0 && !parsed.GetValue(GlobalOptions.Json)) Console.Out.WriteLine("Nothing of Sealift's is there.");
             return ExitCode.Success;

@@ -18,6 +18,9 @@ public sealed record SealedPass
     /// <summary>Whether the machine was off.</summary>
     public required bool IsFinal { get; init; }
 
+    /// <summary>What was done about a guest that was writing at that instant: whether an agent froze its file systems; null in seals of versions that did not say.</summary>
+    public string? Consistency { get; init; }
+
     /// <summary>How much of what the change tracker called unchanged was read and compared.</summary>
     [JsonConverter(typeof(LowerCaseName<AuditScope>))]
     public required AuditScope Audit { get; init; }
@@ -31,6 +34,7 @@ public sealed record SealedPass
         PointInTime = pass.PointInTime!.Value,
         ElapsedSeconds = pass.Seconds,
         IsFinal = pass.IsFinal,
+        Consistency = pass.Consistency,
         Audit = pass.Audit,
         Disks = [.. pass.Disks.Select(d => new SealedPassDisk(d.Key, d.FullBecause, d.ClaimedBytes, d.ReadBytes, d.ComparedBytes, d.LieBytes, [.. d.Lies.Select(r => new SealedRange(r.Offset, r.LengthBytes))], d.Root))],
     };

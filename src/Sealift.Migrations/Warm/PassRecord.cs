@@ -14,6 +14,9 @@ public sealed record PassRecord(int Number, bool IsFinal, string Bitmap, DateTim
     /// <summary>The instant that it is of; null where it was not reached.</summary>
     public DateTimeOffset? PointInTime { get; init; }
 
+    /// <summary>What was done about a guest that was writing, so that its disks are consistent; null where the instant was not reached.</summary>
+    public string? Consistency { get; init; }
+
     /// <summary>When it was done; null where it was not.</summary>
     public DateTimeOffset? EndedAt { get; init; }
 

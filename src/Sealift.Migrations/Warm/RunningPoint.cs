@@ -8,30 +8,32 @@ namespace Sealift.Migrations;
 internal sealed class RunningPoint : IAsyncDisposable
 {
     /// <summary>What the names of everything begin with that a look makes. QEMU talks to one client at a time, so what is there already was left by one that was killed.</summary>
-    public const string Owner = QemuMachine.Prefix + "check";
+    public const string Owner = RunningSource.Prefix + "check";
 
     private readonly WorkDirectory sockets = new();
-    private readonly QemuMachine machine;
+    private readonly IRunningMachine machine;
     private PointInTime? point;
     private ScratchWatch? scratch;
+    private string scratchDirectory = string.Empty;
 
-    private RunningPoint(QemuMachine machine) => this.machine = machine;
+    private RunningPoint(IRunningMachine machine) => this.machine = machine;
 
     /// <summary>Takes it.</summary>
     /// <param name="source">The machine.</param>
-    /// <param name="scratchDirectory">Where what the guest overwrites meanwhile is kept aside.</param>
+    /// <param name="ownDirectory">Where what the guest overwrites meanwhile is kept aside.</param>
     /// <param name="cancel">Stops it.</param>
-    public static async Task<RunningPoint> TakeAsync(SourceMachine source, string scratchDirectory, CancellationToken cancel)
+    public static async Task<RunningPoint> TakeAsync(SourceMachine source, string ownDirectory, CancellationToken cancel)
     {
-        var taken = new RunningPoint(await QemuMachine.ConnectAsync(source.Socket!, cancel));
+        var taken = new RunningPoint(await RunningSource.ConnectAsync(source.RunningName!, cancel));
         try
         {
             await taken.machine.RemoveAsync(Owner, keepBitmaps: false, cancel);
             var now = await taken.machine.DisksAsync(cancel);
             IReadOnlyList<FrozenDisk> disks = [.. WarmChain.Next(source.Machine.Disks, now, [], useTracker: false).Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, []))];
-            if (!ScratchWatch.HasRoom(scratchDirectory)) throw MigrationErrors.ScratchFull(scratchDirectory, PosixPath.FreeBytes(scratchDirectory));
-            taken.scratch = new ScratchWatch(scratchDirectory);
-            taken.point = await taken.machine.FreezeAsync(Owner, null, disks, scratchDirectory, taken.sockets.Path, cancel);
+            taken.scratchDirectory = taken.machine.ScratchDirectory(null, ownDirectory);
+            if (!ScratchWatch.HasRoom(await taken.machine.FreeBytesAsync(taken.scratchDirectory, cancel))) throw await taken.ScratchFullAsync(cancel);
+            taken.scratch = new ScratchWatch(taken.machine, taken.scratchDirectory);
+            taken.point = await taken.machine.FreezeAsync(Owner, null, disks, taken.scratchDirectory, taken.sockets.Path, cancel);
             return taken;
         }
         catch
@@ -43,6 +45,9 @@ internal sealed class RunningPoint : IAsyncDisposable
 
     /// <summary>Cancelled when what the guest overwrites takes too much room: whoever looks must come to an end.</summary>
     public CancellationToken LowSpace => scratch!.Low;
+
+    /// <summary>That there is too little room for what the guest overwrites.</summary>
+    public async Task<SealiftException> ScratchFullAsync(CancellationToken cancel) => MigrationErrors.ScratchFull(scratchDirectory, await machine.FreeBytesAsync(scratchDirectory, cancel));
 
     /// <summary>Where a disk is shown.</summary>
     public NbdUri UriOf(string key) => point!.UriOf(key);

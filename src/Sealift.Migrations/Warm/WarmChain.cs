@@ -33,6 +33,7 @@ internal static class WarmChain
         var because = last < 0 ? broken
             : !useTracker ? "the plan uses no change tracker"
             : lied is not null ? $"the change tracker lied in pass {lied.Number}"
+            : now.Untracked is not null ? now.Untracked
             : before is null ? "the last pass did not have this disk"
             : before.File != now.File ? $"it lay in {before.File}, and lies in {now.File} now"
             : before.Node != now.Node ? $"it was behind the block node {before.Node}, and is behind {now.Node} now: it was restarted, or a snapshot was taken or reverted"

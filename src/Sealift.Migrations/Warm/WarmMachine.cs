@@ -12,31 +12,29 @@ internal sealed class WarmMachine : IAsyncDisposable
     private const long AssumedBytesPerSecond = 100L << 20;
 
     private readonly MigrationContext context;
-    private readonly QemuMachine machine;
+    private readonly IRunningMachine machine;
     private readonly WorkDirectory sockets = new();
 
-    private WarmMachine(MigrationContext context, QemuMachine machine) => (this.context, this.machine) = (context, machine);
+    private WarmMachine(MigrationContext context, IRunningMachine machine) => (this.context, this.machine) = (context, machine);
 
     private WarmPlan Plan => context.Request.Warm!;
 
     private string Owner => OwnerOf(context.Id);
 
-    private string ScratchDirectory => Plan.ScratchDirectory ?? context.Scratch;
+    private string ScratchDirectory => machine.ScratchDirectory(Plan.ScratchDirectory, context.Scratch);
 
     /// <summary>What the names of everything begin with that a migration makes at its source.</summary>
-    public static string OwnerOf(string id) => QemuMachine.Prefix + id;
+    public static string OwnerOf(string id) => RunningSource.Prefix + id;
 
     /// <summary>Connects, and takes back what an earlier run of this migration that was killed has left there; its bitmaps stay.</summary>
     public static async Task<WarmMachine> ConnectAsync(MigrationContext context, CancellationToken cancel) =>
-        await TidiedAsync(context, await QemuMachine.ConnectAsync(SocketOf(context), cancel), cancel);
+        await TidiedAsync(context, await RunningSource.ConnectAsync(context.Request.Sources[0], cancel), cancel);
 
-    /// <summary>The same, or null where QEMU has ended.</summary>
+    /// <summary>The same, or null where there is no such machine any more.</summary>
     public static async Task<WarmMachine?> ConnectIfThereAsync(MigrationContext context, CancellationToken cancel) =>
-        await QemuMachine.ConnectIfThereAsync(SocketOf(context), cancel) is { } machine ? await TidiedAsync(context, machine, cancel) : null;
+        await RunningSource.ConnectIfThereAsync(context.Request.Sources[0], cancel) is { } machine ? await TidiedAsync(context, machine, cancel) : null;
 
-    private static string SocketOf(MigrationContext context) => MachineSource.SocketOf(context.Request.Sources[0])!;
-
-    private static async Task<WarmMachine> TidiedAsync(MigrationContext context, QemuMachine machine, CancellationToken cancel)
+    private static async Task<WarmMachine> TidiedAsync(MigrationContext context, IRunningMachine machine, CancellationToken cancel)
     {
         try
         {
@@ -57,7 +55,7 @@ internal sealed class WarmMachine : IAsyncDisposable
     {
         await using var machine = await ConnectIfThereAsync(context, cancel);
         // Whoever ended QEMU has switched the machine off: there is nobody left to write through it.
-        if (machine is null) context.Events.Send(new Note(StepName.Gate, "the QEMU of the source has ended since it was shut down"));
+        if (machine is null) context.Events.Send(new Note(StepName.Gate, "the source's machine is gone since it was shut down"));
         else if (await machine.StirredAsync(cancel) is { } stirred) throw MigrationErrors.SourceWentOn(context.Source.Machine.Name, stirred);
     }
 
@@ -75,15 +73,15 @@ internal sealed class WarmMachine : IAsyncDisposable
         var record = new PassRecord(number, isFinal, $"{Owner}-{number}", DateTimeOffset.UtcNow, audit, disks);
         context.Journal.PassPlanned(context.Id, record); // before the source is touched: whatever is found there later is known
         IReadOnlyList<FrozenDisk> frozen = [.. disks.Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, d.Since))];
-        if (!isFinal && !ScratchWatch.HasRoom(ScratchDirectory)) throw MigrationErrors.ScratchFull(ScratchDirectory, PosixPath.FreeBytes(ScratchDirectory));
+        if (!isFinal && await machine.FreeBytesAsync(ScratchDirectory, cancel) is var free && !ScratchWatch.HasRoom(free)) throw MigrationErrors.ScratchFull(ScratchDirectory, free);
         var done = new List<PassDisk>();
         await using (var point = isFinal
-            ? await machine.ShowStoppedAsync(Owner, record.Bitmap, frozen, sockets.Path, cancel)
+            ? await machine.ShowStoppedAsync(Owner, record.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel)
             : await machine.FreezeAsync(Owner, record.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel))
         {
-            record = record with { PointInTime = DateTimeOffset.UtcNow };
+            record = record with { PointInTime = DateTimeOffset.UtcNow, Consistency = point.Consistency };
             // A machine that is off overwrites nothing.
-            await using var scratch = isFinal ? null : new ScratchWatch(ScratchDirectory);
+            await using var scratch = isFinal ? null : new ScratchWatch(machine, ScratchDirectory);
             using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel, scratch?.Low ?? CancellationToken.None);
             try
             {
@@ -91,7 +89,7 @@ internal sealed class WarmMachine : IAsyncDisposable
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested && giveUp.IsCancellationRequested)
             {
-                throw MigrationErrors.ScratchFull(ScratchDirectory, PosixPath.FreeBytes(ScratchDirectory));
+                throw MigrationErrors.ScratchFull(ScratchDirectory, await machine.FreeBytesAsync(ScratchDirectory, cancel));
             }
         }
 
@@ -132,7 +130,7 @@ internal sealed class WarmMachine : IAsyncDisposable
         return Estimate(bytes);
     }
 
-    /// <inheritdoc cref="QemuMachine.ShutDownAsync"/>
+    /// <inheritdoc cref="IRunningMachine.ShutDownAsync"/>
     public Task<bool> ShutDownAsync(CancellationToken cancel) => machine.ShutDownAsync(Plan.ShutdownDeadline, Plan.ForceOff, cancel);
 
     /// <summary>What has happened to the machine since the last pass, with it off; null: nothing.</summary>
@@ -143,7 +141,7 @@ internal sealed class WarmMachine : IAsyncDisposable
     {
         var last = context.Journal.Passes(context.Id)[^1];
         IReadOnlyList<FrozenDisk> frozen = [.. last.Disks.Where(d => d.Key == key).Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, []))];
-        var point = await machine.ShowStoppedAsync(Owner, last.Bitmap, frozen, sockets.Path, cancel);
+        var point = await machine.ShowStoppedAsync(Owner, last.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel);
         try
         {
             return new StoppedDisk(this, point, await DiskImage.OpenNbdAsync(point.UriOf(key), new NbdOptions(), cancel));
@@ -162,12 +160,12 @@ internal sealed class WarmMachine : IAsyncDisposable
     /// <returns>Whether it was.</returns>
     public async Task<bool> StartAgainAsync(CancellationToken cancel)
     {
-        if (await machine.StatusAsync(cancel) is not ("paused" or "shutdown")) return false;
+        if (!await machine.IsStoppedAsync(cancel)) return false;
         await machine.StartAgainAsync(cancel);
         return true;
     }
 
-    /// <summary>Ends QEMU, whose guest has been migrated.</summary>
+    /// <summary>Leaves the machine, whose guest has been migrated, off.</summary>
     public Task QuitAsync(CancellationToken cancel) => machine.QuitAsync(cancel);
 
     /// <inheritdoc/>

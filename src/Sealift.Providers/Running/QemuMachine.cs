@@ -12,13 +12,10 @@ namespace Sealift.Providers;
 /// A running QEMU, reached through its QMP socket. Points in time are taken by a backup job that copies aside what the guest is about
 /// to overwrite ("image fleecing": sync=none into a scratch image above the disk), changes are tracked by dirty bitmaps, and both begin in
 /// one transaction over all disks. Nothing is ever written to a disk; whatever is made in QEMU has a name that begins with
-/// <see cref="Prefix"/>. QEMU's docs/interop/bitmaps.rst and live-block-operations.rst.
+/// <see cref="RunningSource.Prefix"/>. QEMU's docs/interop/bitmaps.rst and live-block-operations.rst.
 /// </summary>
-public sealed class QemuMachine : IAsyncDisposable
+public sealed class QemuMachine : IRunningMachine
 {
-    /// <summary>What the name of everything that Sealift makes in a QEMU begins with.</summary>
-    public const string Prefix = "sealift-";
-
     // What is asked here is done in QEMU's main loop, which may wait for a flush of the guest's.
     private static readonly TimeSpan AnswerDeadline = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan EndDeadline = TimeSpan.FromMinutes(2);
@@ -30,6 +27,9 @@ public sealed class QemuMachine : IAsyncDisposable
     private string? serverSocket;
 
     private QemuMachine(QmpClient qmp, string socketPath) => (this.qmp, this.socketPath) = (qmp, socketPath);
+
+    /// <inheritdoc/>
+    public string Name => $"the QEMU at {socketPath}";
 
     /// <summary>QEMU's version.</summary>
     public string Version => qmp.Version;
@@ -55,11 +55,17 @@ public sealed class QemuMachine : IAsyncDisposable
         }
     }
 
-    /// <summary>The machine as far as QEMU tells: name, processors, memory, firmware and disks. What it does not tell, overrides do.</summary>
-    public async Task<SourceMachine> DescribeAsync(MachineOverrides overrides, CancellationToken cancel)
+    /// <inheritdoc/>
+    public string ScratchDirectory(string? planned, string own) => planned ?? own;
+
+    /// <inheritdoc/>
+    public ValueTask<long> FreeBytesAsync(string directory, CancellationToken cancel) => ValueTask.FromResult(PosixPath.FreeBytes(directory));
+
+    /// <summary>The machine as far as QEMU tells: name, processors, memory, firmware and disks. What it does not tell is given.</summary>
+    public async Task<SourceMachine> DescribeAsync(MachineOverrides given, CancellationToken cancel)
     {
-        ArgumentNullException.ThrowIfNull(overrides);
-        var name = (await AskAsync("query-name", null, cancel)).TryGetProperty("name", out var given) && given.ValueKind == JsonValueKind.String ? given.GetString()! : string.Empty;
+        ArgumentNullException.ThrowIfNull(given);
+        var name = (await AskAsync("query-name", null, cancel)).TryGetProperty("name", out var called) && called.ValueKind == JsonValueKind.String ? called.GetString()! : string.Empty;
         var cpus = (await AskAsync("query-cpus-fast", null, cancel)).GetArrayLength();
         var memory = Number(await AskAsync("query-memory-size-summary", null, cancel), "base-memory");
         var (disks, uefi) = await LookAsync(cancel);
@@ -67,7 +73,7 @@ public sealed class QemuMachine : IAsyncDisposable
         var buses = new List<DiskBus>();
         foreach (var disk in disks) buses.Add(await BusAsync(disk.Identity, cancel));
         var notes = new List<string>();
-        if (overrides.NetworkInterfaces is null) notes.Add("QEMU does not tell what its network interfaces are connected to: the new machine has none unless --nic names them.");
+        if (given.NetworkInterfaces is null) notes.Add("QEMU does not tell what its network interfaces are connected to: the new machine has none unless --nic names them.");
         var machine = new VirtualMachine
         {
             Name = name.Length > 0 ? name : Path.GetFileNameWithoutExtension(socketPath),
@@ -82,11 +88,14 @@ public sealed class QemuMachine : IAsyncDisposable
                 buses[i],
                 string.Empty))],
         };
-        return new SourceMachine(machine.With(overrides), "qemu", [], notes, []) { Socket = socketPath };
+        return new SourceMachine(machine.With(given), "qemu", [], notes, []) { RunningName = RunningSource.QmpPrefix + socketPath };
     }
 
     /// <summary>The disks that can be written to, as they are now.</summary>
     public async Task<IReadOnlyList<RunningDisk>> DisksAsync(CancellationToken cancel) => (await LookAsync(cancel)).Disks;
+
+    /// <inheritdoc/>
+    public async Task<bool> IsStoppedAsync(CancellationToken cancel) => await StatusAsync(cancel) is "paused" or "shutdown";
 
     /// <summary>QEMU's run state: <c>running</c>, <c>paused</c>, <c>shutdown</c> …</summary>
     public async Task<string> StatusAsync(CancellationToken cancel) => Text(await AskAsync("query-status", null, cancel), "status");
@@ -95,16 +104,16 @@ public sealed class QemuMachine : IAsyncDisposable
     /// Takes a point in time of all disks at once, shows each over NBD with what changed since earlier ones, and begins to record what
     /// changes from now on.
     /// </summary>
-    /// <param name="owner">What the names of everything that is made begin with: <see cref="Prefix"/> and the migration.</param>
+    /// <param name="owner">What the names of everything that is made begin with: <see cref="RunningSource.Prefix"/> and the migration.</param>
     /// <param name="bitmap">The new bitmap on every disk; null to record nothing.</param>
     /// <param name="disks">The disks.</param>
-    /// <param name="directory">An existing directory, for the scratch images. QEMU must be able to write there.</param>
+    /// <param name="scratchDirectory">An existing directory, for the scratch images. QEMU must be able to write there.</param>
     /// <param name="socketDirectory">An existing directory with a short path, for the socket. QEMU must be able to make it there.</param>
     /// <param name="cancel">Stops it; nothing of it stays.</param>
-    public async Task<PointInTime> FreezeAsync(string owner, string? bitmap, IReadOnlyList<FrozenDisk> disks, string directory, string socketDirectory, CancellationToken cancel)
+    public async Task<PointInTime> FreezeAsync(string owner, string? bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(disks);
-        var point = new PointInTime(this, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), Path.Combine(directory, NameOf(owner, i) + ".scratch")))]);
+        var point = new QemuPoint(this, isStopped: false, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), Path.Combine(scratchDirectory, NameOf(owner, i) + ".scratch")))]);
         try
         {
             await ServeAsync(Path.Combine(socketDirectory, "nbd"), cancel);
@@ -149,12 +158,13 @@ public sealed class QemuMachine : IAsyncDisposable
     /// <param name="owner">As in <see cref="FreezeAsync"/>.</param>
     /// <param name="bitmap">The new bitmap on every disk; it may be there from an earlier run.</param>
     /// <param name="disks">The disks.</param>
+    /// <param name="scratchDirectory">Not used: what stands still overwrites nothing.</param>
     /// <param name="socketDirectory">As in <see cref="FreezeAsync"/>.</param>
     /// <param name="cancel">Stops it.</param>
-    public async Task<PointInTime> ShowStoppedAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string socketDirectory, CancellationToken cancel)
+    public async Task<PointInTime> ShowStoppedAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(disks);
-        var point = new PointInTime(this, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), null))]);
+        var point = new QemuPoint(this, isStopped: true, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), null))]);
         try
         {
             await ServeAsync(Path.Combine(socketDirectory, "nbd"), cancel);
@@ -174,12 +184,12 @@ public sealed class QemuMachine : IAsyncDisposable
     }
 
     /// <summary>Removes bitmaps of ours whose changes have been copied, from every disk that has them.</summary>
-    /// <param name="names">Each begins with <see cref="Prefix"/>; one that is gone already is no error.</param>
+    /// <param name="names">Each begins with <see cref="RunningSource.Prefix"/>; one that is gone already is no error.</param>
     /// <param name="cancel">Stops it.</param>
     public async Task ForgetAsync(IReadOnlyCollection<string> names, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(names);
-        if (names.FirstOrDefault(n => !n.StartsWith(Prefix, StringComparison.Ordinal)) is { } foreign) throw new ArgumentException($"{foreign} is not ours", nameof(names));
+        if (names.FirstOrDefault(n => !n.StartsWith(RunningSource.Prefix, StringComparison.Ordinal)) is { } foreign) throw new ArgumentException($"{foreign} is not ours", nameof(names));
         await ForgetAsync(names.Contains, cancel);
     }
 
@@ -246,7 +256,7 @@ public sealed class QemuMachine : IAsyncDisposable
     }
 
     /// <summary>Ends QEMU, whose guest is off.</summary>
-    /// <exception cref="SealiftException">SL6402: the guest runs.</exception>
+    /// <exception cref="SealiftException">SL6403: the guest runs.</exception>
     public async Task QuitAsync(CancellationToken cancel)
     {
         if (await StatusAsync(cancel) is not ("paused" or "shutdown") and var status) throw ProviderErrors.NotStopped(socketPath, status);
@@ -269,13 +279,13 @@ public sealed class QemuMachine : IAsyncDisposable
     }
 
     /// <summary>Removes what <see cref="LeftoversAsync"/> finds; bitmaps only where they are not to be kept.</summary>
-    /// <param name="prefix">As there; it begins with <see cref="Prefix"/>.</param>
+    /// <param name="prefix">As there; it begins with <see cref="RunningSource.Prefix"/>.</param>
     /// <param name="keepBitmaps">Whether bitmaps stay, so that a migration can go on.</param>
     /// <param name="cancel">Stops it.</param>
     public async Task RemoveAsync(string prefix, bool keepBitmaps, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(prefix);
-        if (!prefix.StartsWith(Prefix, StringComparison.Ordinal)) throw new ArgumentException($"{prefix} is not ours", nameof(prefix));
+        if (!prefix.StartsWith(RunningSource.Prefix, StringComparison.Ordinal)) throw new ArgumentException($"{prefix} is not ours", nameof(prefix));
         var left = await LeftoversAsync(prefix, cancel);
         foreach (var name in Of("export")) await EndExportAsync(name, cancel);
         foreach (var name in Of("job")) await EndJobAsync(name, cancel);
@@ -292,10 +302,10 @@ public sealed class QemuMachine : IAsyncDisposable
     public ValueTask DisposeAsync() => qmp.DisposeAsync();
 
     /// <summary>Takes back what a point in time made, as far as it came.</summary>
-    internal async Task ReleaseAsync(PointInTime point, CancellationToken cancel)
+    internal async Task ReleaseAsync(QemuPoint point, CancellationToken cancel)
     {
         var prefixes = point.Parts.Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
-        var left = await LeftoversAsync(Prefix, cancel);
+        var left = await LeftoversAsync(RunningSource.Prefix, cancel);
         foreach (var name in prefixes.Where(n => left.Contains($"export {n}"))) await EndExportAsync(name, cancel);
         foreach (var name in prefixes.Where(n => left.Contains($"job {n}"))) await EndJobAsync(name, cancel);
         foreach (var name in prefixes.Where(n => left.Contains($"node {n}"))) await DeleteNodeAsync(name, cancel);

@@ -1,13 +1,17 @@
 namespace Sealift.Providers;
 
 /// <summary>A disk of a machine that runs, as its hypervisor has it now.</summary>
-/// <param name="Identity">What names it for as long as the machine is the same: QEMU's path of the device, such as <c>/machine/peripheral/vd0/virtio-backend</c>. Never its place in a list.</param>
+/// <param name="Identity">What names it for as long as the machine is the same: QEMU's path of the device, such as <c>/machine/peripheral/vd0/virtio-backend</c>, or libvirt's target, such as <c>vda</c>. Never its place in a list.</param>
 /// <param name="Node">The block node that the device reads and writes.</param>
 /// <param name="File">The file or device below it, as the hypervisor calls it.</param>
 /// <param name="LengthBytes">Its length in bytes.</param>
 /// <param name="AllocatedBytes">Bytes that it takes on the source's storage; for estimates.</param>
 /// <param name="Bitmaps">The dirty bitmaps on its node.</param>
-public sealed record RunningDisk(string Identity, string Node, string File, long LengthBytes, long AllocatedBytes, IReadOnlyList<DirtyBitmap> Bitmaps);
+public sealed record RunningDisk(string Identity, string Node, string File, long LengthBytes, long AllocatedBytes, IReadOnlyList<DirtyBitmap> Bitmaps)
+{
+    /// <summary>Why what changes on it cannot be recorded; null where it can.</summary>
+    public string? Untracked { get; init; }
+}
 
 /// <summary>A dirty bitmap on a block node (QEMU's BlockDirtyInfo).</summary>
 /// <param name="Name">Its name; empty for QEMU's own.</param>

@@ -14,16 +14,18 @@ public sealed class ScratchWatch : IAsyncDisposable
     // Between two looks the reserve may not be used up: so a guest would have to overwrite 5 GB each second.
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
+    private readonly IRunningMachine machine;
     private readonly string directory;
     private readonly CancellationTokenSource low = new();
     private readonly CancellationTokenSource over = new();
     private readonly Task watching;
 
     /// <summary>Begins to look.</summary>
+    /// <param name="machine">The machine whose guest overwrites.</param>
     /// <param name="directory">Where the scratch images are.</param>
-    public ScratchWatch(string directory)
+    public ScratchWatch(IRunningMachine machine, string directory)
     {
-        this.directory = directory;
+        (this.machine, this.directory) = (machine, directory);
         watching = Task.Run(WatchAsync);
     }
 
@@ -31,7 +33,7 @@ public sealed class ScratchWatch : IAsyncDisposable
     public CancellationToken Low => low.Token;
 
     /// <summary>Whether there is room enough to begin.</summary>
-    public static bool HasRoom(string directory) => PosixPath.FreeBytes(directory) >= 2 * ReserveBytes;
+    public static bool HasRoom(long freeBytes) => freeBytes >= 2 * ReserveBytes;
 
     /// <summary>Stops looking.</summary>
     public async ValueTask DisposeAsync()
@@ -48,13 +50,13 @@ public sealed class ScratchWatch : IAsyncDisposable
         try
         {
             while (await timer.WaitForNextTickAsync(over.Token))
-                if (PosixPath.FreeBytes(directory) < ReserveBytes) await low.CancelAsync();
+                if (await machine.FreeBytesAsync(directory, over.Token) < ReserveBytes) await low.CancelAsync();
         }
         catch (OperationCanceledException) when (over.IsCancellationRequested)
         {
             // The point in time is over: that is how this loop ends.
         }
-        catch (PosixException)
+        catch (SealiftException)
         {
             await low.CancelAsync(); // what cannot be measured is not risked; whoever asks says so
         }

@@ -191,7 +191,7 @@ public sealed class WarmMigrationTests : IDisposable
         Assert.Equal(64, MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0].GetProperty("sourceRoot").GetString()!.Length);
         await using var machine = await QemuMachine.ConnectAsync(qemu.SocketPath, Cancel);
         Assert.Equal(restart ? "running" : "paused", await machine.StatusAsync(Cancel));
-        Assert.Empty(await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
+        Assert.Empty(await machine.LeftoversAsync(RunningSource.Prefix, Cancel));
     }
 
     [Fact]
@@ -209,7 +209,7 @@ public sealed class WarmMigrationTests : IDisposable
         if (e is PassFinished { Pass: { Number: >= 2, IsFinal: false } }) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
     });
 
-    private MigrationRequest Request(RunningQemu qemu) => rig.Request with { Sources = [MachineSource.RunningPrefix + qemu.SocketPath], Warm = Plan };
+    private MigrationRequest Request(RunningQemu qemu) => rig.Request with { Sources = [RunningSource.QmpPrefix + qemu.SocketPath], Warm = Plan };
 
     private Task<RunningQemu> StartAsync(IReadOnlyList<int> lengths, string format = "qcow2") => RunningQemu.StartAsync(rig.SourceDirectory, format, lengths, Cancel);
 

@@ -47,13 +47,13 @@ public sealed class QemuMachineTests : IDisposable
             }
 
             if (pass > 0) await machine.ForgetAsync([Bitmap(pass - 1)], Cancel);
-            Assert.Equal([$"bitmap {Bitmap(pass)} on src0", $"bitmap {Bitmap(pass)} on src1"], await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
+            Assert.Equal([$"bitmap {Bitmap(pass)} on src0", $"bitmap {Bitmap(pass)} on src1"], await machine.LeftoversAsync(RunningSource.Prefix, Cancel));
             await WriteAsync(qemu, 20);
         }
 
         Assert.True(await machine.ShutDownAsync(TimeSpan.FromMilliseconds(200), force: true, Cancel)); // there is nobody to shut it down
         var last = Disks(await machine.DisksAsync(Cancel), [Bitmap(2)]);
-        await using (var end = await machine.ShowStoppedAsync(Owner, $"{Owner}-end", last, directory.Path, Cancel))
+        await using (var end = await machine.ShowStoppedAsync(Owner, $"{Owner}-end", last, directory.Path, directory.Path, Cancel))
         {
             for (var disk = 0; disk < 2; disk++)
             {
@@ -66,8 +66,8 @@ public sealed class QemuMachineTests : IDisposable
             Assert.Contains("written to", await machine.StirredAsync($"{Owner}-end", Cancel), StringComparison.Ordinal);
         }
 
-        await machine.RemoveAsync(QemuMachine.Prefix, keepBitmaps: false, Cancel);
-        Assert.Empty(await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
+        await machine.RemoveAsync(RunningSource.Prefix, keepBitmaps: false, Cancel);
+        Assert.Empty(await machine.LeftoversAsync(RunningSource.Prefix, Cancel));
         Assert.DoesNotContain(Directory.EnumerateFiles(directory.Path), f => f.EndsWith(".scratch", StringComparison.Ordinal));
         await machine.StartAgainAsync(Cancel);
         Assert.Equal("running", await machine.StatusAsync(Cancel));
@@ -108,16 +108,16 @@ public sealed class QemuMachineTests : IDisposable
         await killed.DisposeAsync();
 
         await using var machine = await QemuMachine.ConnectAsync(qemu.SocketPath, Cancel);
-        Assert.Equal([$"bitmap {Bitmap(0)} on src0", "export sealift-test-d1", "job sealift-test-d1", "node sealift-test-d1"], await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
-        await machine.RemoveAsync(QemuMachine.Prefix, keepBitmaps: true, Cancel);
-        Assert.Equal([$"bitmap {Bitmap(0)} on src0"], await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
+        Assert.Equal([$"bitmap {Bitmap(0)} on src0", "export sealift-test-d1", "job sealift-test-d1", "node sealift-test-d1"], await machine.LeftoversAsync(RunningSource.Prefix, Cancel));
+        await machine.RemoveAsync(RunningSource.Prefix, keepBitmaps: true, Cancel);
+        Assert.Equal([$"bitmap {Bitmap(0)} on src0"], await machine.LeftoversAsync(RunningSource.Prefix, Cancel));
         File.Delete(Path.Combine(directory.Path, "sealift-test-d1.scratch"));
         await using (var point = await machine.FreezeAsync(Owner, Bitmap(1), Disks(await machine.DisksAsync(Cancel), [Bitmap(0)]), directory.Path, directory.Path, Cancel))
         {
         }
 
-        await machine.RemoveAsync(QemuMachine.Prefix, keepBitmaps: false, Cancel);
-        Assert.Empty(await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
+        await machine.RemoveAsync(RunningSource.Prefix, keepBitmaps: false, Cancel);
+        Assert.Empty(await machine.LeftoversAsync(RunningSource.Prefix, Cancel));
     }
 
     [Fact]
@@ -143,7 +143,7 @@ public sealed class QemuMachineTests : IDisposable
         var frozen = Disks(await machine.DisksAsync(Cancel), []);
         var error = await Assert.ThrowsAsync<SealiftException>(() => machine.FreezeAsync(Owner, Bitmap(0), frozen, directory.Path, directory.Path, Cancel));
         Assert.Equal("SL6404", error.Code);
-        Assert.Empty(await machine.LeftoversAsync(QemuMachine.Prefix, Cancel));
+        Assert.Empty(await machine.LeftoversAsync(RunningSource.Prefix, Cancel));
         await using var theirs = await NbdClient.ConnectAsync(NbdUri.Unix(directory.File("theirs"), "src0"), new NbdOptions(), Cancel);
     }
 

@@ -1,0 +1,70 @@
+using System.Globalization;
+using Sealift.Posix;
+
+namespace Sealift.Providers;
+
+/// <summary>
+/// A libvirt domain as the name of a source: libvirt's own URI with the domain behind it, <c>qemu:///system/web01</c> or
+/// <c>qemu+ssh://root@host/system/web01?keyfile=/root/.ssh/id</c>. https://libvirt.org/uri.html.
+/// </summary>
+/// <param name="Source">The whole of it, as it was given.</param>
+/// <param name="Daemon">The daemon: <c>/system</c>, or <c>/session</c>.</param>
+/// <param name="Domain">The domain's name or UUID.</param>
+/// <param name="Host">The host that it is on, over SSH; null for this one.</param>
+internal sealed record LibvirtName(string Source, string Daemon, string Domain, SshHost? Host)
+{
+    private const string Local = "qemu:", OverSsh = "qemu+ssh:";
+
+    /// <summary>Whether a source is meant as one.</summary>
+    public static bool Is(string source) => source.StartsWith(Local, StringComparison.Ordinal) || source.StartsWith("qemu+", StringComparison.Ordinal);
+
+    /// <summary>Reads one.</summary>
+    /// <exception cref="SealiftException">SL6411.</exception>
+    public static LibvirtName Parse(string source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if (!Uri.TryCreate(source, UriKind.Absolute, out var uri)) throw ProviderErrors.BadLibvirtName(source, "it is not a URI");
+        if (uri.Scheme is not ("qemu" or "qemu+ssh")) throw ProviderErrors.BadLibvirtName(source, $"disks cannot be read over {uri.Scheme}: only on this host, or over SSH");
+        var segments = uri.AbsolutePath.Trim('/').Split('/');
+        if (segments is not [("system" or "session") and var daemon, { Length: > 0 } escaped]) throw ProviderErrors.BadLibvirtName(source, "it must end in /system/DOMAIN or /session/DOMAIN");
+        var domain = Uri.UnescapeDataString(escaped);
+        if (domain.Any(char.IsControl)) throw ProviderErrors.BadLibvirtName(source, "the domain's name has control characters");
+        var host = uri.Scheme == "qemu" ? null : SshOf(uri, source);
+        if (host is null && (uri.Host.Length > 0 || uri.Query.Length > 0)) throw ProviderErrors.BadLibvirtName(source, "a domain of this host has neither host nor parameters: qemu:///system/DOMAIN");
+        return new LibvirtName(source, $"/{daemon}", domain, host);
+    }
+
+    /// <summary>What virsh connects to.</summary>
+    /// <param name="host">The host and the client that it is reached by; null for this one.</param>
+    public string ConnectionBy(SshHost? host)
+    {
+        if (host is null) return $"qemu://{Daemon}";
+        var name = host.Name.Contains(':', StringComparison.Ordinal) ? $"[{host.Name}]" : host.Name; // IPv6
+        return $"qemu+ssh://{(host.User is null ? string.Empty : Uri.EscapeDataString(host.User) + "@")}{name}{(host.Port is { } port ? string.Create(CultureInfo.InvariantCulture, $":{port}") : string.Empty)}{Daemon}?no_tty=1{Parameter("keyfile", host.KeyFile)}{Parameter("command", host.Program)}";
+
+        static string Parameter(string name, string? value) => value is null ? string.Empty : $"&{name}={Uri.EscapeDataString(value)}";
+    }
+
+    private static SshHost SshOf(Uri uri, string source)
+    {
+        // What begins with a dash would be an option to ssh.
+        if (uri.Host.Length == 0 || uri.Host.StartsWith('-')) throw ProviderErrors.BadLibvirtName(source, "it names no usable host");
+        var user = Uri.UnescapeDataString(uri.UserInfo);
+        if (user.Contains(':', StringComparison.Ordinal)) throw ProviderErrors.BadLibvirtName("a libvirt URI", "it holds a password, and everybody could read it: use a key");
+        if (user.StartsWith('-')) throw ProviderErrors.BadLibvirtName(source, "it names no usable user");
+        var host = new SshHost(uri.IdnHost.Trim('[', ']'), user.Length == 0 ? null : user, uri.Port > 0 ? uri.Port : null, null, null);
+        foreach (var parameter in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var (name, value) = parameter.Split('=', 2) is [var n, var v] ? (n, Uri.UnescapeDataString(v)) : (parameter, string.Empty);
+            host = name switch
+            {
+                "keyfile" when Path.IsPathRooted(value) => host with { KeyFile = value },
+                "command" when Path.IsPathRooted(value) => host with { Program = value },
+                "no_tty" => host,
+                _ => throw ProviderErrors.BadLibvirtName(source, $"the parameter {name} is not one that is used here: keyfile=/PATH and command=/PATH are"),
+            };
+        }
+
+        return host;
+    }
+}

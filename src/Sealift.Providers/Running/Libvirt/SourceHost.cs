@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using System.Globalization;
+using Sealift.Posix;
+
+namespace Sealift.Providers;
+
+/// <summary>A host that is reached by OpenSSH's client: key only, and the host's key must be known.</summary>
+/// <param name="Name">Its name or address.</param>
+/// <param name="User">Who logs in; null for ssh's default.</param>
+/// <param name="Port">Null for ssh's default.</param>
+/// <param name="KeyFile">The private key; null for ssh's own.</param>
+/// <param name="Program">The client; null for ssh.</param>
+internal sealed record SshHost(string Name, string? User, int? Port, string? KeyFile, string? Program)
+{
+    /// <summary>Nobody is asked, no host is believed that is not known, and one that is gone is noticed.</summary>
+    public static readonly IReadOnlyList<string> Strictly = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15"];
+
+    /// <summary>Runs ssh there: options, host, and what comes behind it.</summary>
+    public ChildCommand Command(IEnumerable<string> options, params IEnumerable<string> behind)
+    {
+        List<string> arguments = ["-T", .. Strictly];
+        if (Port is { } port) arguments.AddRange(["-p", port.ToString(CultureInfo.InvariantCulture)]);
+        if (User is not null) arguments.AddRange(["-l", User]);
+        if (KeyFile is not null) arguments.AddRange(["-i", KeyFile]);
+        return new ChildCommand(Program ?? "ssh", [.. arguments, .. options, "--", Name, .. behind]) { Deadline = TimeSpan.FromMinutes(2) };
+    }
+}
+
+/// <summary>The host that a machine runs on: this one, or one over SSH. What little is done there beside libvirt is done by coreutils.</summary>
+internal sealed class SourceHost(SshHost? remote) : IAsyncDisposable
+{
+    private static readonly TimeSpan ForwardDeadline = TimeSpan.FromSeconds(30);
+    private ChildProcess? forwarding;
+
+    /// <summary>Makes a directory that only its owner may enter.</summary>
+    /// <param name="path">It must not be there.</param>
+    /// <param name="owner">As <c>UID:GID</c>; null for whoever makes it.</param>
+    /// <param name="cancel">Gives up.</param>
+    public async Task MakeDirectoryAsync(string path, (int User, int Group)? owner, CancellationToken cancel)
+    {
+        _ = await RunAsync(["mkdir", "-m", "0700", "--", path], cancel); // it prints nothing; one that is there is an error
+        if (owner is var (user, group)) _ = await RunAsync(["chown", "--no-dereference", string.Create(CultureInfo.InvariantCulture, $"{user}:{group}"), "--", path], cancel); // it prints nothing
+    }
+
+    /// <summary>Removes files of ours and the directory that they are in; what is gone already is no error.</summary>
+    public async Task RemoveDirectoryAsync(string path, IEnumerable<string> files, CancellationToken cancel)
+    {
+        _ = await RunAsync(["rm", "-f", "--", .. files.Select(f => Path.Combine(path, f))], cancel); // it prints nothing
+        if (await ExistsAsync(path, cancel)) _ = await RunAsync(["rmdir", "--", path], cancel); // it prints nothing; something else in it is an error
+    }
+
+    /// <summary>Whether a directory is there.</summary>
+    public async Task<bool> ExistsAsync(string path, CancellationToken cancel) => (await RunAsync(["test", "-d", path], cancel, 0, 1)).ExitCode == 0;
+
+    /// <summary>Free bytes in a directory.</summary>
+    public async ValueTask<long> FreeBytesAsync(string path, CancellationToken cancel)
+    {
+        if (remote is null) return PosixPath.FreeBytes(path);
+        var said = (await RunAsync(["stat", "-f", "-c", "%a %S", "--", path], cancel)).Output.Split(' ', StringSplitOptions.TrimEntries);
+        return said is [var blocks, var size] && long.TryParse(blocks, NumberStyles.None, CultureInfo.InvariantCulture, out var b) && long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var s) && b <= long.MaxValue / Math.Max(1, s)
+            ? b * s
+            : throw ProviderErrors.BadLibvirtAnswer(path, "stat -f");
+    }
+
+    /// <summary>A socket of this host that leads to one of the machine's host.</summary>
+    /// <param name="path">The socket there.</param>
+    /// <param name="directory">An existing directory of this host with a short path.</param>
+    /// <param name="cancel">Gives up.</param>
+    public async Task<string> ReachAsync(string path, string directory, CancellationToken cancel)
+    {
+        if (remote is null) return path;
+        var here = Path.Combine(directory, "far");
+        _ = PosixPath.RemoveFile(here); // false: none is left of an earlier point in time
+        // It lives for as long as the point in time does.
+        forwarding = ChildProcess.Start(remote.Command(["-N", "-S", "none", "-o", "ExitOnForwardFailure=yes", "-L", $"{here}:{path}"]) with { Deadline = TimeSpan.FromDays(365) });
+        for (var watch = Stopwatch.StartNew(); FileFacts.OfPathIfExists(here) is null; await Task.Delay(20, cancel))
+            if (!forwarding.IsRunning) forwarding.ThrowUnlessAccepted(await forwarding.WaitAsync(cancel));
+            else if (watch.Elapsed > ForwardDeadline) throw ProviderErrors.NotForwarded(remote.Name, path, ForwardDeadline);
+        return here;
+    }
+
+    /// <summary>Ends what <see cref="ReachAsync"/> began.</summary>
+    public async Task LeaveAsync()
+    {
+        if (forwarding is null) return;
+        await forwarding.DisposeAsync();
+        forwarding = null;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync() => await LeaveAsync();
+
+    private Task<ChildResult> RunAsync(IReadOnlyList<string> command, CancellationToken cancel, params IReadOnlyCollection<int> accepted)
+    {
+        if (accepted.Count == 0) accepted = [0];
+        // sshd gives what it gets to a shell there.
+        return ChildProcess.RunAsync(
+            (remote is null ? new ChildCommand(command[0], [.. command.Skip(1)]) : remote.Command([], [string.Join(' ', command.Select(Quoted))])) with { AcceptedExitCodes = accepted }, cancel);
+    }
+
+    /// <summary>A word as a POSIX shell reads it.</summary>
+    public static string Quoted(string word) => $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+}

@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+using Sealift.Posix;
+
+namespace Sealift.Rigs;
+
+/// <summary>A real sshd on a loopback port, which lets in whoever has a key that was made with it, and a client that knows its key and nobody else's.</summary>
+internal sealed class SshServer : IAsyncDisposable
+{
+    private readonly ChildProcess process;
+
+    private SshServer(ChildProcess process, string directory, int port) => (this.process, Port, KeyFile, Client, KnownHosts) =
+        (process, port, Path.Combine(directory, "client"), Path.Combine(directory, "ssh"), Path.Combine(directory, "known_hosts"));
+
+    public int Port { get; }
+
+    /// <summary>The client's private key.</summary>
+    public string KeyFile { get; }
+
+    /// <summary>A program that is ssh, and asks nobody's settings but those of this server.</summary>
+    public string Client { get; }
+
+    public string KnownHosts { get; }
+
+    public static async Task<SshServer> StartAsync(string root, CancellationToken cancel)
+    {
+        var directory = Directory.CreateDirectory(Path.Combine(root, "sshd")).FullName;
+        foreach (var key in new[] { "host", "client" }) _ = await ChildProcess.RunAsync(new ChildCommand("ssh-keygen", "-q", "-t", "ed25519", "-N", string.Empty, "-f", Path.Combine(directory, key)), cancel);
+        File.Copy(Path.Combine(directory, "client.pub"), Path.Combine(directory, "authorized"));
+        var port = FreePort();
+        await File.WriteAllTextAsync(Path.Combine(directory, "known_hosts"), $"[127.0.0.1]:{port} {await File.ReadAllTextAsync(Path.Combine(directory, "host.pub"), cancel)}", cancel);
+        await File.WriteAllTextAsync(Path.Combine(directory, "ssh"), $"#!/bin/sh\nexec ssh -F /dev/null -o UserKnownHostsFile={directory}/known_hosts -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes \"$@\"\n", cancel);
+        _ = await ChildProcess.RunAsync(new ChildCommand("chmod", "755", Path.Combine(directory, "ssh")), cancel);
+        await File.WriteAllTextAsync(Path.Combine(directory, "config"), $"""
+            Port {port}
+            ListenAddress 127.0.0.1
+            HostKey {directory}/host
+            AuthorizedKeysFile {directory}/authorized
+            PidFile none
+            StrictModes no
+            UsePAM no
+            PasswordAuthentication no
+            PermitRootLogin prohibit-password
+            """, cancel);
+        Directory.CreateDirectory("/run/sshd"); // sshd's own, which its service makes where there is one
+        var process = ChildProcess.Start(new ChildCommand("/usr/sbin/sshd", "-D", "-e", "-f", Path.Combine(directory, "config")) { Deadline = TimeSpan.FromMinutes(10) });
+        for (var left = 500; !await AnswersAsync(port, cancel); left--)
+        {
+            if (left == 0 || !process.IsRunning)
+            {
+                await process.DisposeAsync();
+                throw new InvalidOperationException($"sshd does not answer: {process.ErrorTail}");
+            }
+
+            await Task.Delay(20, cancel);
+        }
+
+        return new SshServer(process, directory, port);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        process.Kill("the test is over");
+        await process.DisposeAsync();
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static async Task<bool> AnswersAsync(int port, CancellationToken cancel)
+    {
+        using var client = new TcpClient();
+        try
+        {
+            await client.ConnectAsync(IPAddress.Loopback, port, cancel);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false; // not yet
+        }
+    }
+}
