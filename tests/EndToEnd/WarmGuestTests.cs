@@ -1,6 +1,3 @@
-using System.Text.Json;
-using Sealift.Posix;
-
 namespace Sealift.EndToEnd;
 
 /// <summary>A guest under load is followed, killed with, gone on with, cut over, and boots on the target with every record that it had acknowledged.</summary>
@@ -19,20 +16,20 @@ public sealed class WarmGuestTests(Rig rig)
 
         // It dies in the midst of the passes, as by a power cut of its host.
         string[] migrate = ["migrate", $"qmp:{guest.Socket}", "--to", target, "--no-convert", "--no-boot-check", "--interval", "0s", "--name", "busy", "--json"];
-        var passes = await RunUntilAsync(state, migrate, passes => passes >= 2, kill: true, _ => Task.CompletedTask);
+        var passes = await WarmRun.UntilAsync(rig, state, migrate, passes => passes >= 2, kill: true, _ => Task.CompletedTask, Cancel);
         Assert.True(passes >= 2);
-        var id = await OnlyMigrationAsync(state);
+        var id = await WarmRun.OnlyMigrationAsync(rig, state, Cancel);
 
         // And goes on: two more passes, then the cutover is asked for by another process.
         var resumed = await rig.RunAsync(state, ["pace", id, "--interval", "0s"], Cancel);
         Assert.True(resumed.ExitCode == 0, resumed.ErrorTail);
-        var more = await RunUntilAsync(state, ["resume", id, "--json"], passes => passes == 2, kill: false, async token =>
+        var more = await WarmRun.UntilAsync(rig, state, ["resume", id, "--json"], passes => passes == 2, kill: false, async token =>
         {
             var asked = await rig.RunAsync(state, ["cutover", id], token);
             Assert.True(asked.ExitCode == 0, asked.ErrorTail);
-        });
+        }, Cancel);
         Assert.True(more >= 3); // the last one with the machine off
-        var synced = guest.Synced;
+        var synced = guest.Console.Synced;
         Assert.True(synced > 3);
         Assert.Equal(0, await guest.EndedAsync(Cancel)); // by our quit, when everything was proven
 
@@ -45,40 +42,6 @@ public sealed class WarmGuestTests(Rig rig)
         var there = rig.NewDirectory();
         await using var arrived = BusyGuest.Start(there, disks, throwaway: true);
         await arrived.WaitForAsync("SYNCED 1", Cancel);
-        arrived.AssertRecords(synced);
-    }
-
-    /// <summary>Runs a command that reports in JSON until so many passes were done, then kills it, or does something else and lets it come to its end.</summary>
-    /// <returns>How many passes it did.</returns>
-    private async Task<int> RunUntilAsync(string state, IReadOnlyList<string> arguments, Func<int, bool> isTime, bool kill, Func<CancellationToken, Task> then)
-    {
-        await using var child = ChildProcess.Start(rig.Command(state, arguments));
-        var (passes, done) = (0, false);
-        var last = string.Empty;
-        while (await child.ReadLineAsync(Cancel) is { } line)
-        {
-            last = line;
-            if (JsonDocument.Parse(line).RootElement.GetProperty("event").GetString() != "pass-finished") continue;
-            passes++;
-            if (done || !isTime(passes)) continue;
-            done = true;
-            if (kill)
-            {
-                child.Kill("the test wants it dead");
-                break;
-            }
-
-            await then(Cancel);
-        }
-
-        Assert.True(done, $"it ended after {passes} passes: {last}\n{child.ErrorTail}");
-        if (!kill) Assert.True(await child.WaitAsync(Cancel) == 0, $"{last}\n{child.ErrorTail}");
-        return passes;
-    }
-
-    private async Task<string> OnlyMigrationAsync(string state)
-    {
-        var list = await rig.RunAsync(state, ["list", "--json"], Cancel);
-        return JsonDocument.Parse(list.Output.Trim()).RootElement.GetProperty("id").GetString()!;
+        arrived.Console.AssertRecords(synced);
     }
 }

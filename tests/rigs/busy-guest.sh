@@ -30,6 +30,9 @@ printf '#!/bin/busybox sh\n/bin/busybox poweroff\n' > /etc/acpi/PWRF/00000080
 chmod 755 /etc/acpi/PWRF/00000080
 $busybox acpid -l /run/acpid.log
 
+# Where it was built with an agent, and its host has a channel for one.
+if [ -x /usr/sbin/guest-agent ]; then /usr/sbin/guest-agent < /dev/null > /dev/ttyS0 2>&1 & fi
+
 write() {
     n=0
     while [ $n -lt 1000000 ]; do

@@ -2,13 +2,14 @@
 # Builds a tiny bootable guest that virt-v2v takes for Debian 12: GRUB, the kernel of this host's Debian, busybox, and stand-ins
 # for dpkg, update-initramfs and grub-mkconfig that do just what a conversion asks of them. 128 MiB, about two seconds, no root.
 #
-#   tiny-guest.sh [--uefi [--removable]] [--lvm] [--data DATA.raw] [--local SCRIPT] OUT.raw [MODULE...]
+#   tiny-guest.sh [--uefi [--removable]] [--lvm] [--data DATA.raw] [--local SCRIPT] [--agent] OUT.raw [MODULE...]
 #
 # --uefi    GPT with an EFI system partition, GRUB in it as EFI/debian/grubx64.efi; else MBR and BIOS
 # --removable   GRUB by UEFI's fallback path too: without it, as Debian leaves it, firmware finds it only by a variable of its own
 # --lvm     the root file system, /boot included, is the logical volume tiny/root; else it is a partition
 # --data    makes a second disk too: GPT, 1 XFS on /srv/xfs, 2 Btrfs on /srv/btrfs, both in fstab, each with the file "hello"
 # --local   SCRIPT is its /etc/rc.local, run at each start; with modules for the power button
+# --agent   it has QEMU's guest agent, which rc.local may start: guest-agent
 # OUT.raw   the disk image; it is written beside its final name and renamed, so a file of that name is always complete
 # MODULE    storage drivers of its first initramfs, IDE only by default (ata_piix sd_mod): so it boots from IDE and from
 #           nothing else until a conversion has rebuilt the initramfs with virtio's drivers
@@ -17,20 +18,21 @@
 # The same packages give the same bytes, but for DATA.raw: UUIDs, times and owners are fixed.
 #
 # Needs the Debian packages busybox-static linux-image-cloud-amd64 (or -amd64) grub-pc-bin grub-common e2fsprogs fdisk cpio kmod;
-# with --uefi grub-efi-amd64-bin dosfstools mtools, with --lvm lvm2 python3, with --data xfsprogs btrfs-progs.
+# with --agent qemu-guest-agent, with --uefi grub-efi-amd64-bin dosfstools mtools, with --lvm lvm2 python3, with --data xfsprogs btrfs-progs.
 set -euo pipefail
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 umask 022
 
 usage() { sed -n '2,/^set -/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
-uefi= removable= lvm= data= local=
+uefi= removable= lvm= data= local= agent=
 while [ $# -gt 0 ]; do
     case $1 in
         --uefi) uefi=1; shift ;;
         --removable) removable=1; shift ;;
         --lvm) lvm=1; shift ;;
         --local) [ $# -ge 2 ] || usage; local=$2; shift 2 ;;
+        --agent) agent=1; shift ;;
         --data) [ $# -ge 2 ] || usage; data=$2; shift 2 ;;
         -*) usage ;;
         *) break ;;
@@ -52,6 +54,7 @@ needs() { [ -r "$1" ] || fail "$1 is missing: install $2"; }
 needs /bin/busybox busybox-static
 if [ -n "$uefi" ]; then needs /usr/lib/grub/x86_64-efi/linux.mod grub-efi-amd64-bin; else needs /usr/lib/grub/i386-pc/boot.img grub-pc-bin; fi
 [ -z "$lvm" ] || needs /usr/sbin/lvm lvm2
+[ -z "$agent" ] || needs /usr/sbin/qemu-ga qemu-guest-agent
 if [ ! -r "/boot/config-$kernel" ]; then fail "/boot/config-$kernel cannot be read"; fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/tiny-guest.XXXXXX")
@@ -212,6 +215,22 @@ echo "TINY-UP root=$(awk '$2=="/"{print $1}' /proc/mounts | tail -1) mounts=$(aw
 [ -x /etc/rc.local ] && /etc/rc.local
 X
 if [ -n "$local" ]; then cp "$local" "$root/etc/rc.local"; chmod 755 "$root/etc/rc.local"; fi
+if [ -n "$agent" ]; then
+    # With the libraries that it is linked with; what it runs to shut down is a script.
+    for file in /usr/sbin/qemu-ga $(ldd /usr/sbin/qemu-ga | grep -o '/[^ ]*'); do
+        mkdir -p "$root$(dirname "$file")"
+        cp -L "$file" "$root$file"
+    done
+    printf '#!/bin/sh\npoweroff\n' > "$root/sbin/shutdown"
+    cat > "$root/usr/sbin/guest-agent" <<'X'
+#!/bin/sh
+modprobe virtio_console
+for port in /sys/class/virtio-ports/*; do
+    [ "$(cat "$port/name")" = org.qemu.guest_agent.0 ] && exec qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run
+done
+X
+    chmod 755 "$root/sbin/shutdown"
+fi
 chmod 755 "$root/usr/bin/dpkg" "$root"/usr/sbin/* "$root/etc/init.d/rcS"
 
 # --- boot loader ---------------------------------------------------------------------------------------------------------
