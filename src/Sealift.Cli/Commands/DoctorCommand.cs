@@ -26,6 +26,8 @@ internal static class DoctorCommand
         ("fsck.fat", "dosfstools", "checking FAT", ""),
         ("fsck.exfat", "exfatprogs", "checking exFAT", "-V"),
         ("ntfsresize", "ntfs-3g", "checking NTFS", "--version"),
+        ("virsh", "libvirt-clients", "domains of libvirt as sources", "--version"),
+        ("ssh", "openssh-client", "domains of other hosts as sources", "-V"),
     ];
 
     public static Command Build()

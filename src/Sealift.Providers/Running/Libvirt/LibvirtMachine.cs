@@ -252,19 +252,20 @@ public sealed class LibvirtMachine : IRunningMachine
     {
         await host.LeaveAsync();
         if ((await ExportsAsync(CancellationToken.None)).Any(e => point.Parts.Any(p => p.Name == e))) await EndBackupAsync(CancellationToken.None);
-        await host.RemoveDirectoryAsync(point.Directory, [.. point.Parts.Select(p => Path.GetFileName(p.ScratchPath)), LibvirtPoint.SocketName], CancellationToken.None);
+        await host.RemoveDirectoryAsync(point.Directory, point.FileNames, CancellationToken.None);
     }
 
     private async Task<PointInTime> BeginAsync(
         LibvirtDomain domain, bool withAgent, string owner, string? bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel)
     {
         // Nobody else may enter it: not to read what is shown, and not to lay a link where QEMU is to write.
-        var directory = Path.Combine(scratchDirectory, $"{owner}-{Guid.NewGuid().ToString("N")[..8]}");
+        var directory = Path.Combine(scratchDirectory, owner);
         var parts = disks.Select((d, i) => new LibvirtPart(
             d, d.Node, string.Create(CultureInfo.InvariantCulture, $"{owner}-d{i + 1}"), Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"d{i + 1}.scratch")), d.Since.Count == 0 ? null : d.Since[0])).ToList();
         var point = new LibvirtPoint(this, directory, parts);
         try
         {
+            await host.RemoveDirectoryAsync(directory, point.FileNames, cancel); // of a run whose QEMU was killed under it
             await host.MakeDirectoryAsync(directory, domain.Owner, cancel);
             var (backup, checkpoint) = (Path.Combine(socketDirectory, "backup.xml"), Path.Combine(socketDirectory, "checkpoint.xml"));
             PosixPath.WriteFileDurably(backup, System.Text.Encoding.UTF8.GetBytes(LibvirtXml.Backup(point.SocketPath, domain.AllTargets, parts)), replace: true);
@@ -355,7 +356,8 @@ public sealed class LibvirtMachine : IRunningMachine
     /// <summary>Whether the guest has executed nothing since its QEMU was started: it has neither read nor written anything.</summary>
     private async Task<bool> IsUntouchedAsync(CancellationToken cancel)
     {
-        var counts = (await virsh.AskAsync("domstats", cancel, "--block")).Split('\n', StringSplitOptions.TrimEntries).Where(l => l.EndsWith(".rd.reqs", StringComparison.Ordinal) || l.Contains(".rd.reqs=", StringComparison.Ordinal) || l.Contains(".wr.reqs=", StringComparison.Ordinal)).ToList();
+        // block.0.rd.reqs=0
+        var counts = (await virsh.AskAsync("domstats", cancel, "--block")).Split('\n', StringSplitOptions.TrimEntries).Where(l => l.Contains(".rd.reqs=", StringComparison.Ordinal) || l.Contains(".wr.reqs=", StringComparison.Ordinal)).ToList();
         if (counts.Count == 0) throw ProviderErrors.BadLibvirtAnswer(Name, "domstats --block");
         return counts.TrueForAll(l => l.EndsWith("=0", StringComparison.Ordinal));
     }
@@ -389,9 +391,12 @@ public sealed class LibvirtMachine : IRunningMachine
 /// <summary>A backup job that shows the disks of a domain.</summary>
 internal sealed class LibvirtPoint(LibvirtMachine machine, string directory, IReadOnlyList<LibvirtPart> parts) : PointInTime
 {
-    public const string SocketName = "nbd";
+    private const string SocketName = "nbd";
 
+    /// <summary>The directory for its files, on the machine's host, and what is made in it.</summary>
     public string Directory => directory;
+
+    public IEnumerable<string> FileNames => parts.Select(p => Path.GetFileName(p.ScratchPath)).Append(SocketName);
 
     public IReadOnlyList<LibvirtPart> Parts => parts;
 
