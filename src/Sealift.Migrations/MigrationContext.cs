@@ -102,6 +102,9 @@ internal sealed class MigrationContext
     /// <summary>S's leaves.</summary>
     public string SourceMapPath(string key) => Path.Combine(WorkDirectory, $"{key}.source.blockmap");
 
+    /// <summary>The leaves that the passes over a running machine have read the target back with.</summary>
+    public string ProvenMapPath(string key) => Path.Combine(WorkDirectory, $"{key}.proven.blockmap");
+
     /// <summary>F's leaves; without conversion that is S's map.</summary>
     public string FinalMapPath(string key) => Request.Convert ? Path.Combine(WorkDirectory, $"{key}.final.blockmap") : SourceMapPath(key);
 

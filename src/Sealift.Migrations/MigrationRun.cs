@@ -304,7 +304,14 @@ internal sealed class MigrationRun
         // A resume goes on with what was copied half-way. Where there will be none it is of no use to anybody, and where space was
         // lacking it would take that of others: a resume begins it anew then, as it does with a disk that did not read back.
         if (failed?.Step == StepName.ReadBack) context.Forget(failed.Disk, StepName.Copy, StepName.ReadBack);
-        if (failed?.Step == StepName.ReadBack) RemoveIfMade(context.SourceMapPath(failed.Disk));
+        if (failed?.Step == StepName.ReadBack)
+        {
+            RemoveIfMade(context.SourceMapPath(failed.Disk));
+            RemoveIfMade(context.ProvenMapPath(failed.Disk));
+            // Of a machine that ran, it is the last pass that copies it anew.
+            if (context.Request.Warm is not null) context.Forget(null, StepName.Cutover);
+        }
+
         if (failed?.Step == StepName.Copy && !(keepsHalfCopy && CopyTargets.CanGoOn(context, failed.Disk)))
         {
             RemoveIfMade(context.SourceMapPath(failed.Disk));
