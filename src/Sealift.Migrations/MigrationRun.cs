@@ -246,7 +246,7 @@ internal sealed class MigrationRun
     /// A source that changed, damage in it, a plan that does not accept what was found, or a gate that stays closed: trying again cannot
     /// end otherwise. Where only a system call failed, it can.
     /// </summary>
-    private static bool IsFinal(SealiftException cause) => cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210" or "SL7302" or "SL7307";
+    private static bool IsFinal(SealiftException cause) => cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210" or "SL7307";
 
     /// <summary>Ends without a hand-over: undoes what must not stay, writes the report, journals the verdict.</summary>
     private async Task<MigrationOutcome> EndAsync(Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps, bool final)

@@ -15,7 +15,7 @@ internal static class SealAssembly
     public static SealPredicate Of(MigrationContext context, Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps)
     {
         var rows = context.Journal.Steps(context.Id).Where(r => r.StartedAt is not null && r.Step.Step != StepName.Seal).ToList();
-        var source = context.Evidence(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine);
+        var source = context.Evidence(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is { } described ? context.AsCopied(described) : null;
         var before = context.Evidence(StepName.CheckSource, string.Empty, JournalJson.Default.GuestReport);
         var after = context.Evidence(StepName.CheckTarget, string.Empty, JournalJson.Default.GuestReport);
         var convert = context.Evidence(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult);
@@ -83,6 +83,7 @@ internal static class SealAssembly
             SourceRoot = copy?.Root,
             TargetRoot = readBack?.Root,
             ReadBack = readBack?.Parts,
+            FinalReadBack = prove?.Parts,
             FinalRoot = context.Request.Convert ? changed?.ExpectedRoot : copy?.Root,
             FinalReadBackRoot = final?.Root,
             DataBytes = copy?.DataBytes ?? 0,

@@ -132,7 +132,7 @@ public static class SealPage
     }
 
     private static Markup Facts(SealedDisk d) => Markup.Of($"""
-        {Fact("Source: data", Measures.Size(d.DataBytes))}{Fact("Source: zeros that were read", Measures.Size(d.ZeroBytes))}{Fact("Source: holes, by its own map", Measures.Size(d.HoleBytes))}{(d.ReadBack is { EarlierBytes: > 0, Since: { } since } parts ? Fact("Read back", $"{Measures.Size(parts.EndBytes)} when the machine was off; {Measures.Size(parts.EarlierBytes)} before, none of it before {Measures.Instant(since)}") : Markup.Empty)}{Fact("Page cache bypassed by", d.CacheBypass.Length == 0 ? "–" : d.CacheBypass)}
+        {Fact("Source: data", Measures.Size(d.DataBytes))}{Fact("Source: zeros that were read", Measures.Size(d.ZeroBytes))}{Fact("Source: holes, by its own map", Measures.Size(d.HoleBytes))}{(d.ReadBack is { EarlierBytes: > 0, Since: { } since } parts ? Fact("Target read back", $"{Measures.Size(parts.EndBytes)} when the machine was off; {Measures.Size(parts.EarlierBytes)} before, none of it before {Measures.Instant(since)}") : Markup.Empty)}{Fact("Page cache bypassed by", d.CacheBypass.Length == 0 ? "–" : d.CacheBypass)}
         """);
 
     private enum LinkState

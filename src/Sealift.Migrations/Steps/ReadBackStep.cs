@@ -20,6 +20,8 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var mismatches = new List<SealedMismatch>();
         // Taken before the first byte is read: a write during the reading, or right after it, is not covered by the proof.
         var modified = copy.ModifiedNanoseconds;
+        TargetState? state = null;
+        var begunAt = DateTimeOffset.UtcNow;
         // What was found while it was copied counts only if nobody has written to the file since its copy closed it.
         context.ReadBackWhileCopied.Remove(Disk, out var whileCopied);
         if (whileCopied is not null && FileFacts.OfPath(path).ModifiedNanoseconds != modified)
@@ -42,7 +44,8 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
             c =>
             {
                 // What was read back before was read back of the file as it was then.
-                modified = proven is null || proven.UnknownBlocks == proven.BlockCount ? FileFacts.OfPath(path).ModifiedNanoseconds : last!.Target!.ModifiedNanoseconds;
+                state = proven is not null && proven.UnknownBlocks < proven.BlockCount ? last!.Target! : TargetState.Of(path);
+                modified = state.ModifiedNanoseconds;
                 return DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, c);
             },
             map,
@@ -66,10 +69,11 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var root = MigrationContext.Hex(found.Root);
         if (!found.IsEqual || root != copy.Root) throw MigrationErrors.RootsDiffer(Disk, path, copy.Root, root);
         proven?.Close();
-        var parts = scope is null ? null : new SealedReadBack(scope.Value, map.LengthBytes - found.ProvenBytes, found.ProvenBytes, found.ProvenBytes == 0 ? null : last!.ProvenSince);
+        var since = found.ProvenBytes > 0 ? last!.ProvenSince!.Value : begunAt;
+        var parts = scope is null ? null : SealedReadBack.Of(scope.Value, map.LengthBytes, found, since);
         return MigrationContext.Done(
             $"T = S{(parts is { EarlierBytes: > 0 } ? $", {MigrationContext.Size(parts.EndBytes)} now and {MigrationContext.Size(parts.EarlierBytes)} since {Measures.Instant(parts.Since!.Value)}" : string.Empty)}{(whileCopied is null ? string.Empty : ", while it was copied")}{(mismatches.Count > 0 ? $", after {Measures.Count(mismatches.Count, "range")} copied again" : string.Empty)} ({found.CacheBypass})",
-            new ReadBackStepResult(root, mismatches, found.CacheBypass, modified) { Performance = whileCopied is null ? stages.Report() : null, Parts = parts },
+            new ReadBackStepResult(root, mismatches, found.CacheBypass, modified) { Performance = whileCopied is null ? stages.Report() : null, Parts = parts, ProvenSince = since, Target = proven is null ? null : state },
             JournalJson.Default.ReadBackStepResult);
     }
 
@@ -91,6 +95,12 @@ internal sealed record ReadBackStepResult(string Root, IReadOnlyList<SealedMisma
 {
     /// <summary>What was read back when; null where the source did not run, and all of it was.</summary>
     public SealedReadBack? Parts { get; init; }
+
+    /// <summary>The time that nothing of it was read back before.</summary>
+    public DateTimeOffset? ProvenSince { get; init; }
+
+    /// <summary>The file that it is about, where what was read back of it counts also after the conversion was committed; otherwise null.</summary>
+    public TargetState? Target { get; init; }
 
     /// <summary>Where the time went; null where it was read back while it was copied.</summary>
     public StageReport? Performance { get; init; }

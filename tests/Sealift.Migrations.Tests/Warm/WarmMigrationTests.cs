@@ -1,6 +1,8 @@
 using Sealift.Blkhash;
 using Sealift.Disks;
+using Sealift.Guests;
 using Sealift.Migrations.Seals;
+using Sealift.Posix;
 using Sealift.Providers;
 using Sealift.Rigs;
 
@@ -50,7 +52,7 @@ public sealed class WarmMigrationTests : IDisposable
         var page = await File.ReadAllTextAsync(outcome.HtmlPath!, Cancel);
         Assert.Contains("Passes over the running machine", page, StringComparison.Ordinal);
         Assert.Contains("first pass", page, StringComparison.Ordinal);
-        var steered = Assert.Throws<Posix.SealiftException>(() => MigrationRunner.Steer(store, outcome.Id, s => s));
+        var steered = Assert.Throws<SealiftException>(() => MigrationRunner.Steer(store, outcome.Id, s => s));
         Assert.Equal("SL7306", steered.Code);
     }
 
@@ -200,8 +202,8 @@ public sealed class WarmMigrationTests : IDisposable
     public async Task Running_machines_and_images_are_not_mixed_up()
     {
         using var store = rig.OpenStore();
-        Assert.Equal("SL7010", (await Assert.ThrowsAsync<Posix.SealiftException>(() => MigrationRunner.StartAsync(store, rig.Request with { Warm = Plan }, new Recorder(), Cancel))).Code);
-        Assert.Equal("SL7010", (await Assert.ThrowsAsync<Posix.SealiftException>(() => MigrationRunner.StartAsync(store, rig.Request with { Sources = ["qmp:/nowhere"] }, new Recorder(), Cancel))).Code);
+        Assert.Equal("SL7010", (await Assert.ThrowsAsync<SealiftException>(() => MigrationRunner.StartAsync(store, rig.Request with { Warm = Plan }, new Recorder(), Cancel))).Code);
+        Assert.Equal("SL7010", (await Assert.ThrowsAsync<SealiftException>(() => MigrationRunner.StartAsync(store, rig.Request with { Sources = ["qmp:/nowhere"] }, new Recorder(), Cancel))).Code);
         var unreachable = await MigrationRunner.StartAsync(store, rig.Request with { Sources = ["qmp:/nowhere"], Warm = Plan }, new Recorder(), Cancel);
         Assert.Contains("SL3101", unreachable.Reasons[0], StringComparison.Ordinal);
     }
@@ -251,19 +253,72 @@ public sealed class WarmMigrationTests : IDisposable
         Assert.Contains(recorder.Events.OfType<Note>(), n => n.Text.Contains("does not count any more: it was written to since", StringComparison.Ordinal));
         var disk = MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0];
         Assert.Equal((6 << 20, 1), (disk.GetProperty("readBack").GetProperty("endBytes").GetInt64(), disk.GetProperty("mismatches").GetArrayLength()));
+    }
 
-        // In the midst of the disk's data, and with the time of modification set back.
-        static void Damage(string path)
+    /// <summary>The finished disk, too: what the commit wrote is read back, and all of it where somebody else has written.</summary>
+    [Theory]
+    [InlineData(ImageFormat.Raw, false)]
+    [InlineData(ImageFormat.Qcow2, false)]
+    [InlineData(ImageFormat.Raw, true)]
+    public async Task What_was_read_back_before_the_commit_is_not_read_again_unless_somebody_else_has_written(ImageFormat format, bool damage)
+    {
+        await using var qemu = await StartAsync([6 << 20]);
+        await qemu.WriteAsync(0, 0, 6 << 20, 0x11, Cancel);
+        using var store = new MigrationStore(rig.State)
         {
-            var modified = File.GetLastWriteTimeUtc(path);
-            using (var file = File.OpenWrite(path))
+            Converter = async (request, _, cancel) =>
             {
-                file.Position = 5 << 20;
-                file.WriteByte(0xEE);
-            }
-
-            File.SetLastWriteTimeUtc(path, modified);
+                await ChildProcess.RunAsync(new ChildCommand("qemu-io", "-f", "qcow2", "-c", "write -P 0xc0 1000000 100000", request.Drives[0].ImagePath!), cancel);
+                return new ConversionResult("virtio-blk", "virtio", [], "stand-in", TimeSpan.Zero);
+            },
+        };
+        var recorder = new Recorder(e =>
+        {
+            if (damage && e is StepStarted { Step: StepName.Prove }) Damage(store.Show(store.List().Single().Id).Artefacts.Single(a => a.Kind == "disk").Path);
+        });
+        var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Format = format, Convert = true, Warm = Plan with { ReadBack = ReadBackScope.Changed, CutoverAt = DateTimeOffset.UtcNow } }, recorder, Cancel);
+        if (damage)
+        {
+            Assert.Equal(Verdict.Failed, outcome.Verdict);
+            Assert.Contains("SL7204", outcome.Reasons[0], StringComparison.Ordinal);
+            return;
         }
+
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        var expected = qemu.Snapshot(0);
+        expected.AsSpan(1_000_000, 100_000).Fill(0xC0);
+        var name = format == ImageFormat.Raw ? "raw" : "qcow2";
+        Assert.Equal(expected, await rig.DiskBytesAsync(Path.Combine(rig.Target, $"box-disk1.{name}"), name));
+        var parts = MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0].GetProperty("finalReadBack");
+        var endBytes = parts.GetProperty("endBytes").GetInt64();
+        Assert.InRange(endBytes, 2 << 16, 4 << 16); // D's blocks
+        Assert.Equal((6 << 20) - endBytes, parts.GetProperty("earlierBytes").GetInt64());
+    }
+
+    [Theory]
+    [InlineData(2 << 20, 3 << 20, ImageFormat.Raw)]
+    [InlineData(3 << 20, 2 << 20, ImageFormat.Raw)]
+    [InlineData(2 << 20, (3 << 20) + 512, ImageFormat.Qcow2)]
+    public async Task A_disk_that_is_resized_is_copied_anew_at_its_new_length(int before, int after, ImageFormat format)
+    {
+        await using var qemu = await StartAsync([before, 1 << 20], "raw");
+        await WriteAsync(qemu, 20);
+        using var store = rig.OpenStore();
+        var recorder = new Recorder(e =>
+        {
+            if (e is not PassFinished { Pass.Number: 0 }) return;
+            qemu.ResizeAsync(0, after, Cancel).GetAwaiter().GetResult();
+            qemu.WriteAsync(0, after - 512, 512, 0x44, Cancel).GetAwaiter().GetResult();
+        });
+        var outcome = await MigrationRunner.StartAsync(store, InParts(qemu) with { Format = format, Warm = Plan with { ReadBack = ReadBackScope.Changed, CutoverAt = DateTimeOffset.UtcNow } }, recorder, Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        await AssertSameAsync(qemu, format);
+        var predicate = MigrationRig.Predicate(outcome.SealPath!);
+        Assert.Equal(after, predicate.GetProperty("disks")[0].GetProperty("virtualBytes").GetInt64());
+        Assert.Contains($"it had {before} bytes, and has {after} now", predicate.GetProperty("passes")[1].GetProperty("disks")[0].GetProperty("fullBecause").GetString(), StringComparison.Ordinal);
+        Assert.Null(predicate.GetProperty("passes")[1].GetProperty("disks")[1].GetProperty("fullBecause").GetString());
+        Assert.Contains(recorder.Events.OfType<Note>(), n => n.Text.Contains($"it had {before} bytes", StringComparison.Ordinal));
+        await AssertEndedAsync(qemu);
     }
 
     [Fact]
@@ -356,6 +411,19 @@ public sealed class WarmMigrationTests : IDisposable
             var name = format == ImageFormat.Raw ? "raw" : "qcow2";
             Assert.Equal(qemu.Snapshot(disk), await rig.DiskBytesAsync(Path.Combine(rig.Target, $"box-disk{disk + 1}.{name}"), name));
         }
+    }
+
+    /// <summary>In the midst of the disk's data, and with the time of modification set back.</summary>
+    private static void Damage(string path)
+    {
+        var modified = File.GetLastWriteTimeUtc(path);
+        using (var file = File.OpenWrite(path))
+        {
+            file.Position = 5 << 20;
+            file.WriteByte(0xEE);
+        }
+
+        File.SetLastWriteTimeUtc(path, modified);
     }
 
     private async Task AssertEndedAsync(RunningQemu qemu)
