@@ -200,7 +200,17 @@ public sealed class BlockMap : IDisposable
     /// <param name="firstBlock">The first block, from 0.</param>
     /// <param name="most">The most that are looked at.</param>
     /// <returns>From 0 to <paramref name="most"/>.</returns>
-    public long CountZeroes(long firstBlock, long most)
+    public long CountZeroes(long firstBlock, long most) => CountRun(firstBlock, most, static state => state is BlockState.Zero or BlockState.Hole);
+
+    /// <summary>How many blocks in a row, from one on, are known.</summary>
+    /// <inheritdoc cref="CountZeroes"/>
+    public long CountKnown(long firstBlock, long most) => CountRun(firstBlock, most, static state => state != BlockState.Unknown);
+
+    /// <summary>How many blocks in a row, from one on, are <see cref="BlockState.Unknown"/>.</summary>
+    /// <inheritdoc cref="CountZeroes"/>
+    public long CountUnknown(long firstBlock, long most) => CountRun(firstBlock, most, static state => state == BlockState.Unknown);
+
+    private long CountRun(long firstBlock, long most, Func<BlockState, bool> belongs)
     {
         CheckRange(firstBlock, most);
         var end = firstBlock + most;
@@ -213,15 +223,13 @@ public sealed class BlockMap : IDisposable
                 var number = block / BlockMapFormat.PageBlocks;
                 var next = Math.Min(end, (number + 1) * BlockMapFormat.PageBlocks);
                 var page = Known(number);
-                if (page is null && !IsZero(pages[number].State)) return block - firstBlock;
+                if (page is null && !belongs(pages[number].State)) return block - firstBlock;
                 for (; block < next; block++)
-                    if (page is not null && !IsZero(page.State((int)(block % BlockMapFormat.PageBlocks)))) return block - firstBlock;
+                    if (page is not null && !belongs(page.State((int)(block % BlockMapFormat.PageBlocks)))) return block - firstBlock;
             }
         }
 
         return most;
-
-        static bool IsZero(BlockState state) => state is BlockState.Zero or BlockState.Hole;
     }
 
     /// <summary>The length of a run in bytes: the last block of a disk may be short.</summary>

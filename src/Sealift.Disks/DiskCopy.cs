@@ -29,6 +29,7 @@ public static class DiskCopy
     /// <param name="target">Where to; it is closed here.</param>
     /// <param name="proving">The target again, opened to be read past the page cache while it is written; null where it cannot be: then nothing is read back.</param>
     /// <param name="map">As in <see cref="RunAsync(IDiskReader, IDiskWriter, BlockMap, CopyOptions, IProgress{DiskProgress}, CancellationToken)"/>.</param>
+    /// <param name="proven">What of the target was read back before; what is read back now is added. Null where nobody keeps that.</param>
     /// <param name="options">How.</param>
     /// <param name="onClosed">Called when nobody writes to the target any more, and the read-back goes on.</param>
     /// <param name="copyProgress">Told of the copying.</param>
@@ -41,6 +42,7 @@ public static class DiskCopy
         IDiskWriter target,
         IUncachedReader? proving,
         BlockMap map,
+        BlockMap? proven,
         CopyOptions options,
         Action onClosed,
         IProgress<DiskProgress>? copyProgress,
@@ -64,7 +66,7 @@ public static class DiskCopy
                 onClosed();
                 return result;
             },
-            async stop => proving is null ? null : await ReadBack.RunAsync(proving, map, flushed, options, readBackProgress, stop),
+            async stop => proving is null ? null : await ReadBack.RunAsync(proving, map, flushed, proven, options, readBackProgress, stop),
             cancel);
     }
 

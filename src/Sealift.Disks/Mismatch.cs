@@ -48,6 +48,9 @@ public sealed record ReadBackResult(byte[] Root, IReadOnlyList<Mismatch> Mismatc
     /// <summary>Bytes that were copied as zeros and lie in holes of the target, by its allocation map, which was checked; they were not read.</summary>
     public long HoleBytes { get; init; }
 
+    /// <summary>Bytes that were read back before, as they should be, and were not read again.</summary>
+    public long ProvenBytes { get; init; }
+
     /// <summary>Whether every block read back as expected.</summary>
     public bool IsEqual => MismatchedBytes == 0;
 }

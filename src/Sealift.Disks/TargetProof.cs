@@ -35,15 +35,29 @@ public static class TargetProof
         CopyOptions options,
         Action<Mismatch> onDifference,
         IProgress<DiskProgress>? progress,
-        CancellationToken cancel) => RunAsync(openSource, openTarget, openUncached, map, null, options, onDifference, progress, cancel);
+        CancellationToken cancel) => RunAsync(openSource, openTarget, openUncached, map, null, null, options, onDifference, progress, cancel);
 
     /// <summary>The same after a first read-back that was made while the disk was copied; null where none was.</summary>
+    /// <param name="openSource">As above.</param>
+    /// <param name="openTarget">As above.</param>
+    /// <param name="openUncached">As above.</param>
+    /// <param name="map">As above.</param>
+    /// <param name="found">What the first read-back found; null where none was made.</param>
+    /// <param name="proven">
+    /// What has been read back before and is not read again; what is read now is added. A repair voids all of it, durably, before it
+    /// writes. Null: the whole target is read.
+    /// </param>
+    /// <param name="options">As above.</param>
+    /// <param name="onDifference">As above.</param>
+    /// <param name="progress">As above.</param>
+    /// <param name="cancel">As above.</param>
     public static async Task<TargetProofResult> RunAsync(
         Func<CancellationToken, Task<IDiskReader>> openSource,
         Func<CancellationToken, Task<IDiskWriter>> openTarget,
         Func<CancellationToken, Task<IUncachedReader>> openUncached,
         BlockMap map,
         ReadBackResult? found,
+        BlockMap? proven,
         CopyOptions options,
         Action<Mismatch> onDifference,
         IProgress<DiskProgress>? progress,
@@ -57,6 +71,8 @@ public static class TargetProof
         {
             first = first with { Mismatches = await MismatchPlace.LocateAsync(source, openUncached, map, first.Mismatches, cancel) };
             foreach (var mismatch in first.Mismatches) onDifference(mismatch);
+            proven?.SetUnknown(0, proven.BlockCount);
+            proven?.Checkpoint();
             repair = await DiskRepair.RunAsync(source, openTarget, openUncached, map, first, options, cancel);
         }
 
@@ -69,7 +85,7 @@ public static class TargetProof
         {
             await using var target = await openUncached(cancel);
             name = target.Name;
-            return await ReadBack.RunAsync(target, map, options, progress, cancel);
+            return await ReadBack.RunAsync(target, map, proven, options, progress, cancel);
         }
     }
 }

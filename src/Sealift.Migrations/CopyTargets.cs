@@ -45,6 +45,49 @@ internal static class CopyTargets
         return null;
     }
 
+    /// <summary>
+    /// The map of what the copied disk was read back with, or a new one where that does not count: where anybody, a run of ours that was
+    /// killed or somebody else, has written to the disk since. Opened before the disk is written again.
+    /// </summary>
+    /// <param name="context">The migration.</param>
+    /// <param name="disk">The disk's key.</param>
+    /// <param name="map">The leaves of its copy.</param>
+    /// <param name="left">The disk as it was when the proofs were made; null where there are none.</param>
+    /// <param name="step">Who is told.</param>
+    public static BlockMap Proofs(MigrationContext context, string disk, BlockMap map, TargetState? left, string step)
+    {
+        var path = context.ProvenMapPath(disk);
+        if (left is not null)
+        {
+            var why = "the record of it is gone";
+            if (context.Files.IsOurs(path))
+            {
+                try
+                {
+                    if (TargetState.Of(context.DiskPath(disk)) != left) why = "it was written to since, by a run that was killed or by somebody else";
+                    else
+                    {
+                        var found = BlockMap.OpenForUpdate(path);
+                        if (found.LengthBytes == map.LengthBytes && found.Parameters == map.Parameters) return found;
+                        found.Dispose();
+                        why = "the record of it is of another disk";
+                    }
+                }
+                catch (SealiftException e) when (e is not PosixException)
+                {
+                    why = e.Message; // of a record that is damaged nothing is believed, and nothing is lost but time
+                }
+            }
+
+            context.Events.Send(new Note(step, $"{disk}: what was read back of it before does not count any more: {why}"));
+        }
+
+        context.Files.Claim(path, Artefacts.BlockMap);
+        var begun = BlockMap.Create(path, map.LengthBytes, map.Parameters);
+        context.Files.Own(path, Artefacts.BlockMap);
+        return begun;
+    }
+
     /// <summary>Whether a copy that failed has come to a checkpoint, so that a resume need not begin anew.</summary>
     public static bool CanGoOn(MigrationContext context, string disk)
     {

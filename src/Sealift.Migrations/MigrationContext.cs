@@ -89,7 +89,20 @@ internal sealed class MigrationContext
         }
     }
 
-    public SourceMachine Source => Result(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine);
+    public SourceMachine Source => AsCopied(Result(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine));
+
+    /// <summary>The source as it was described, with the lengths that its disks had when they were copied last: those of a running machine may be resized.</summary>
+    public SourceMachine AsCopied(SourceMachine described)
+    {
+        if (Request.Warm is null || Journal.Passes(Id).LastOrDefault(p => p.IsDone) is not { } last) return described;
+        return described with
+        {
+            Machine = described.Machine with
+            {
+                Disks = [.. described.Machine.Disks.Select(d => last.Disks.FirstOrDefault(c => c.Key == d.Key) is { } copied ? d with { Image = d.Image with { VirtualLengthBytes = copied.LengthBytes } } : d)],
+            },
+        };
+    }
 
     public BlkhashParameters Hash => new(BlkhashParameters.ParseAlgorithm(Request.Algorithm), Request.BlockBytes);
 
@@ -101,6 +114,9 @@ internal sealed class MigrationContext
 
     /// <summary>S's leaves.</summary>
     public string SourceMapPath(string key) => Path.Combine(WorkDirectory, $"{key}.source.blockmap");
+
+    /// <summary>The leaves that the passes over a running machine have read the target back with.</summary>
+    public string ProvenMapPath(string key) => Path.Combine(WorkDirectory, $"{key}.proven.blockmap");
 
     /// <summary>F's leaves; without conversion that is S's map.</summary>
     public string FinalMapPath(string key) => Request.Convert ? Path.Combine(WorkDirectory, $"{key}.final.blockmap") : SourceMapPath(key);

@@ -97,8 +97,6 @@ internal static class MigrationErrors
     public static SealiftException DisksChanged(string disk, string said) =>
         new("SL7301", "follow the disks of the running machine", disk, said, "Put the machine's disks back as they were and resume, or remove this migration and start a new one");
 
-    public static SealiftException DiskResized(string disk, long was, long now) =>
-        new("SL7302", "follow the disks of the running machine", disk, $"it had {was} bytes and has {now} now", "Remove this migration and start a new one");
 
     public static SealiftException ScratchFull(string directory, long free) =>
         new("SL7303", "keep aside what the guest overwrites", directory, $"only {free} bytes are free there", "Free space there, or name another directory with --scratch, and resume. The guest was not disturbed");

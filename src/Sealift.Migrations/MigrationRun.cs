@@ -246,7 +246,7 @@ internal sealed class MigrationRun
     /// A source that changed, damage in it, a plan that does not accept what was found, or a gate that stays closed: trying again cannot
     /// end otherwise. Where only a system call failed, it can.
     /// </summary>
-    private static bool IsFinal(SealiftException cause) => cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210" or "SL7302" or "SL7307";
+    private static bool IsFinal(SealiftException cause) => cause.Code is "SL6003" or "SL4201" or "SL7201" or "SL7203" or "SL7205" or "SL7206" or "SL7207" or "SL7208" or "SL7210" or "SL7307";
 
     /// <summary>Ends without a hand-over: undoes what must not stay, writes the report, journals the verdict.</summary>
     private async Task<MigrationOutcome> EndAsync(Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps, bool final)
@@ -304,7 +304,14 @@ internal sealed class MigrationRun
         // A resume goes on with what was copied half-way. Where there will be none it is of no use to anybody, and where space was
         // lacking it would take that of others: a resume begins it anew then, as it does with a disk that did not read back.
         if (failed?.Step == StepName.ReadBack) context.Forget(failed.Disk, StepName.Copy, StepName.ReadBack);
-        if (failed?.Step == StepName.ReadBack) RemoveIfMade(context.SourceMapPath(failed.Disk));
+        if (failed?.Step == StepName.ReadBack)
+        {
+            RemoveIfMade(context.SourceMapPath(failed.Disk));
+            RemoveIfMade(context.ProvenMapPath(failed.Disk));
+            // Of a machine that ran, it is the last pass that copies it anew.
+            if (context.Request.Warm is not null) context.Forget(null, StepName.Cutover);
+        }
+
         if (failed?.Step == StepName.Copy && !(keepsHalfCopy && CopyTargets.CanGoOn(context, failed.Disk)))
         {
             RemoveIfMade(context.SourceMapPath(failed.Disk));

@@ -15,7 +15,7 @@ internal static class SealAssembly
     public static SealPredicate Of(MigrationContext context, Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps)
     {
         var rows = context.Journal.Steps(context.Id).Where(r => r.StartedAt is not null && r.Step.Step != StepName.Seal).ToList();
-        var source = context.Evidence(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine);
+        var source = context.Evidence(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is { } described ? context.AsCopied(described) : null;
         var before = context.Evidence(StepName.CheckSource, string.Empty, JournalJson.Default.GuestReport);
         var after = context.Evidence(StepName.CheckTarget, string.Empty, JournalJson.Default.GuestReport);
         var convert = context.Evidence(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult);
@@ -53,7 +53,7 @@ internal static class SealAssembly
             Steps = [.. rows.Select(r => StepOf(r, verdict))],
             Tools = ToolsOf(context, [before, after, committed], convert),
             HostKernel = ToolVersions.Kernel,
-            ReducedProof = ReducedProof(context.Request),
+            ReducedProof = ReducedProof(context),
             HandedOver = handedOver?.Files ?? [],
         };
     }
@@ -69,7 +69,7 @@ internal static class SealAssembly
         var prove = context.Evidence(StepName.Prove, disk.Key, JournalJson.Default.ReadBackStepResult);
         var changed = convert?.Disks.FirstOrDefault(d => d.Key == disk.Key);
         var final = context.Request.Convert ? prove : readBack;
-        IReadOnlyList<SealedMismatch> mismatches = [.. readBack?.Mismatches ?? [], .. prove?.Mismatches ?? []];
+        IReadOnlyList<SealedMismatch> mismatches = [.. context.Journal.Passes(context.Id).Where(p => p.IsDone).SelectMany(p => p.Disks).Where(d => d.Key == disk.Key).SelectMany(d => d.Mismatches), .. readBack?.Mismatches ?? [], .. prove?.Mismatches ?? []];
         return new SealedDisk
         {
             Key = disk.Key,
@@ -82,6 +82,8 @@ internal static class SealAssembly
             BlockBytes = context.Hash.BlockBytes,
             SourceRoot = copy?.Root,
             TargetRoot = readBack?.Root,
+            ReadBack = readBack?.Parts,
+            FinalReadBack = prove?.Parts,
             FinalRoot = context.Request.Convert ? changed?.ExpectedRoot : copy?.Root,
             FinalReadBackRoot = final?.Root,
             DataBytes = copy?.DataBytes ?? 0,
@@ -150,12 +152,15 @@ internal static class SealAssembly
         ? SealPredicate.StandardNotProven
         : [.. SealPredicate.StandardNotProven, $"That the new machine boots: {boot.Said.TrimEnd('.')}."];
 
-    private static List<SealedOption> ReducedProof(MigrationRequest request)
+    private static List<SealedOption> ReducedProof(MigrationContext context)
     {
+        var request = context.Request;
         var reduced = new List<SealedOption>();
         if (!request.Check) reduced.Add(new SealedOption("--no-check", "Whether the file systems were sound before and after was not looked at."));
         if (!request.Convert) reduced.Add(new SealedOption("--no-convert", "The guest was not made fit for KVM: whether it boots there was not prepared; its bytes are the source's."));
         if (request.BootCheck == BootCheck.Never) reduced.Add(new SealedOption("--no-boot-check", "Whether the new machine boots was not tried."));
+        if (context.Find(StepName.Precopy, string.Empty, JournalJson.Default.PrecopyStepResult) is { ReadBack: ReadBackScope.Changed })
+            reduced.Add(new SealedOption(request.Warm!.ReadBack is null ? "--downtime" : "--read-back changed", "What was read back while the machine ran, and not written since, was not read again when it was off: that the storage still held it then is not proven."));
         return reduced;
     }
 

@@ -39,6 +39,8 @@ public enum FileKind
 public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBytes, ulong Device, ulong Inode, long ModifiedNanoseconds, int Permissions, long BornNanoseconds, ulong NodeDevice, long PreferredBytes)
 {
     private const int AtFdcwd = -100, AtEmptyPath = 0x1000, AtSymlinkNofollow = 0x100;
+    private const uint BasicStats = 0x7ff, BirthTime = 0x800;
+    private const int StatxBytes = 256; // struct statx, statx(2): the same on every architecture
 
     /// <summary>The number of the user who owns it.</summary>
     public uint Owner { get; init; }
@@ -48,6 +50,18 @@ public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBy
     /// <param name="followLinks">Whether a symbolic link at the end is followed.</param>
     /// <exception cref="PosixException">The kernel refused; <see cref="Errno.ENOENT"/> where there is no such file.</exception>
     public static FileFacts OfPath(string path, bool followLinks = true) => Read(AtFdcwd, path, followLinks ? 0 : AtSymlinkNofollow, path);
+
+    /// <summary>
+    /// When anything of a file was changed last, its content or what is told of it, in nanoseconds since 1970. No system call sets it, as
+    /// one sets the time of modification.
+    /// </summary>
+    /// <exception cref="PosixException">The kernel refused; <see cref="Errno.ENOENT"/> where there is no such file.</exception>
+    public static unsafe long StatusChangedNanoseconds(string path)
+    {
+        var raw = stackalloc byte[StatxBytes];
+        Read(AtFdcwd, path, 0, path, raw);
+        return NanosecondsAt(new ReadOnlySpan<byte>(raw, StatxBytes)[0x60..]);
+    }
 
     /// <summary>The facts of a path without following a link at its end, or null where nothing is there.</summary>
     public static FileFacts? OfPathIfExists(string path)
@@ -66,11 +80,9 @@ public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBy
 
     private static unsafe FileFacts Read(int directory, string path, int flags, string name)
     {
-        // struct statx, statx(2): 256 bytes, the same on every architecture.
-        var raw = stackalloc byte[256];
-        const uint BasicStats = 0x7ff, BirthTime = 0x800;
-        for (var failures = 0; Libc.Statx(directory, path, flags, BasicStats | BirthTime, raw) != 0; failures++) SystemCalls.Statx.RepeatOrThrow(failures, name);
-        var s = new ReadOnlySpan<byte>(raw, 256);
+        var raw = stackalloc byte[StatxBytes];
+        Read(directory, path, flags, name, raw);
+        var s = new ReadOnlySpan<byte>(raw, StatxBytes);
         var mode = BinaryPrimitives.ReadUInt16LittleEndian(s[0x1c..]);
         var hasBirthTime = (BinaryPrimitives.ReadUInt32LittleEndian(s) & BirthTime) != 0;
         return new FileFacts(
@@ -87,6 +99,11 @@ public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBy
         {
             Owner = BinaryPrimitives.ReadUInt32LittleEndian(s[0x14..]),
         };
+    }
+
+    private static unsafe void Read(int directory, string path, int flags, string name, byte* into)
+    {
+        for (var failures = 0; Libc.Statx(directory, path, flags, BasicStats | BirthTime, into) != 0; failures++) SystemCalls.Statx.RepeatOrThrow(failures, name);
     }
 
     // struct statx_timestamp: seconds in eight bytes, nanoseconds in four.

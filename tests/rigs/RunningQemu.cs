@@ -88,6 +88,17 @@ internal sealed class RunningQemu : IAsyncDisposable
         await WriteAsync(disk, random.Next((models[disk].Length - length) / 512) * 512, length, (byte)random.Next(1, 256), cancel);
     }
 
+    /// <summary>Gives a disk another length; what is new reads as zeros.</summary>
+    public async Task ResizeAsync(int disk, int length, CancellationToken cancel)
+    {
+        _ = await AskAsync("block_resize", w =>
+        {
+            w.WriteString("node-name", $"src{disk}");
+            w.WriteNumber("size", length);
+        }, cancel);
+        Array.Resize(ref models[disk], length);
+    }
+
     /// <summary>Makes a tracker lie: what it has recorded so far is forgotten.</summary>
     public Task ClearBitmapAsync(int disk, string name, CancellationToken cancel) => AskAsync("block-dirty-bitmap-clear", w =>
     {

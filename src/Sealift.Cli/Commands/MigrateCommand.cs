@@ -43,6 +43,7 @@ internal static class MigrateCommand
     private static readonly Option<string?> Downtime = new("--downtime") { Description = "Running machine: cut over by itself as soon as the last difference and its audit would take less than this; until then, passes follow each other.", HelpName = "TIME" };
     private static readonly Option<string?> CutoverAt = new("--cutover-at") { Description = "Running machine: when to cut over; 'now' for right after the first pass, or a time such as 2026-11-28T22:00. By default when 'sealift cutover' asks for it.", HelpName = "WHEN" };
     private static readonly Option<AuditScope> Audit = new("--audit") { Description = "Running machine: how much of what its change tracker calls unchanged is compared at the cutover: none, sample or full.", HelpName = "SCOPE", DefaultValueFactory = _ => AuditScope.Full };
+    private static readonly Option<ReadBackScope?> ReadBack = new("--read-back") { Description = "Running machine: how much of the target is read back when it is off: full, or changed: what the passes before have not read back. By default full, unless that exceeds --downtime.", HelpName = "SCOPE" };
     private static readonly Option<bool> NoTracker = new("--no-tracker") { Description = "Running machine: use no change tracker; every pass compares by hash." };
     private static readonly Option<string?> ShutdownDeadline = new("--shutdown-deadline") { Description = "Running machine: how long its guest may take to shut down [default: 5m].", HelpName = "TIME" };
     private static readonly Option<bool> ForceOff = new("--force-off") { Description = "Running machine: stop a guest that does not shut down in time, as a power cut would." };
@@ -58,7 +59,7 @@ internal static class MigrateCommand
         {
             Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
             Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest, Checkpoint.Option,
-            Interval, Downtime, CutoverAt, Audit, NoTracker, ShutdownDeadline, ForceOff, RestartSource, Scratch,
+            Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, ShutdownDeadline, ForceOff, RestartSource, Scratch,
         };
         Tuning.AddTo(command, nbd: false); // its sources are files
         command.SetAction(async (parsed, cancel) =>
@@ -119,7 +120,7 @@ internal static class MigrateCommand
     {
         if (!parsed.GetValue(Source)!.Any(RunningSource.Is))
         {
-            Option[] options = [Interval, Downtime, CutoverAt, Audit, NoTracker, ShutdownDeadline, ForceOff, RestartSource, Scratch];
+            Option[] options = [Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, ShutdownDeadline, ForceOff, RestartSource, Scratch];
             if (Array.Find(options, o => parsed.GetResult(o) is { Implicit: false }) is { } useless) throw CliErrors.BadValue(useless.Name, "given", $"a source that runs: {RunningSource.Forms}");
             return null;
         }
@@ -129,6 +130,7 @@ internal static class MigrateCommand
             Downtime = TimeOf(Downtime),
             CutoverAt = parsed.GetValue(CutoverAt) is { } at ? SourceName.Instant("--cutover-at", at) : null,
             Audit = parsed.GetValue(Audit),
+            ReadBack = parsed.GetValue(ReadBack),
             UseTracker = !parsed.GetValue(NoTracker),
             ForceOff = parsed.GetValue(ForceOff),
             RestartSource = parsed.GetValue(RestartSource),

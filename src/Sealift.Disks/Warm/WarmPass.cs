@@ -24,6 +24,18 @@ public sealed record WarmPassPlan(BlockSet? Changed, AuditScope Audit)
 {
     /// <summary>How many blocks a sample has at most.</summary>
     public int SampleBlocks { get; init; } = 1024;
+
+    /// <summary>
+    /// What the target was read back as. What the pass is about to write is forgotten in it, durably, before it is written. Null where
+    /// nobody keeps that.
+    /// </summary>
+    public BlockMap? Proven { get; init; }
+
+    /// <summary>The target again, to be read past the page cache while it is written; null where that cannot be, or is not wanted: then the pass reads nothing back.</summary>
+    public IUncachedReader? Proving { get; init; }
+
+    /// <summary>Called when nobody writes to the target any more, while the read-back goes on.</summary>
+    public Action OnClosed { get; init; } = static () => { };
 }
 
 /// <summary>What a pass did with one disk.</summary>
@@ -34,6 +46,9 @@ public sealed record WarmPassPlan(BlockSet? Changed, AuditScope Audit)
 /// <param name="Lies">Where these are: the first <see cref="CopyOptions.MismatchLimit"/> ranges.</param>
 public sealed record WarmPassResult(CopyResult Copied, long ClaimedBytes, long ComparedBytes, long LieBytes, IReadOnlyList<DiskRange> Lies)
 {
+    /// <summary>What was found when it was read back meanwhile; null where nothing was.</summary>
+    public ReadBackResult? Found { get; init; }
+
     /// <summary>Bytes that were read from the source in all.</summary>
     public long ReadBytes => Copied.DataBytes + Copied.ZeroBytes + ComparedBytes;
 }
@@ -46,9 +61,9 @@ public static class WarmPass
 {
     /// <summary>Copies what changed, and whatever the map does not know.</summary>
     /// <param name="source">The source at the later point in time; it does not change meanwhile.</param>
-    /// <param name="target">Flushed at the end, not closed.</param>
+    /// <param name="target">It is closed here.</param>
     /// <param name="map">Of the target.</param>
-    /// <param name="plan">What changed, and how much of the rest is looked at.</param>
+    /// <param name="plan">What changed, how much of the rest is looked at, and what is read back.</param>
     /// <param name="options">How it is copied.</param>
     /// <param name="progress">Told of a stage: <c>audit</c> or <c>copy</c>.</param>
     /// <param name="cancel">Stops it; the next pass copies what this one did not.</param>
@@ -70,10 +85,12 @@ public static class WarmPass
             _ => (new BlockSet(), 0L),
         };
         if (differing.Count > 0) Forget(differing, map);
-        var copied = await DiskCopy.RunAsync(source, target, map, options with { Resume = true, OnlyUnknown = true, CompareKnown = false }, progress("copy"), cancel);
+        if (plan.Proven is not null) ForgetProofs(plan.Proven, map);
+        var (copied, found) = await DiskCopy.RunBesideReadBackAsync(
+            source, target, plan.Proving, map, plan.Proven, options with { Resume = true, OnlyUnknown = true, CompareKnown = false }, plan.OnClosed, progress("copy"), null, cancel);
         var lies = plan.Changed is null ? new BlockSet() : differing;
         var ranges = lies.Ranges(map.BlockBytes, map.LengthBytes);
-        return new WarmPassResult(copied, BytesOf(plan.Changed), comparedBytes, BytesOf(lies), [.. ranges.Take(options.MismatchLimit)]);
+        return new WarmPassResult(copied, BytesOf(plan.Changed), comparedBytes, BytesOf(lies), [.. ranges.Take(options.MismatchLimit)]) { Found = found };
 
         long BytesOf(BlockSet? set) => set?.Ranges(map.BlockBytes, map.LengthBytes).Sum(r => r.LengthBytes) ?? 0;
     }
@@ -82,6 +99,14 @@ public static class WarmPass
     {
         foreach (var range in blocks.Ranges(map.BlockBytes, map.LengthBytes)) map.SetUnknown(range.Offset / map.BlockBytes, map.Parameters.BlockCount(range.LengthBytes));
         map.Checkpoint();
+    }
+
+    /// <summary>Forgets, durably, the proofs of all that the map does not know, which is what will be written, and of all that it knows otherwise.</summary>
+    public static void ForgetProofs(BlockMap proven, BlockMap map)
+    {
+        ArgumentNullException.ThrowIfNull(proven);
+        foreach (var range in BlockMap.Diff(map, proven)) proven.SetUnknown(range.Offset / map.BlockBytes, map.Parameters.BlockCount(range.LengthBytes));
+        proven.Checkpoint();
     }
 
     private static async Task<(BlockSet Differing, long ReadBytes)> CompareAsync(IDiskReader source, BlockMap map, CopyOptions options, IProgress<DiskProgress>? progress, CancellationToken cancel)

@@ -30,6 +30,7 @@ internal static class SealContradictions
         if (p.FileChanges is { } files) CheckFileChanges(files, p, Require);
         foreach (var disk in p.Disks) CheckShape(disk, Require);
         foreach (var file in p.HandedOver) CheckFile(file, Require);
+        Require(p.ReducedProof.Count > 0 || p.Disks.All(d => d.ReadBack is not { EarlierBytes: > 0 } && d.FinalReadBack is not { EarlierBytes: > 0 }), "less than the whole target was read back at the end, and no option says so");
 
         var handedOver = p.Verdict is Verdict.Sealed or Verdict.Degraded;
         if (!handedOver)
@@ -78,6 +79,8 @@ internal static class SealContradictions
         }
 
         require(d.VirtualBytes > 0, $"{d.Key}: its length is not positive");
+        foreach (var parts in new[] { d.ReadBack, d.FinalReadBack }.OfType<SealedReadBack>())
+            require(parts.EndBytes >= 0 && parts.EndBytes <= d.VirtualBytes && parts.EarlierBytes == d.VirtualBytes - parts.EndBytes && (parts.EarlierBytes > 0) == parts.Since.HasValue && (parts.EarlierBytes == 0 || parts.Scope == ReadBackScope.Changed), $"{d.Key}: the parts that were read back do not make up the disk");
         require(d.TargetFile.Length == 0 || IsPlainName(d.TargetFile), $"{d.Key}: the name of its file is not plain");
         require(d.TargetFormat is "raw" or "qcow2", $"{d.Key}: its target format is neither raw nor qcow2");
         if (d.BlockMap is { } map) CheckFile(map, require);

@@ -117,7 +117,7 @@ public static class SealPage
             <p class="quiet">{Measures.Size(d.VirtualBytes)} ({Measures.Exact(d.VirtualBytes)}), {d.SourceFormat}{(d.SourceSubformat.Length > 0 ? " " + d.SourceSubformat : "")} to {d.TargetFormat}{(d.TargetFile.Length > 0 ? Markup.Of($", now <code>{d.TargetFile}</code>") : Markup.Empty)}. Roots: blkhash, {d.Algorithm} over blocks of {Measures.Size(d.BlockBytes)}.</p>
             <ol class="chain">
             {Link("S", "Source, as read", d.SourceRoot, copied ? "hashed while it was copied" : "not read to its end", copied ? LinkState.Neutral : LinkState.Off)}
-            {Link("T", "Target, read back", d.TargetRoot, !readBack ? "not read back to its end" : equal ? "✓ equal to S, every block" : "✕ differs from S", !readBack ? LinkState.Off : equal ? LinkState.Good : LinkState.Broken)}
+            {Link("T", "Target, read back", d.TargetRoot, !readBack ? "not read back to its end" : equal ? d.ReadBack is { EarlierBytes: > 0 } ? "✓ equal to S, every block, in parts" : "✓ equal to S, every block" : "✕ differs from S", !readBack ? LinkState.Off : equal ? LinkState.Good : LinkState.Broken)}
             {Link("D", "Conversion", null, changed.Length > 0 ? changed : "nothing was converted", changed.Length > 0 ? LinkState.Neutral : LinkState.Off)}
             {Link("F", "Finished disk", d.FinalRoot, d.FinalReadBackRoot is null ? "not proven" : proven ? d.FinalRoot == d.SourceRoot ? "✓ still equal to S" : "✓ reads back as S with D" : "✕ does not read back as expected", d.FinalReadBackRoot is null ? LinkState.Off : proven ? LinkState.Good : LinkState.Broken)}
             </ol>
@@ -132,7 +132,7 @@ public static class SealPage
     }
 
     private static Markup Facts(SealedDisk d) => Markup.Of($"""
-        {Fact("Source: data", Measures.Size(d.DataBytes))}{Fact("Source: zeros that were read", Measures.Size(d.ZeroBytes))}{Fact("Source: holes, by its own map", Measures.Size(d.HoleBytes))}{Fact("Page cache bypassed by", d.CacheBypass.Length == 0 ? "–" : d.CacheBypass)}
+        {Fact("Source: data", Measures.Size(d.DataBytes))}{Fact("Source: zeros that were read", Measures.Size(d.ZeroBytes))}{Fact("Source: holes, by its own map", Measures.Size(d.HoleBytes))}{(d.ReadBack is { EarlierBytes: > 0, Since: { } since } parts ? Fact("Target read back", $"{Measures.Size(parts.EndBytes)} when the machine was off; {Measures.Size(parts.EarlierBytes)} before, none of it before {Measures.Instant(since)}") : Markup.Empty)}{Fact("Page cache bypassed by", d.CacheBypass.Length == 0 ? "–" : d.CacheBypass)}
         """);
 
     private enum LinkState

@@ -41,6 +41,12 @@ public sealed record SealedDisk
     [JsonRequired]
     public string? TargetRoot { get; init; }
 
+    /// <summary>What of it was read back when; null where the source did not run, and in seals of earlier versions.</summary>
+    public SealedReadBack? ReadBack { get; init; }
+
+    /// <summary>The same of the finished disk, where a conversion was committed; null where all of it was read back.</summary>
+    public SealedReadBack? FinalReadBack { get; init; }
+
     /// <summary>F: the root expected of the finished disk, S's leaves with D's replaced; equals S where nothing was converted.</summary>
     [JsonRequired]
     public string? FinalRoot { get; init; }

@@ -36,7 +36,7 @@ public sealed record SealedPass
         IsFinal = pass.IsFinal,
         Consistency = pass.Consistency,
         Audit = pass.Audit,
-        Disks = [.. pass.Disks.Select(d => new SealedPassDisk(d.Key, d.FullBecause, d.ClaimedBytes, d.ReadBytes, d.ComparedBytes, d.LieBytes, [.. d.Lies.Select(r => new SealedRange(r.Offset, r.LengthBytes))], d.Root))],
+        Disks = [.. pass.Disks.Select(d => new SealedPassDisk(d.Key, d.FullBecause, d.ClaimedBytes, d.ReadBytes, d.ComparedBytes, d.LieBytes, [.. d.Lies.Select(r => new SealedRange(r.Offset, r.LengthBytes))], d.Root) { ProvenBytes = d.ProvenBytes })],
     };
 }
 
@@ -49,4 +49,8 @@ public sealed record SealedPass
 /// <param name="LieBytes">Bytes that had changed though the tracker called them unchanged. They were copied.</param>
 /// <param name="Lies">Where: the first ranges.</param>
 /// <param name="Root">The blkhash of the disk at that instant.</param>
-public sealed record SealedPassDisk(string Key, string? FullBecause, long ClaimedBytes, long ReadBytes, long ComparedBytes, long LieBytes, IReadOnlyList<SealedRange> Lies, string? Root);
+public sealed record SealedPassDisk(string Key, string? FullBecause, long ClaimedBytes, long ReadBytes, long ComparedBytes, long LieBytes, IReadOnlyList<SealedRange> Lies, string? Root)
+{
+    /// <summary>Bytes of the target that were read back in this pass, zeros in believed holes among them; 0 where passes read nothing back.</summary>
+    public long ProvenBytes { get; init; }
+}

@@ -32,6 +32,10 @@ internal sealed class CommitStep(string disk) : Step(StepName.Commit, disk)
         using var sourceMap = context.OpenMap(context.SourceMapPath(Disk), copy.Root);
         using var finalMap = BlockMap.CreateCopy(mapPath, sourceMap);
         context.Files.Own(mapPath, Artefacts.BlockMap);
+        // What the passes over a running machine and the read-back after them have read counts on, but for what is written now.
+        var left = context.Result(StepName.ReadBack, Disk, JournalJson.Default.ReadBackStepResult).Target;
+        using var proven = left is null ? null : CopyTargets.Proofs(context, Disk, sourceMap, left, StepName.Commit);
+        if (proven is not null) Forget(proven, mine.Changed);
         byte[] root;
         await using (var overlay = await Overlay.OpenAloneAsync(context.OverlayPath(Disk), context.Scratch, cancel))
         await using (var target = await DiskImage.OpenWriteAsync(context.DiskPath(Disk), context.Request.Format, context.Scratch, cancel))
@@ -40,16 +44,34 @@ internal sealed class CommitStep(string disk) : Step(StepName.Commit, disk)
             await target.CloseAsync(cancel);
         }
 
+        left = proven is null ? null : TargetState.Of(context.DiskPath(Disk));
+        proven?.Close();
         finalMap.Close();
         var hex = MigrationContext.Hex(root);
         if (hex != mine.ExpectedRoot) throw MigrationErrors.RootsDiffer(Disk, "what was committed", mine.ExpectedRoot, hex);
         return MigrationContext.Done(
             $"{Measures.Count(mine.Changed.Count, "range")}, {MigrationContext.Size(mine.Changed.Sum(r => r.LengthBytes))}, F = {hex}",
-            new CommitStepResult(hex),
+            new CommitStepResult(hex) { Target = left },
             JournalJson.Default.CommitStepResult);
+    }
+
+    /// <summary>Durably, before anything is written.</summary>
+    private static void Forget(BlockMap proven, IReadOnlyList<DiskRange> changed)
+    {
+        foreach (var range in changed)
+        {
+            var first = range.Offset / proven.BlockBytes;
+            proven.SetUnknown(first, proven.Parameters.BlockCount(range.End) - first);
+        }
+
+        proven.Checkpoint();
     }
 }
 
 /// <summary>What a commit established.</summary>
 /// <param name="Root">The root of what it wrote, over S's leaves.</param>
-internal sealed record CommitStepResult(string Root);
+internal sealed record CommitStepResult(string Root)
+{
+    /// <summary>The disk as it was left, where what was read back of it before counts on; otherwise null.</summary>
+    public TargetState? Target { get; init; }
+}

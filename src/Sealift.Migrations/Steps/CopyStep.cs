@@ -37,7 +37,7 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
             };
             await using var target = await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, cancel);
             await using var proving = DiskImage.OpenUncachedWhileWritten(path, context.Request.Format);
-            (copy, found) = await DiskCopy.RunBesideReadBackAsync(source, target, proving, map, options, () => closed = FileFacts.OfPath(path), context.Events.Progress(Planned), null, cancel);
+            (copy, found) = await DiskCopy.RunBesideReadBackAsync(source, target, proving, map, null, options, () => closed = FileFacts.OfPath(path), context.Events.Progress(Planned), null, cancel);
             result = CopyStepResult.Of(copy.Root, map, closed!);
             map.Close();
             await source.VerifyUnchangedAsync(cancel);

@@ -37,21 +37,37 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
             audited = true;
         }
 
+        var scope = await ReadBackOfAsync(context, plan, machine, audited, cancel);
         var passes = context.Journal.Passes(context.Id).Where(p => p.IsDone).ToList();
         var read = passes.Sum(p => p.Disks.Sum(d => d.ReadBytes));
         return MigrationContext.Done(
             $"{passes.Count} {(passes.Count == 1 ? "pass" : "passes")}, {MigrationContext.Size(read)} read{(audited ? "; what the change tracker calls unchanged was audited in the last one" : string.Empty)}",
-            new PrecopyStepResult(passes.Count, audited),
+            new PrecopyStepResult(passes.Count, audited) { ReadBack = scope },
             JournalJson.Default.PrecopyStepResult);
+    }
+
+    /// <summary>How much is read back with the machine off: all of it, unless that would keep it off for longer than it may be.</summary>
+    private static async Task<ReadBackScope> ReadBackOfAsync(MigrationContext context, WarmPlan plan, WarmMachine machine, bool audited, CancellationToken cancel)
+    {
+        if (plan.ReadBack is { } asked) return asked;
+        if (plan.Downtime is not { } budget) return ReadBackScope.Full;
+        // A read-back of the target and an audit of the source both read whatever is not a hole.
+        var (whole, rest) = (machine.EstimateAudit(), machine.Estimate(await machine.ChangedBytesAsync(cancel) ?? 0));
+        if (rest + whole + (plan.Audit == AuditScope.Full && !audited ? whole : TimeSpan.Zero) <= budget) return ReadBackScope.Full;
+        context.Events.Send(new Note(
+            StepName.Precopy,
+            $"to read all of the target back takes about {Measures.Elapsed(whole.TotalSeconds)}, which is more than the machine may be off for; what the passes have read back is not read again"));
+        return ReadBackScope.Changed;
     }
 
     private static void Tell(MigrationContext context, PassRecord pass, TimeSpan? estimate)
     {
         var because = pass.Disks.Select(d => d.FullBecause).FirstOrDefault(b => b is not null);
         var what = because is null ? $"{MigrationContext.Size(pass.Disks.Sum(d => d.ClaimedBytes))} had changed" : $"everything: {because}";
+        var proven = pass.Disks.Sum(d => d.ProvenBytes);
         context.Events.Send(new Note(
             StepName.Precopy,
-            $"pass {pass.Number}: {what}; {MigrationContext.Size(pass.Disks.Sum(d => d.ReadBytes))} read in {Measures.Elapsed(pass.Seconds)}{(estimate is { } time ? $"; cut over now, the last difference takes about {Measures.Elapsed(time.TotalSeconds)}" : string.Empty)}"));
+            $"pass {pass.Number}: {what}; {MigrationContext.Size(pass.Disks.Sum(d => d.ReadBytes))} read in {Measures.Elapsed(pass.Seconds)}{(proven > 0 ? $", {MigrationContext.Size(proven)} read back" : string.Empty)}{(estimate is { } time ? $"; cut over now, the last difference takes about {Measures.Elapsed(time.TotalSeconds)}" : string.Empty)}"));
     }
 
     /// <summary>Waits for the next pass, or for the cutover.</summary>
@@ -88,4 +104,8 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
 /// <summary>What following a machine came to.</summary>
 /// <param name="Passes">How many passes were done.</param>
 /// <param name="Audited">Whether the last of them had a full audit.</param>
-internal sealed record PrecopyStepResult(int Passes, bool Audited);
+internal sealed record PrecopyStepResult(int Passes, bool Audited)
+{
+    /// <summary>How much of the target is read back with the machine off.</summary>
+    public ReadBackScope ReadBack { get; init; }
+}

@@ -1,9 +1,13 @@
 using Sealift.Disks;
+using Sealift.Migrations.Seals;
 using Sealift.Posix;
 
 namespace Sealift.Migrations.Steps;
 
-/// <summary>Reads the whole finished disk back past the page cache: it must be F.</summary>
+/// <summary>
+/// Reads the finished disk back past the page cache: it must be F. Of a machine that ran, what was read back before the commit and not
+/// written by it may be left out.
+/// </summary>
 internal sealed class ProveStep(string disk) : Step(StepName.Prove, disk)
 {
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
@@ -12,10 +16,13 @@ internal sealed class ProveStep(string disk) : Step(StepName.Prove, disk)
         var path = context.DiskPath(Disk);
         context.Files.Verify(path);
         using var map = context.OpenMap(context.FinalMapPath(Disk), expected);
-        // Before the first byte is read: a write during the reading, or right after it, is not covered by the proof.
-        var modified = FileFacts.OfPath(path).ModifiedNanoseconds;
+        var left = context.Result(StepName.Commit, Disk, JournalJson.Default.CommitStepResult).Target;
+        using var proven = left is null ? null : CopyTargets.Proofs(context, Disk, map, left, StepName.Prove);
+        if (proven is not null) WarmPass.ForgetProofs(proven, map);
+        // Before the first byte is read: a write during the reading, or right after it, is not covered by the proof; nor is one since it was read before.
+        var modified = proven is not null && proven.UnknownBlocks < proven.BlockCount ? left!.ModifiedNanoseconds : FileFacts.OfPath(path).ModifiedNanoseconds;
         await using var target = await DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, cancel);
-        var found = await ReadBack.RunAsync(target, map, context.Copying, context.Events.Progress(Planned), cancel);
+        var found = await ReadBack.RunAsync(target, map, proven, context.Copying, context.Events.Progress(Planned), cancel);
         var root = MigrationContext.Hex(found.Root);
         if (!found.IsEqual || root != expected)
         {
@@ -24,9 +31,11 @@ internal sealed class ProveStep(string disk) : Step(StepName.Prove, disk)
             throw MigrationErrors.RootsDiffer(Disk, path, expected, root);
         }
 
+        proven?.Close();
+        var before = context.Result(StepName.ReadBack, Disk, JournalJson.Default.ReadBackStepResult);
         return MigrationContext.Done(
             $"F read back ({found.CacheBypass})",
-            new ReadBackStepResult(root, [], found.CacheBypass, modified),
+            new ReadBackStepResult(root, [], found.CacheBypass, modified) { Parts = proven is null ? null : SealedReadBack.Of(ReadBackScope.Changed, map.LengthBytes, found, before.ProvenSince!.Value) },
             JournalJson.Default.ReadBackStepResult);
     }
 }

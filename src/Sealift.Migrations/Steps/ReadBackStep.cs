@@ -4,7 +4,10 @@ using Sealift.Posix;
 
 namespace Sealift.Migrations.Steps;
 
-/// <summary>Reads a copied disk back past the page cache: T. What differs is copied once more and recorded; the second difference fails the disk.</summary>
+/// <summary>
+/// Reads a copied disk back past the page cache: T. What differs is copied once more and recorded; the second difference fails the disk.
+/// Of a machine that ran, what the passes have read back already may be left out.
+/// </summary>
 internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
 {
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
@@ -17,6 +20,8 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var mismatches = new List<SealedMismatch>();
         // Taken before the first byte is read: a write during the reading, or right after it, is not covered by the proof.
         var modified = copy.ModifiedNanoseconds;
+        TargetState? state = null;
+        var begunAt = DateTimeOffset.UtcNow;
         // What was found while it was copied counts only if nobody has written to the file since its copy closed it.
         context.ReadBackWhileCopied.Remove(Disk, out var whileCopied);
         if (whileCopied is not null && FileFacts.OfPath(path).ModifiedNanoseconds != modified)
@@ -25,6 +30,9 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
             whileCopied = null;
         }
 
+        var (last, scope) = Scope(context);
+        using var proven = scope == ReadBackScope.Changed ? CopyTargets.Proofs(context, Disk, map, last!.Target, StepName.ReadBack) : null;
+        if (proven is not null) WarmPass.ForgetProofs(proven, map);
         var stages = new StageMeter(context.Copying.Workers);
         var proof = await TargetProof.RunAsync(
             c =>
@@ -35,11 +43,14 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
             c => DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, c),
             c =>
             {
-                modified = FileFacts.OfPath(path).ModifiedNanoseconds;
+                // What was read back before was read back of the file as it was then.
+                state = proven is not null && proven.UnknownBlocks < proven.BlockCount ? last!.Target! : TargetState.Of(path);
+                modified = state.ModifiedNanoseconds;
                 return DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, c);
             },
             map,
             whileCopied,
+            proven,
             context.Copying with { Stages = stages },
             m =>
             {
@@ -57,10 +68,21 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
 
         var root = MigrationContext.Hex(found.Root);
         if (!found.IsEqual || root != copy.Root) throw MigrationErrors.RootsDiffer(Disk, path, copy.Root, root);
+        proven?.Close();
+        var since = found.ProvenBytes > 0 ? last!.ProvenSince!.Value : begunAt;
+        var parts = scope is null ? null : SealedReadBack.Of(scope.Value, map.LengthBytes, found, since);
         return MigrationContext.Done(
-            $"T = S{(whileCopied is null ? string.Empty : ", while it was copied")}{(mismatches.Count > 0 ? $", after {Measures.Count(mismatches.Count, "range")} copied again" : string.Empty)} ({found.CacheBypass})",
-            new ReadBackStepResult(root, mismatches, found.CacheBypass, modified) { Performance = whileCopied is null ? stages.Report() : null },
+            $"T = S{(parts is { EarlierBytes: > 0 } ? $", {MigrationContext.Size(parts.EndBytes)} now and {MigrationContext.Size(parts.EarlierBytes)} since {Measures.Instant(parts.Since!.Value)}" : string.Empty)}{(whileCopied is null ? string.Empty : ", while it was copied")}{(mismatches.Count > 0 ? $", after {Measures.Count(mismatches.Count, "range")} copied again" : string.Empty)} ({found.CacheBypass})",
+            new ReadBackStepResult(root, mismatches, found.CacheBypass, modified) { Performance = whileCopied is null ? stages.Report() : null, Parts = parts, ProvenSince = since, Target = proven is null ? null : state },
             JournalJson.Default.ReadBackStepResult);
+    }
+
+    /// <summary>What the last pass left, and how much is read back now; null where the source did not run: then all of it is.</summary>
+    private (PassDisk? Last, ReadBackScope? Scope) Scope(MigrationContext context)
+    {
+        if (context.Request.Warm is null) return (null, null);
+        var last = context.Journal.Passes(context.Id)[^1].Disks.Single(d => d.Key == Disk);
+        return (last, context.Result(StepName.Precopy, string.Empty, JournalJson.Default.PrecopyStepResult).ReadBack);
     }
 }
 
@@ -71,6 +93,15 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
 /// <param name="ModifiedNanoseconds">When the file had been written last as the reading began.</param>
 internal sealed record ReadBackStepResult(string Root, IReadOnlyList<SealedMismatch> Mismatches, string CacheBypass, long ModifiedNanoseconds)
 {
+    /// <summary>What was read back when; null where the source did not run, and all of it was.</summary>
+    public SealedReadBack? Parts { get; init; }
+
+    /// <summary>The time that nothing of it was read back before.</summary>
+    public DateTimeOffset? ProvenSince { get; init; }
+
+    /// <summary>The file that it is about, where what was read back of it counts also after the conversion was committed; otherwise null.</summary>
+    public TargetState? Target { get; init; }
+
     /// <summary>Where the time went; null where it was read back while it was copied.</summary>
     public StageReport? Performance { get; init; }
 }

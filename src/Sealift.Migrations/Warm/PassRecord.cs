@@ -1,4 +1,5 @@
 using Sealift.Disks;
+using Sealift.Migrations.Seals;
 
 namespace Sealift.Migrations;
 
@@ -51,6 +52,18 @@ public sealed record PassDisk(string Key, string Identity, string Node, string F
 
     /// <summary>Where they are: the first ranges.</summary>
     public IReadOnlyList<DiskRange> Lies { get; init; } = [];
+
+    /// <summary>Bytes of the target that were read back at its end or while it was copied; zeros in holes by its checked allocation map are counted.</summary>
+    public long ProvenBytes { get; init; }
+
+    /// <summary>The time that nothing of what counts as read back is older than; null where nothing does.</summary>
+    public DateTimeOffset? ProvenSince { get; init; }
+
+    /// <summary>What first read back different, and was copied again.</summary>
+    public IReadOnlyList<SealedMismatch> Mismatches { get; init; } = [];
+
+    /// <summary>The target as the pass left it, of which the proofs are; null where there are none.</summary>
+    public TargetState? Target { get; init; }
 
     /// <summary>The root of the disk at this point in time, in lower-case hex; null where the pass was not done.</summary>
     public string? Root { get; init; }

@@ -14,7 +14,7 @@ internal static class WarmChain
     /// <param name="now">The disks as they are.</param>
     /// <param name="passes">All passes so far, in order, those that were not done among them.</param>
     /// <param name="useTracker">Whether the plan uses trackers.</param>
-    /// <exception cref="Posix.SealiftException">SL7301: a disk was added or removed; SL7302: one has another length.</exception>
+    /// <exception cref="Posix.SealiftException">SL7301: a disk was added or removed.</exception>
     public static IReadOnlyList<PassDisk> Next(IReadOnlyList<SourceDisk> described, IReadOnlyList<RunningDisk> now, IReadOnlyList<PassRecord> passes, bool useTracker)
     {
         if (now.FirstOrDefault(d => described.All(s => s.Identity != d.Identity)) is { } added) throw MigrationErrors.DisksChanged(added.Identity, "it was added after the migration began");
@@ -23,14 +23,15 @@ internal static class WarmChain
 
     private static PassDisk Next(SourceDisk described, RunningDisk now, IReadOnlyList<PassRecord> passes, bool useTracker)
     {
-        if (now.LengthBytes != described.Image.VirtualLengthBytes) throw MigrationErrors.DiskResized(described.Identity, described.Image.VirtualLengthBytes, now.LengthBytes);
         var last = -1;
         for (var i = 0; i < passes.Count; i++)
             if (passes[i].IsDone) last = i;
         var (since, broken) = last < 0 ? ([], "it is the first pass") : Since(passes.Skip(last).Select(p => p.Bitmap).ToList(), now.Bitmaps);
         var before = last < 0 ? null : passes[last].Disks.FirstOrDefault(d => d.Key == described.Key);
         var lied = passes.FirstOrDefault(p => p.Disks.Any(d => d.Key == described.Key && d.LieBytes > 0));
-        var because = last < 0 ? broken
+        var was = before?.LengthBytes ?? described.Image.VirtualLengthBytes;
+        var because = was != now.LengthBytes ? $"it had {was} bytes, and has {now.LengthBytes} now: it is copied anew"
+            : last < 0 ? broken
             : !useTracker ? "the plan uses no change tracker"
             : lied is not null ? $"the change tracker lied in pass {lied.Number}"
             : now.Untracked is not null ? now.Untracked

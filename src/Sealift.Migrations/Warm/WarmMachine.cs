@@ -85,7 +85,7 @@ internal sealed class WarmMachine : IAsyncDisposable
             using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel, scratch?.Low ?? CancellationToken.None);
             try
             {
-                foreach (var disk in disks) done.Add(await DiskAsync(point, disk, audit, step, giveUp.Token));
+                foreach (var disk in disks) done.Add(await DiskAsync(point, disk, record, passes, step, giveUp.Token));
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested && giveUp.IsCancellationRequested)
             {
@@ -175,18 +175,27 @@ internal sealed class WarmMachine : IAsyncDisposable
         sockets.Dispose();
     }
 
-    private async Task<PassDisk> DiskAsync(PointInTime point, PassDisk disk, AuditScope audit, string step, CancellationToken cancel)
+    private async Task<PassDisk> DiskAsync(PointInTime point, PassDisk disk, PassRecord pass, IReadOnlyList<PassRecord> earlier, string step, CancellationToken cancel)
     {
         await using var source = await TrackedDisk.ConnectAsync(point.UriOf(disk.Key), point.BitmapsOf(disk.Key), new NbdOptions(), cancel);
         var before = CopyTargets.Interrupted(context, disk.Key, disk.LengthBytes, step);
         var isNew = before is null;
         using var map = before ?? await CopyTargets.BeginAsync(context, disk.Key, disk.LengthBytes, cancel);
         var changed = disk.FullBecause is null && !isNew ? await source.ChangedAsync(context.Hash.BlockBytes, cancel) : null;
-        await using var target = await DiskImage.OpenWriteAsync(context.DiskPath(disk.Key), context.Request.Format, context.Scratch, cancel);
+        var last = earlier.LastOrDefault(p => p.IsDone)?.Disks.FirstOrDefault(d => d.Key == disk.Key);
+        using var proven = Plan.ReadsPassesBack ? CopyTargets.Proofs(context, disk.Key, map, last?.Target, step) : null;
+        // What the last pass writes is read back by the step that follows, with the machine off.
+        var isReadBack = proven is not null && !pass.IsFinal;
+        if (proven?.UnknownBlocks < proven?.BlockCount) disk = disk with { ProvenSince = last?.ProvenSince };
+        var (path, left) = (context.DiskPath(disk.Key), (TargetState?)null);
+        await using var target = await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, cancel);
+        await using var proving = isReadBack ? DiskImage.OpenUncachedWhileWritten(path, context.Request.Format) : null;
         var planned = new PlannedStep(step, disk.Key);
-        var result = await WarmPass.RunAsync(
-            source.Reader, target, map, new WarmPassPlan(changed, audit), context.Copying with { TargetReadsZeroes = isNew }, _ => context.Events.Progress(planned), cancel);
-        await target.CloseAsync(cancel);
+        var plan = new WarmPassPlan(changed, pass.Audit) { Proven = proven, Proving = proving, OnClosed = () => left = TargetState.Of(path) };
+        var result = await WarmPass.RunAsync(source.Reader, target, map, plan, context.Copying with { TargetReadsZeroes = isNew }, _ => context.Events.Progress(planned), cancel);
+        if (isReadBack) disk = await PassProof.RunAsync(context, disk, c => DiskImage.OpenNbdAsync(point.UriOf(disk.Key), new NbdOptions(), c), map, proven!, result.Found, left!, step, cancel);
+        else if (proven is not null) disk = disk with { Target = left };
+        proven?.Close();
         map.Close();
         if (result.LieBytes > 0)
             context.Events.Send(new Note(step, $"{disk.Key}: the change tracker lied: {result.LieBytes} bytes had changed that it called unchanged, the first at offset {result.Lies[0].Offset}. They were copied, and it is no longer believed"));

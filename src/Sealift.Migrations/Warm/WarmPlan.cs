@@ -21,6 +21,15 @@ public sealed record WarmPlan
     /// <summary>How much of what the change tracker calls unchanged is read and compared at the last point in time.</summary>
     public AuditScope Audit { get; init; } = AuditScope.Full;
 
+    /// <summary>
+    /// How much of the target is read back when the machine is off. Null: all of it, unless a <see cref="Downtime"/> is set that this
+    /// would exceed; then what the passes have not read back.
+    /// </summary>
+    public ReadBackScope? ReadBack { get; init; }
+
+    /// <summary>Whether each pass reads back what it wrote: where that may have to do.</summary>
+    internal bool ReadsPassesBack => ReadBack == ReadBackScope.Changed || (ReadBack is null && Downtime is not null);
+
     /// <summary>Whether the change tracker is used at all; otherwise each pass compares by hash.</summary>
     public bool UseTracker { get; init; } = true;
 

@@ -232,7 +232,7 @@ public sealed class OverlapTests : IDisposable
         var flushed = new FlushedPart();
         var (_, found) = await TwoHalves.RunAsync(
             stop => DiskCopy.RunAsync(source, asWriter(writer), map, flushed, Options, null, stop),
-            stop => ReadBack.RunAsync(asReader(reader), map, flushed, Options, null, stop),
+            stop => ReadBack.RunAsync(asReader(reader), map, flushed, null, Options, null, stop),
             Cancel);
         map.Checkpoint();
         return (found, map);

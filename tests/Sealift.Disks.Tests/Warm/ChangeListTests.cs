@@ -147,7 +147,6 @@ public sealed class ChangeListTests : IDisposable
         using var map = BlockMap.OpenForUpdate(mapPath);
         var result = await WarmPass.RunAsync(source, target, map, plan, CopyOptions.Default, _ => null, Cancel);
         map.Close();
-        await target.CloseAsync(Cancel);
         return result;
     }
 

@@ -49,11 +49,20 @@ public sealed class WarmChainTests
     }
 
     [Fact]
-    public void Disks_that_come_go_or_grow_are_refused()
+    public void Disks_that_come_or_go_are_refused_and_one_that_grows_is_copied_anew()
     {
         Assert.Equal("SL7301", Assert.Throws<SealiftException>(() => WarmChain.Next([Described], [Now(), Now() with { Identity = "vd1" }], [], true)).Code);
         Assert.Equal("SL7301", Assert.Throws<SealiftException>(() => WarmChain.Next([Described], [], [], true)).Code);
-        Assert.Equal("SL7302", Assert.Throws<SealiftException>(() => WarmChain.Next([Described], [Now() with { LengthBytes = 2 * Length }], [], true)).Code);
+        var grown = Now() with { LengthBytes = 2 * Length, Bitmaps = [new DirtyBitmap("b0", 0, true, false)] };
+        foreach (var passes in new PassRecord[][] { [], [Pass(0, done: true)], [Pass(0, done: true), Pass(1, done: false)] })
+        {
+            var disk = Assert.Single(WarmChain.Next([Described], [grown], passes, true));
+            Assert.Equal((2 * Length, 0), (disk.LengthBytes, disk.Since.Count));
+            Assert.Contains("it had 1048576 bytes, and has 2097152 now", disk.FullBecause!, StringComparison.Ordinal);
+        }
+
+        var since = Pass(0, done: true);
+        Assert.Null(Assert.Single(WarmChain.Next([Described], [grown], [since with { Disks = [since.Disks[0] with { LengthBytes = 2 * Length }] }], true)).FullBecause);
     }
 
     private static RunningDisk Now() => new("vd0", "node", "a", Length, Length, []);

@@ -1,5 +1,8 @@
+using Sealift.Blkhash;
 using Sealift.Disks;
+using Sealift.Guests;
 using Sealift.Migrations.Seals;
+using Sealift.Posix;
 using Sealift.Providers;
 using Sealift.Rigs;
 
@@ -49,7 +52,7 @@ public sealed class WarmMigrationTests : IDisposable
         var page = await File.ReadAllTextAsync(outcome.HtmlPath!, Cancel);
         Assert.Contains("Passes over the running machine", page, StringComparison.Ordinal);
         Assert.Contains("first pass", page, StringComparison.Ordinal);
-        var steered = Assert.Throws<Posix.SealiftException>(() => MigrationRunner.Steer(store, outcome.Id, s => s));
+        var steered = Assert.Throws<SealiftException>(() => MigrationRunner.Steer(store, outcome.Id, s => s));
         Assert.Equal("SL7306", steered.Code);
     }
 
@@ -61,7 +64,7 @@ public sealed class WarmMigrationTests : IDisposable
         {
             using var store = rig.OpenStore();
             store.Journal.BeforeWrite = () => writes++;
-            Assert.Equal(Verdict.Degraded, (await MigrationRunner.StartAsync(store, Request(qemu), AfterThreePasses(store), Cancel)).Verdict);
+            Assert.Equal(Verdict.Degraded, (await MigrationRunner.StartAsync(store, InParts(qemu), AfterThreePasses(store), Cancel)).Verdict);
         }
 
         for (var crash = 4; crash <= writes; crash += 9) // every ninth, for the time it takes
@@ -77,9 +80,10 @@ public sealed class WarmMigrationTests : IDisposable
                 {
                     if (++count >= crash) throw new SimulatedCrash();
                 };
-                await Assert.ThrowsAsync<SimulatedCrash>(() => MigrationRunner.StartAsync(store, Request(qemu), AfterThreePasses(store), Cancel));
+                await Assert.ThrowsAsync<SimulatedCrash>(() => MigrationRunner.StartAsync(store, InParts(qemu), AfterThreePasses(store), Cancel));
             }
 
+            AssertProofsHold();
             if (!qemu.IsRunning) continue; // it had ended its source: only tidying up was left
             await using (var machine = await QemuMachine.ConnectAsync(qemu.SocketPath, Cancel))
                 if (await machine.StatusAsync(Cancel) == "running") await WriteAsync(qemu, 5);
@@ -198,10 +202,165 @@ public sealed class WarmMigrationTests : IDisposable
     public async Task Running_machines_and_images_are_not_mixed_up()
     {
         using var store = rig.OpenStore();
-        Assert.Equal("SL7010", (await Assert.ThrowsAsync<Posix.SealiftException>(() => MigrationRunner.StartAsync(store, rig.Request with { Warm = Plan }, new Recorder(), Cancel))).Code);
-        Assert.Equal("SL7010", (await Assert.ThrowsAsync<Posix.SealiftException>(() => MigrationRunner.StartAsync(store, rig.Request with { Sources = ["qmp:/nowhere"] }, new Recorder(), Cancel))).Code);
+        Assert.Equal("SL7010", (await Assert.ThrowsAsync<SealiftException>(() => MigrationRunner.StartAsync(store, rig.Request with { Warm = Plan }, new Recorder(), Cancel))).Code);
+        Assert.Equal("SL7010", (await Assert.ThrowsAsync<SealiftException>(() => MigrationRunner.StartAsync(store, rig.Request with { Sources = ["qmp:/nowhere"] }, new Recorder(), Cancel))).Code);
         var unreachable = await MigrationRunner.StartAsync(store, rig.Request with { Sources = ["qmp:/nowhere"], Warm = Plan }, new Recorder(), Cancel);
         Assert.Contains("SL3101", unreachable.Reasons[0], StringComparison.Ordinal);
+    }
+
+    /// <summary>And in any format: what a pass writes, it reads back.</summary>
+    [Theory]
+    [InlineData(ImageFormat.Raw)]
+    [InlineData(ImageFormat.Qcow2)]
+    public async Task What_the_passes_have_read_back_is_not_read_again_at_the_end_and_the_seal_says_so(ImageFormat format)
+    {
+        await using var qemu = await StartAsync([6 << 20]);
+        await WriteAsync(qemu, 30);
+        using var store = rig.OpenStore();
+        var recorder = new Recorder(e =>
+        {
+            if (e is StepStarted { Step: StepName.Cutover }) qemu.WriteAsync(0, 9 << 16, 512, 0x66, Cancel).GetAwaiter().GetResult();
+        });
+        var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Format = format, Warm = Plan with { ReadBack = ReadBackScope.Changed, CutoverAt = DateTimeOffset.UtcNow } }, recorder, Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        await AssertSameAsync(qemu, format);
+        var predicate = MigrationRig.Predicate(outcome.SealPath!);
+        var parts = predicate.GetProperty("disks")[0].GetProperty("readBack");
+        Assert.Equal(("changed", 65536, (6 << 20) - 65536), (parts.GetProperty("scope").GetString(), parts.GetProperty("endBytes").GetInt64(), parts.GetProperty("earlierBytes").GetInt64()));
+        var pass = predicate.GetProperty("passes")[0];
+        Assert.Equal(6 << 20, pass.GetProperty("disks")[0].GetProperty("provenBytes").GetInt64());
+        Assert.InRange(parts.GetProperty("since").GetDateTimeOffset(), pass.GetProperty("pointInTime").GetDateTimeOffset(), DateTimeOffset.UtcNow);
+        Assert.Contains(predicate.GetProperty("reducedProof").EnumerateArray(), o => o.GetProperty("option").GetString() == "--read-back changed");
+        Assert.Contains("in parts", await File.ReadAllTextAsync(outcome.HtmlPath!, Cancel), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(ImageFormat.Raw, StepName.Cutover)]
+    [InlineData(ImageFormat.Raw, StepName.ReadBack)]
+    [InlineData(ImageFormat.Qcow2, StepName.ReadBack)]
+    public async Task Somebody_else_who_writes_to_the_copied_disk_voids_what_was_read_back_of_it(ImageFormat format, string when)
+    {
+        await using var qemu = await StartAsync([6 << 20]);
+        await qemu.WriteAsync(0, 0, 6 << 20, 0x11, Cancel);
+        using var store = rig.OpenStore();
+        var recorder = new Recorder(e =>
+        {
+            if (e is StepStarted started && started.Step == when) Damage(store.Show(store.List().Single().Id).Artefacts.Single(a => a.Kind == "disk").Path);
+        });
+        var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Format = format, Warm = Plan with { ReadBack = ReadBackScope.Changed, CutoverAt = DateTimeOffset.UtcNow } }, recorder, Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        await AssertSameAsync(qemu, format);
+        Assert.Contains(recorder.Events.OfType<Note>(), n => n.Text.Contains("does not count any more: it was written to since", StringComparison.Ordinal));
+        var disk = MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0];
+        Assert.Equal((6 << 20, 1), (disk.GetProperty("readBack").GetProperty("endBytes").GetInt64(), disk.GetProperty("mismatches").GetArrayLength()));
+    }
+
+    /// <summary>The finished disk, too: what the commit wrote is read back, and all of it where somebody else has written.</summary>
+    [Theory]
+    [InlineData(ImageFormat.Raw, false)]
+    [InlineData(ImageFormat.Qcow2, false)]
+    [InlineData(ImageFormat.Raw, true)]
+    public async Task What_was_read_back_before_the_commit_is_not_read_again_unless_somebody_else_has_written(ImageFormat format, bool damage)
+    {
+        await using var qemu = await StartAsync([6 << 20]);
+        await qemu.WriteAsync(0, 0, 6 << 20, 0x11, Cancel);
+        using var store = new MigrationStore(rig.State)
+        {
+            Converter = async (request, _, cancel) =>
+            {
+                await ChildProcess.RunAsync(new ChildCommand("qemu-io", "-f", "qcow2", "-c", "write -P 0xc0 1000000 100000", request.Drives[0].ImagePath!), cancel);
+                return new ConversionResult("virtio-blk", "virtio", [], "stand-in", TimeSpan.Zero);
+            },
+        };
+        var recorder = new Recorder(e =>
+        {
+            if (damage && e is StepStarted { Step: StepName.Prove }) Damage(store.Show(store.List().Single().Id).Artefacts.Single(a => a.Kind == "disk").Path);
+        });
+        var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Format = format, Convert = true, Warm = Plan with { ReadBack = ReadBackScope.Changed, CutoverAt = DateTimeOffset.UtcNow } }, recorder, Cancel);
+        if (damage)
+        {
+            Assert.Equal(Verdict.Failed, outcome.Verdict);
+            Assert.Contains("SL7204", outcome.Reasons[0], StringComparison.Ordinal);
+            return;
+        }
+
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        var expected = qemu.Snapshot(0);
+        expected.AsSpan(1_000_000, 100_000).Fill(0xC0);
+        var name = format == ImageFormat.Raw ? "raw" : "qcow2";
+        Assert.Equal(expected, await rig.DiskBytesAsync(Path.Combine(rig.Target, $"box-disk1.{name}"), name));
+        var parts = MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0].GetProperty("finalReadBack");
+        var endBytes = parts.GetProperty("endBytes").GetInt64();
+        Assert.InRange(endBytes, 2 << 16, 4 << 16); // D's blocks
+        Assert.Equal((6 << 20) - endBytes, parts.GetProperty("earlierBytes").GetInt64());
+    }
+
+    [Theory]
+    [InlineData(2 << 20, 3 << 20, ImageFormat.Raw)]
+    [InlineData(3 << 20, 2 << 20, ImageFormat.Raw)]
+    [InlineData(2 << 20, (3 << 20) + 512, ImageFormat.Qcow2)]
+    public async Task A_disk_that_is_resized_is_copied_anew_at_its_new_length(int before, int after, ImageFormat format)
+    {
+        await using var qemu = await StartAsync([before, 1 << 20], "raw");
+        await WriteAsync(qemu, 20);
+        using var store = rig.OpenStore();
+        var recorder = new Recorder(e =>
+        {
+            if (e is not PassFinished { Pass.Number: 0 }) return;
+            qemu.ResizeAsync(0, after, Cancel).GetAwaiter().GetResult();
+            qemu.WriteAsync(0, after - 512, 512, 0x44, Cancel).GetAwaiter().GetResult();
+        });
+        var outcome = await MigrationRunner.StartAsync(store, InParts(qemu) with { Format = format, Warm = Plan with { ReadBack = ReadBackScope.Changed, CutoverAt = DateTimeOffset.UtcNow } }, recorder, Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        await AssertSameAsync(qemu, format);
+        var predicate = MigrationRig.Predicate(outcome.SealPath!);
+        Assert.Equal(after, predicate.GetProperty("disks")[0].GetProperty("virtualBytes").GetInt64());
+        Assert.Contains($"it had {before} bytes, and has {after} now", predicate.GetProperty("passes")[1].GetProperty("disks")[0].GetProperty("fullBecause").GetString(), StringComparison.Ordinal);
+        Assert.Null(predicate.GetProperty("passes")[1].GetProperty("disks")[1].GetProperty("fullBecause").GetString());
+        Assert.Contains(recorder.Events.OfType<Note>(), n => n.Text.Contains($"it had {before} bytes", StringComparison.Ordinal));
+        await AssertEndedAsync(qemu);
+    }
+
+    [Fact]
+    public async Task A_disk_that_could_not_be_read_back_is_copied_anew_by_a_resume()
+    {
+        await using var qemu = await StartAsync([2 << 20]);
+        await WriteAsync(qemu, 5);
+        using var store = rig.OpenStore();
+        var recorder = new Recorder(e =>
+        {
+            // Its map is damaged: nothing says any more what should be on it.
+            if (e is StepStarted { Step: StepName.ReadBack }) File.WriteAllBytes(store.Show(store.List().Single().Id).Artefacts.First(a => a.Path.EndsWith("source.blockmap", StringComparison.Ordinal)).Path, new byte[9000]);
+        });
+        var failed = await MigrationRunner.StartAsync(store, InParts(qemu) with { Warm = Plan with { ReadBack = ReadBackScope.Changed, CutoverAt = DateTimeOffset.UtcNow } }, recorder, Cancel);
+        Assert.Equal((Verdict.Failed, true), (failed.Verdict, failed.CanResume));
+        var outcome = await MigrationRunner.ResumeAsync(store, failed.Id, new Recorder(), Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        await AssertSameAsync(qemu, ImageFormat.Raw);
+        Assert.Equal(2 << 20, MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0].GetProperty("readBack").GetProperty("endBytes").GetInt64());
+        await AssertEndedAsync(qemu);
+    }
+
+    [Theory]
+    [InlineData(null, 3600, ReadBackScope.Full)]
+    [InlineData(null, 0, ReadBackScope.Changed)]
+    [InlineData(null, null, ReadBackScope.Full)]
+    [InlineData(ReadBackScope.Full, 0, ReadBackScope.Full)]
+    [InlineData(ReadBackScope.Changed, 3600, ReadBackScope.Changed)]
+    public async Task All_of_it_is_read_back_unless_the_plan_says_otherwise_or_it_takes_longer_than_the_machine_may_be_off(ReadBackScope? asked, int? downtimeSeconds, ReadBackScope expected)
+    {
+        await using var qemu = await StartAsync([2 << 20]);
+        await qemu.WriteAsync(0, 0, 1 << 20, 0x11, Cancel);
+        using var store = rig.OpenStore();
+        TimeSpan? downtime = downtimeSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
+        var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Warm = Plan with { ReadBack = asked, Downtime = downtime, CutoverAt = DateTimeOffset.UtcNow } }, new Recorder(), Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        await AssertSameAsync(qemu, ImageFormat.Raw);
+        var predicate = MigrationRig.Predicate(outcome.SealPath!);
+        var parts = predicate.GetProperty("disks")[0].GetProperty("readBack");
+        Assert.Equal(expected == ReadBackScope.Full ? "full" : "changed", parts.GetProperty("scope").GetString());
+        Assert.Equal(expected == ReadBackScope.Full ? 2 << 20 : 0, parts.GetProperty("endBytes").GetInt64());
+        Assert.Equal(expected == ReadBackScope.Changed, predicate.GetProperty("reducedProof").EnumerateArray().Any(o => o.GetProperty("option").GetString() is "--downtime" or "--read-back changed"));
     }
 
     private static Recorder AfterThreePasses(MigrationStore store) => new(e =>
@@ -210,6 +369,28 @@ public sealed class WarmMigrationTests : IDisposable
     });
 
     private MigrationRequest Request(RunningQemu qemu) => rig.Request with { Sources = [RunningSource.QmpPrefix + qemu.SocketPath], Warm = Plan };
+
+    private MigrationRequest InParts(RunningQemu qemu) => Request(qemu) with { Warm = Plan with { ReadBack = ReadBackScope.Changed } };
+
+    /// <summary>What the record calls read back, of the disk as it is now, is what the disk holds.</summary>
+    private void AssertProofsHold()
+    {
+        using var store = rig.OpenStore();
+        var id = store.List().Single().Id;
+        var (path, record) = (Path.Combine(rig.Target, $".sealift-{id}", "disk1.raw"), Path.Combine(rig.Target, $".sealift-{id}", "disk1.proven.blockmap"));
+        if (!File.Exists(path) || !File.Exists(record) || store.Journal.Passes(id).LastOrDefault(p => p.IsDone)?.Disks[0].Target != TargetState.Of(path)) return; // then nobody believes it
+        using var proven = BlockMap.Open(record);
+        var bytes = File.ReadAllBytes(path);
+        var hasher = new LeafHasher(proven.Parameters);
+        Span<byte> leaf = stackalloc byte[proven.Parameters.DigestBytes];
+        Span<byte> found = stackalloc byte[proven.Parameters.DigestBytes];
+        for (var block = 0; block < proven.BlockCount; block++)
+        {
+            if (proven.Read(block, leaf) == BlockState.Unknown) continue;
+            hasher.Hash(bytes.AsSpan(block << 16, 1 << 16), found);
+            Assert.True(leaf.SequenceEqual(found), $"block {block}");
+        }
+    }
 
     private Task<RunningQemu> StartAsync(IReadOnlyList<int> lengths, string format = "qcow2") => RunningQemu.StartAsync(rig.SourceDirectory, format, lengths, Cancel);
 
@@ -221,6 +402,28 @@ public sealed class WarmMigrationTests : IDisposable
     private void AssertSame(RunningQemu qemu)
     {
         for (var disk = 0; disk < qemu.Images.Count; disk++) Assert.True(qemu.Model(disk).SequenceEqual(File.ReadAllBytes(Path.Combine(rig.Target, $"box-disk{disk + 1}.raw"))), $"disk {disk} differs");
+    }
+
+    private async Task AssertSameAsync(RunningQemu qemu, ImageFormat format)
+    {
+        for (var disk = 0; disk < qemu.Images.Count; disk++)
+        {
+            var name = format == ImageFormat.Raw ? "raw" : "qcow2";
+            Assert.Equal(qemu.Snapshot(disk), await rig.DiskBytesAsync(Path.Combine(rig.Target, $"box-disk{disk + 1}.{name}"), name));
+        }
+    }
+
+    /// <summary>In the midst of the disk's data, and with the time of modification set back.</summary>
+    private static void Damage(string path)
+    {
+        var modified = File.GetLastWriteTimeUtc(path);
+        using (var file = File.OpenWrite(path))
+        {
+            file.Position = 5 << 20;
+            file.WriteByte(0xEE);
+        }
+
+        File.SetLastWriteTimeUtc(path, modified);
     }
 
     private async Task AssertEndedAsync(RunningQemu qemu)
