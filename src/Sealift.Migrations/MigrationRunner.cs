@@ -193,7 +193,7 @@ public static class MigrationRunner
         var isRunning = request.Sources.Any(RunningSource.Is);
         if (isRunning && request.Sources.Count > 1) throw MigrationErrors.BadPlan("sources", "a running machine is named together with others", "Name it alone");
         if (isRunning != request.Warm is not null) throw MigrationErrors.BadPlan("warm", isRunning ? "the source runs, and the plan does not say how it is followed" : "the source does not run", $"Name a running machine as {RunningSource.Forms} for a warm migration, and images or packages for a cold one");
-        if (request.Warm is { } warm && (warm.Interval < TimeSpan.Zero || warm.ShutdownDeadline <= TimeSpan.Zero || warm.Downtime < TimeSpan.Zero)) throw MigrationErrors.BadPlan("warm", "a time is negative", "Give times such as 10m");
+        if (request.Warm is { } warm && (warm.Interval < TimeSpan.Zero || warm.ShutdownDeadline <= TimeSpan.Zero || warm.Downtime < TimeSpan.Zero || warm.Patience < TimeSpan.Zero)) throw MigrationErrors.BadPlan("warm", "a time is negative", "Give times such as 10m");
         foreach (var path in request.Sources.Where(s => !RunningSource.Is(s) || !RunningSource.IsAbsolute(s)).Append(request.Warm?.ScratchDirectory).Append(request.TargetDirectory).Append(request.AllowBackingDirectory))
             if (path is not null && !Path.IsPathRooted(path)) throw MigrationErrors.BadPlan("paths", $"{path} is not absolute", "Give absolute paths");
         if (request.TargetDirectory != Path.GetFullPath(request.TargetDirectory).TrimEnd('/'))

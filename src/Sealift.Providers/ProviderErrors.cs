@@ -66,11 +66,13 @@ internal static class ProviderErrors
     public static SealiftException NotThawed(string source, string said) => new(
         "SL6416", "thaw the guest's file systems", Clean(source), Clean(said), "Run `virsh domfsthaw` on it now: whatever writes in that guest is waiting");
 
+    public const string NotForwardedCode = "SL6417", NotLoggedInCode = "SL6418";
+
     public static SealiftException NotForwarded(string host, string path, TimeSpan deadline) => new(
-        "SL6417", $"reach {Clean(path)} over SSH", Clean(host), $"ssh had not forwarded it after {deadline.TotalSeconds:0} seconds", "Check that sshd there allows AllowStreamLocalForwarding");
+        NotForwardedCode, $"reach {Clean(path)} over SSH", Clean(host), $"ssh had not forwarded it after {deadline.TotalSeconds:0} seconds", "Check that sshd there allows AllowStreamLocalForwarding");
 
     public static SealiftException NotLoggedIn(string host, string said) => new(
-        "SL6418", "log in over SSH", Clean(host), said.Trim().Length == 0 ? "ssh said nothing" : Clean(said.Trim().ReplaceLineEndings("; "), 1000),
+        NotLoggedInCode, "log in over SSH", Clean(host), said.Trim().Length == 0 ? "ssh said nothing" : Clean(said.Trim().ReplaceLineEndings("; "), 1000),
         "Log in once by hand with ssh as the same user: the key must need no passphrase or be in an agent, and the host's key must be known");
 
     public static SealiftException BadTar(string path, long offset, string said) => new("SL6101", "read the archive", $"{Clean(path)}, header at offset {offset}", said, GetItAgain);

@@ -46,6 +46,7 @@ internal static class MigrateCommand
     private static readonly Option<ReadBackScope?> ReadBack = new("--read-back") { Description = "Running machine: how much of the target is read back when it is off: full, or changed: what the passes before have not read back. By default full, unless that exceeds --downtime.", HelpName = "SCOPE" };
     private static readonly Option<bool> NoTracker = new("--no-tracker") { Description = "Running machine: use no change tracker; every pass compares by hash." };
     private static readonly Option<string?> ShutdownDeadline = new("--shutdown-deadline") { Description = "Running machine: how long its guest may take to shut down [default: 5m].", HelpName = "TIME" };
+    private static readonly Option<string?> Patience = new("--patience") { Description = "Running machine: how long it is looked for again when it is lost while it is followed [default: 30m].", HelpName = "TIME" };
     private static readonly Option<bool> ForceOff = new("--force-off") { Description = "Running machine: stop a guest that does not shut down in time, as a power cut would." };
     private static readonly Option<bool> RestartSource = new("--restart-source") { Description = "Running machine: start it again at the source where the migration fails after it was shut down." };
     private static readonly Option<string?> Scratch = new("--scratch") { Description = "Running machine: directory for what its guest overwrites during a pass; QEMU must be able to write there.", HelpName = "DIR" };
@@ -59,7 +60,7 @@ internal static class MigrateCommand
         {
             Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
             Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest, Checkpoint.Option,
-            Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, ShutdownDeadline, ForceOff, RestartSource, Scratch,
+            Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, Patience, ShutdownDeadline, ForceOff, RestartSource, Scratch,
         };
         Tuning.AddTo(command, nbd: false); // its sources are files
         command.SetAction(async (parsed, cancel) =>
@@ -120,7 +121,7 @@ internal static class MigrateCommand
     {
         if (!parsed.GetValue(Source)!.Any(RunningSource.Is))
         {
-            Option[] options = [Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, ShutdownDeadline, ForceOff, RestartSource, Scratch];
+            Option[] options = [Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, Patience, ShutdownDeadline, ForceOff, RestartSource, Scratch];
             if (Array.Find(options, o => parsed.GetResult(o) is { Implicit: false }) is { } useless) throw CliErrors.BadValue(useless.Name, "given", $"a source that runs: {RunningSource.Forms}");
             return null;
         }
@@ -136,7 +137,7 @@ internal static class MigrateCommand
             RestartSource = parsed.GetValue(RestartSource),
             ScratchDirectory = parsed.GetValue(Scratch) is { } directory ? Path.GetFullPath(directory) : null,
         };
-        return plan with { Interval = TimeOf(Interval) ?? plan.Interval, ShutdownDeadline = TimeOf(ShutdownDeadline) ?? plan.ShutdownDeadline };
+        return plan with { Interval = TimeOf(Interval) ?? plan.Interval, Patience = TimeOf(Patience) ?? plan.Patience, ShutdownDeadline = TimeOf(ShutdownDeadline) ?? plan.ShutdownDeadline };
 
         TimeSpan? TimeOf(Option<string?> option) =>
             parsed.GetValue(option) is { } time ? Quantities.ParseTime(time) ?? throw CliErrors.BadValue(option.Name, time, "a time such as 90s or 10m") : null;

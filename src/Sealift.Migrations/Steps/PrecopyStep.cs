@@ -15,14 +15,14 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
         var plan = context.Request.Warm!;
-        await using var machine = await WarmMachine.ConnectAsync(context, cancel);
+        await using var source = new PatientMachine(context, StepName.Precopy);
         var previous = TimeSpan.MaxValue;
         while (true)
         {
             await WhilePausedAsync(context, cancel);
-            var pass = await machine.PassAsync(isFinal: false, AuditScope.None, StepName.Precopy, cancel);
+            var pass = await source.AskAsync(m => m.PassAsync(isFinal: false, AuditScope.None, StepName.Precopy, cancel), cancel);
             // Without a tracker, or with a gap in its chain, the last pass reads everything.
-            var estimate = await machine.ChangedBytesAsync(cancel) is { } changed ? machine.Estimate(changed) : machine.EstimateAudit();
+            var estimate = await source.AskAsync(async m => await m.ChangedBytesAsync(cancel) is { } changed ? m.Estimate(changed) : m.EstimateAudit(), cancel);
             Tell(context, pass, estimate);
             if (await IsDueAsync(context, plan, estimate, gains: estimate < 0.8 * previous, cancel)) break;
             previous = estimate;
@@ -30,14 +30,14 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
 
         // Where the audit would keep the machine off for too long, it is made now, and what changes after it is copied as ever.
         var audited = false;
-        if (plan is { Audit: AuditScope.Full, Downtime: { } budget } && machine.EstimateAudit() + machine.Estimate(await machine.ChangedBytesAsync(cancel) ?? 0) > budget)
+        if (plan is { Audit: AuditScope.Full, Downtime: { } budget } && await source.AskAsync(async m => m.EstimateAudit() + m.Estimate(await m.ChangedBytesAsync(cancel) ?? 0), cancel) > budget)
         {
-            var pass = await machine.PassAsync(isFinal: false, AuditScope.Full, StepName.Precopy, cancel);
+            var pass = await source.AskAsync(m => m.PassAsync(isFinal: false, AuditScope.Full, StepName.Precopy, cancel), cancel);
             Tell(context, pass, null);
             audited = true;
         }
 
-        var scope = await ReadBackOfAsync(context, plan, machine, audited, cancel);
+        var scope = await source.AskAsync(m => ReadBackOfAsync(context, plan, m, audited, cancel), cancel);
         var passes = context.Journal.Passes(context.Id).Where(p => p.IsDone).ToList();
         var read = passes.Sum(p => p.Disks.Sum(d => d.ReadBytes));
         return MigrationContext.Done(

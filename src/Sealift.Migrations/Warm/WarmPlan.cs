@@ -33,6 +33,9 @@ public sealed record WarmPlan
     /// <summary>Whether the change tracker is used at all; otherwise each pass compares by hash.</summary>
     public bool UseTracker { get; init; } = true;
 
+    /// <summary>How long a source that is lost between two passes, or in the midst of one, is looked for again; zero for not at all. Then the migration fails, and can be resumed.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(30);
+
     /// <summary>How long the guest may take to shut down.</summary>
     public TimeSpan ShutdownDeadline { get; init; } = TimeSpan.FromMinutes(5);
 

@@ -1,4 +1,6 @@
+using Sealift.Nbd;
 using Sealift.Posix;
+using Sealift.Qmp;
 
 namespace Sealift.Providers;
 
@@ -33,6 +35,15 @@ public static class RunningSource
     /// <inheritdoc cref="ConnectAsync"/>
     public static async Task<IRunningMachine?> ConnectIfThereAsync(string source, CancellationToken cancel) =>
         IsQmp(source) ? await QemuMachine.ConnectIfThereAsync(source[QmpPrefix.Length..], cancel) : await LibvirtMachine.ConnectIfThereAsync(LibvirtName.Parse(source), cancel);
+
+    /// <summary>Whether an error says that a machine could not be reached, or was lost: it may be there again later. A refusal is none.</summary>
+    public static bool IsLost(SealiftException error)
+    {
+        // What reads a disk may have wrapped what the connection said.
+        for (Exception? e = error; e is not null; e = e.InnerException)
+            if (e is QmpException { IsRefusal: false } or NbdException { IsTransient: true } or LibvirtException { IsUnreachable: true } or SealiftException { Code: ProviderErrors.NotForwardedCode or ProviderErrors.NotLoggedInCode }) return true;
+        return false;
+    }
 
     private static bool IsQmp(string source) => source.StartsWith(QmpPrefix, StringComparison.Ordinal);
 }

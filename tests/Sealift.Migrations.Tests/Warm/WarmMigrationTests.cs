@@ -145,6 +145,47 @@ public sealed class WarmMigrationTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_qemu_that_ends_while_it_is_followed_is_looked_for_again_for_as_long_as_the_plan_says(bool comesBack)
+    {
+        var qemu = await StartAsync([4 << 20], "raw");
+        try
+        {
+            await WriteAsync(qemu, 10);
+            using var store = rig.OpenStore();
+            var three = AfterThreePasses(store);
+            var recorder = new Recorder(e =>
+            {
+                three.Report(e);
+                if (e is not PassFinished { Pass.Number: 0 }) return;
+                var (images, model) = (qemu.Images, qemu.Snapshot(0));
+                qemu.KillAsync().GetAwaiter().GetResult();
+                if (!comesBack) return;
+                qemu.DisposeAsync().AsTask().GetAwaiter().GetResult();
+                qemu = RunningQemu.StartAsync(rig.SourceDirectory, "raw", images, [model], Cancel).GetAwaiter().GetResult();
+                WriteAsync(qemu, 5).GetAwaiter().GetResult();
+            });
+            var outcome = await MigrationRunner.StartAsync(store, Request(qemu) with { Warm = Plan with { Patience = comesBack ? TimeSpan.FromMinutes(5) : TimeSpan.FromSeconds(1) } }, recorder, Cancel);
+            Assert.Contains(recorder.Events.OfType<Note>(), n => n.Text.StartsWith("the source was lost", StringComparison.Ordinal));
+            if (comesBack)
+            {
+                Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+                AssertSame(qemu);
+            }
+            else
+            {
+                Assert.Equal((Verdict.Failed, true), (outcome.Verdict, outcome.CanResume));
+                Assert.Contains("SL3101", outcome.Reasons[0], StringComparison.Ordinal);
+            }
+        }
+        finally
+        {
+            await qemu.DisposeAsync();
+        }
+    }
+
     [Fact]
     public async Task A_source_without_a_tracker_is_followed_by_hash()
     {

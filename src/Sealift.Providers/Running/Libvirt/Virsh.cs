@@ -101,5 +101,10 @@ internal sealed class LibvirtException(string source, string command, string sai
     /// <summary>Whether there is no backup job.</summary>
     public bool IsNoBackup => Said.Contains("no domain backup job present", StringComparison.Ordinal);
 
+    /// <summary>Whether libvirt was not reached, or was lost.</summary>
+    public bool IsUnreachable =>
+        Said.Contains("failed to connect to the hypervisor", StringComparison.Ordinal) || Said.Contains("Cannot recv data", StringComparison.Ordinal)
+        || Said.Contains("Cannot write data", StringComparison.Ordinal) || Said.Contains("client socket is closed", StringComparison.Ordinal) || Said.Contains("End of file while reading data", StringComparison.Ordinal);
+
     private static string Words(string said) => said.Trim().Replace("error: ", string.Empty, StringComparison.Ordinal).ReplaceLineEndings("; ").TrimEnd('.');
 }
