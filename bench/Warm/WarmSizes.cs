@@ -35,7 +35,7 @@ internal sealed record WarmSizes
     public long Changed { get; private init; } = 64 * MiB;
 
     /// <summary>How often a tracker lies in each way.</summary>
-    public int LieSeeds { get; private init; } = 40;
+    public int LieSeeds { get; private init; } = 20;
 
     /// <summary>How often a bitmap is cleared in QEMU.</summary>
     public int QemuLieSeeds { get; private init; } = 4;
