@@ -59,6 +59,22 @@ internal sealed class Clock(Scratch scratch, string programs)
         return new Run(end - begin, peak << 10, result.Output, begin);
     }
 
+    /// <summary>Starts a program that is listened to while it runs. Its time is the caller's to take.</summary>
+    /// <param name="words">The program and its arguments.</param>
+    /// <param name="figures">The name of the file in which <see cref="PeakOf"/> finds how much memory it held.</param>
+    /// <param name="exitCode">The one exit code that is success.</param>
+    /// <param name="limit">How long it may run.</param>
+    public ChildProcess Start(IReadOnlyList<string> words, string figures, int exitCode, TimeSpan limit) =>
+        ChildProcess.Start(Child(Time, ["-q", "-f", "%M", "-o", figures, .. words], limit) with { AcceptedExitCodes = [exitCode] });
+
+    /// <summary>The most memory, in bytes, that a program held that was started so and has ended.</summary>
+    public long PeakOf(string figures)
+    {
+        var peak = long.Parse(File.ReadAllText(scratch.In(figures)), CultureInfo.InvariantCulture) << 10;
+        scratch.Remove(figures);
+        return peak;
+    }
+
     /// <summary>Runs something that is not measured.</summary>
     /// <exception cref="BenchException">It failed.</exception>
     public async Task<string> RunAsync(string line, CancellationToken cancel)

@@ -11,7 +11,7 @@ internal static class Machine
     public static bool HasAvx512 { get; } = new[] { "avx512f", "avx512bw", "avx512dq", "avx512vl" }.All(Flags().Contains);
 
     /// <summary>A table, in Markdown.</summary>
-    public static async Task<string> DescribeAsync(Clock clock, string load, CancellationToken cancel)
+    public static async Task<string> DescribeAsync(Clock clock, string load, IReadOnlyList<string> packages, CancellationToken cancel)
     {
         var flags = Flags();
         async Task<string> SaidAsync(string line) => (await clock.RunAsync(line, cancel)).Trim().ReplaceLineEndings(", ");
@@ -28,7 +28,7 @@ internal static class Machine
             ("system", await SaidAsync(". /etc/os-release; echo \"$PRETTY_NAME\"")),
             ("sealift", await SaidAsync("sealift --version")),
             // One that is not installed is not listed, and the rows that need it have failed.
-            ("peers", await SaidAsync("dpkg-query -W -f '${Package} ${Version}\\n' b3sum coreutils libnbd-bin nbdkit openssl qemu-utils time 2>/dev/null || :")),
+            ("packages", await SaidAsync($"dpkg-query -W -f '${{Package}} ${{Version}}\\n' {string.Join(' ', packages)} 2>/dev/null || :")),
         };
         return $"| | |\n|---|---|\n{string.Concat(rows.Select(r => $"| {r.What} | {r.Value} |\n"))}";
     }

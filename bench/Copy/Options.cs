@@ -12,21 +12,9 @@ namespace Sealift.Bench.Copies;
 /// <param name="Sealift">The directory of the sealift to measure; null for the one that was built here.</param>
 internal sealed record Options(IReadOnlyList<string> Rows, int Runs, bool Quick, bool Large, string? Output, string Directory, string? Sealift)
 {
-    /// <summary>How it is called.</summary>
-    public const string Usage = """
-        usage: bench/run [ROW…] [--runs N] [--quick] [--large] [--output FILE] [--directory DIR] [--sealift DIR] [--list]
-          ROW              only these rows; --list says which there are
-          --runs N         each side of a comparison N times (5; with --quick 2)
-          --quick          small data, to see that everything works: the figures mean nothing
-          --large          the table of growth goes to 16 GiB of data and 64 TiB of disk, and to 64 GiB of data where there are 129 GiB of room
-          --output FILE    the report goes there and not to standard output
-          --directory DIR  the data lie below it while this runs ($TMPDIR, else /var/tmp); it should be on the storage in question
-          --sealift DIR    the sealift in this directory is measured, and not the one that was built here
-        """;
-
     /// <summary>Reads them.</summary>
     /// <returns>Null where they are wrong.</returns>
-    public static Options? Parse(IReadOnlyList<string> arguments, IReadOnlyCollection<string> known)
+    public static Options? Parse(IReadOnlyList<string> arguments, Offer offer)
     {
         var (rows, runs, quick, large) = (new List<string>(), 0, false, false);
         string? output = null, sealift = null;
@@ -36,16 +24,16 @@ internal sealed record Options(IReadOnlyList<string> Rows, int Runs, bool Quick,
             switch (arguments[i])
             {
                 case "--quick": quick = true; break;
-                case "--large": large = true; break;
+                case "--large" when offer.HasLarge: large = true; break;
                 case "--runs" when i + 1 < arguments.Count && int.TryParse(arguments[++i], NumberStyles.None, CultureInfo.InvariantCulture, out runs) && runs > 0: break;
                 case "--output" when i + 1 < arguments.Count: output = arguments[++i]; break;
                 case "--directory" when i + 1 < arguments.Count: directory = arguments[++i]; break;
                 case "--sealift" when i + 1 < arguments.Count: sealift = arguments[++i]; break;
-                case var name when known.Contains(name): rows.Add(name); break;
+                case var name when offer.Rows.Any(r => r.Name == name): rows.Add(name); break;
                 default: return null;
             }
         }
 
-        return new Options(rows, runs > 0 ? runs : quick ? 2 : 5, quick, large, output, directory, sealift);
+        return new Options(rows, runs > 0 ? runs : quick ? 2 : offer.Runs, quick, large, output, directory, sealift);
     }
 }

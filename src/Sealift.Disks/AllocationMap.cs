@@ -17,9 +17,11 @@ internal sealed class AllocationMap
     private const int BufferBytes = 1 << 20;
     // An allocation unit is never smaller, whatever a file system prefers for I/O.
     private const int SmallestUnitBytes = 4096;
-    // Metadata count as allocated. A block of them describes at least so many extents (ext4: 340 in 4 KiB; XFS: 250), and what looks
-    // like one extent of data may be several below: at least one for each 128 MiB (ext4), often more, so a block for each GiB.
-    private const int ExtentsPerUnit = 128;
+    // Metadata count as allocated. A block of them holds up to 340 extents in 4 KiB (ext4; XFS: 250), and is not full: ext4 splits it
+    // where something is put between, and what was written from front to back, and later at places between, as a guest or a pass over a
+    // running machine does, was seen with as few as 67. What looks like one extent of data may be several below: at least one for each
+    // 128 MiB (ext4), often more, so a block for each GiB.
+    private const int ExtentsPerUnit = 32;
     private const long DataPerUnit = 1L << 30;
 
     private readonly PosixFile file;

@@ -2,7 +2,7 @@ using Sealift.Posix;
 
 namespace Sealift.Faults;
 
-/// <summary>The benchmark (bench/run), with small data: that it works, leaves nothing, and has no figures for what came out wrong.</summary>
+/// <summary>The benchmarks (bench/run and bench/warm), with small data: that it works, leaves nothing, and has no figures for what came out wrong.</summary>
 public sealed class BenchmarkTests : IDisposable
 {
     private readonly string directory = Directory.CreateTempSubdirectory("sealift-test-").FullName;
@@ -12,7 +12,7 @@ public sealed class BenchmarkTests : IDisposable
     [Fact]
     public async Task It_measures_and_leaves_nothing()
     {
-        var result = await RunAsync("hash", "help");
+        var result = await RunAsync("Copy", "hash", "help");
         Assert.True(result.ExitCode == 0, result.ErrorTail);
         Assert.Contains("| hash | `sealift hash` of 64 MiB in the page cache |", result.Output, StringComparison.Ordinal);
         Assert.Contains("| help | `sealift --help` |", result.Output, StringComparison.Ordinal);
@@ -28,7 +28,7 @@ public sealed class BenchmarkTests : IDisposable
         await File.WriteAllTextAsync(liar, "#!/bin/sh\necho \"Usage: 0000  source.raw\"\n", Cancel);
         PosixPath.SetPermissions(liar, 0x1ED /* 0755 */);
 
-        var result = await RunAsync("hash", "help", "--sealift", programs);
+        var result = await RunAsync("Copy", "hash", "help", "--sealift", programs);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("- hash: sealift hash source.raw: wrong result: not the hash ", result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("| hash |", result.Output, StringComparison.Ordinal);
@@ -36,8 +36,52 @@ public sealed class BenchmarkTests : IDisposable
         Assert.Equal([programs], Directory.EnumerateFileSystemEntries(directory));
     }
 
+    [Fact]
+    public async Task The_warm_one_measures_and_leaves_nothing()
+    {
+        var result = await RunAsync("Warm");
+        Assert.True(result.ExitCode == 0, result.Output + result.ErrorTail);
+        Assert.DoesNotContain("## Failed", result.Output, StringComparison.Ordinal);
+        // These do not depend on the machine, nor on how much data there is.
+        var bytes = Lines(result, "bytes");
+        Assert.Equal(5, bytes.Count);
+        Assert.All(bytes, l => Assert.Contains("| ≤ 1.1 × | 1.00 × | yes |", l, StringComparison.Ordinal));
+        var lies = Lines(result, "lies");
+        Assert.Equal(6, lies.Count);
+        Assert.All(lies, l => Assert.Contains("| ≥ 100 % | 100 % | yes |", l, StringComparison.Ordinal));
+        Assert.Contains(Lines(result, "tebibyte"), l => l.Contains("a pass of 64 scattered leaves, 4 MiB", StringComparison.Ordinal));
+        Assert.Contains(Lines(result, "downtime"), l => l.Contains("4 MiB of 64 MiB changed, `--audit full` | `sealift copy` of the same disk", StringComparison.Ordinal));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(directory));
+    }
+
+    [Fact]
+    public async Task A_warm_migration_with_one_wrong_byte_has_no_figures()
+    {
+        var programs = Directory.CreateDirectory(Path.Combine(directory, "programs")).FullName;
+        var spoiler = Path.Combine(programs, "sealift");
+        await File.WriteAllTextAsync(spoiler, $"#!/bin/sh\n'{Sealift()}' \"$@\"\ncode=$?\n[ \"$1\" != migrate ] || printf 'wrong' | dd of=target/box-disk1.raw bs=1 seek=70000 conv=notrunc status=none\nexit $code\n", Cancel);
+        PosixPath.SetPermissions(spoiler, 0x1ED /* 0755 */);
+
+        var result = await RunAsync("Warm", "downtime", "--sealift", programs);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Matches("(?m)^- downtime: sealift migrate .*: wrong result: .*box-disk1.raw differs from .*source.raw at offset 7000[0-4]$", result.Output);
+        Assert.Empty(Lines(result, "downtime"));
+        Assert.Equal([programs], Directory.EnumerateFileSystemEntries(directory));
+    }
+
     public void Dispose() => Directory.Delete(directory, recursive: true);
 
-    private Task<ChildResult> RunAsync(params string[] arguments) => ChildProcess.RunAsync(
-        new ChildCommand(Path.Combine(AppContext.BaseDirectory, "Copy"), [.. arguments, "--quick", "--runs", "1", "--directory", directory]) { StartsOthers = true, AcceptedExitCodes = [0, 1] }, Cancel);
+    /// <summary>The lines of the table of goals that are of a row.</summary>
+    private static List<string> Lines(ChildResult result, string row) =>
+        [.. result.Output.Split("## Each side")[0].Split('\n').Where(l => l.StartsWith($"| {row} |", StringComparison.Ordinal))];
+
+    private static string Sealift()
+    {
+        var at = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(at, "Sealift.slnx"))) at = Path.GetDirectoryName(at) ?? throw new InvalidOperationException("Not below the repository");
+        return Path.Combine(at, "out", "sealift");
+    }
+
+    private Task<ChildResult> RunAsync(string program, params string[] arguments) => ChildProcess.RunAsync(
+        new ChildCommand(Path.Combine(AppContext.BaseDirectory, program), [.. arguments, "--quick", "--runs", "1", "--directory", directory]) { StartsOthers = true, AcceptedExitCodes = [0, 1] }, Cancel);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Sealift.Posix;
 using Sealift.Qmp;
@@ -6,16 +7,16 @@ namespace Sealift.Rigs;
 
 /// <summary>
 /// A real QEMU without an operating system, whose disks are written through its monitor, so that a test knows every byte of them at every
-/// instant. It has a QMP socket for Sealift and one for the test.
+/// instant, or, where they are too large for that, what was written and that nobody else writes. It has a QMP socket for Sealift and one for the test.
 /// </summary>
 internal sealed class RunningQemu : IAsyncDisposable
 {
     private static readonly TimeSpan Ample = TimeSpan.FromMinutes(1);
     private readonly ChildProcess process;
     private readonly QmpClient monitor;
-    private readonly byte[][] models;
+    private readonly byte[][]? models;
 
-    private RunningQemu(ChildProcess process, QmpClient monitor, string socketPath, IReadOnlyList<string> images, byte[][] models) =>
+    private RunningQemu(ChildProcess process, QmpClient monitor, string socketPath, IReadOnlyList<string> images, byte[][]? models) =>
         (this.process, this.monitor, SocketPath, Images, this.models) = (process, monitor, socketPath, images, models);
 
     /// <summary>For Sealift.</summary>
@@ -27,29 +28,33 @@ internal sealed class RunningQemu : IAsyncDisposable
 
     public bool IsRunning => process.IsRunning;
 
-    /// <summary>What the disk holds now.</summary>
-    public ReadOnlySpan<byte> Model(int disk) => models[disk];
+    /// <summary>Bytes that it has read from files since it was started, as the kernel counts them (proc(5), rchar): all that is read of its images is in it.</summary>
+    public long ReadBytes() => long.Parse(File.ReadLines($"/proc/{Id}/io").Single(l => l.StartsWith("rchar: ", StringComparison.Ordinal))[7..], CultureInfo.InvariantCulture);
 
-    public byte[] Snapshot(int disk) => [.. models[disk]];
+    /// <summary>What the disk holds now.</summary>
+    public ReadOnlySpan<byte> Model(int disk) => models![disk];
+
+    public byte[] Snapshot(int disk) => [.. models![disk]];
 
     /// <summary>Starts it with empty disks.</summary>
     /// <param name="directory">Where images and sockets are made.</param>
     /// <param name="format"><c>raw</c> or <c>qcow2</c>.</param>
     /// <param name="lengths">Of the disks, in bytes.</param>
+    /// <param name="cancel">Gives up.</param>
     public static async Task<RunningQemu> StartAsync(string directory, string format, IReadOnlyList<int> lengths, CancellationToken cancel)
     {
         var images = new List<string>();
         foreach (var length in lengths)
         {
             images.Add(Path.Combine(directory, $"source{images.Count}.{format}"));
-            _ = await ChildProcess.RunAsync(new ChildCommand("qemu-img", "create", "-q", "-f", format, images[^1], $"{length}"), cancel);
+            _ = await ChildProcess.RunAsync(new ChildCommand("qemu-img", "create", "-q", "-f", format, images[^1], $"{length}"), cancel); // its exit code is checked
         }
 
         return await StartAsync(directory, format, images, [.. lengths.Select(l => new byte[l])], cancel);
     }
 
-    /// <summary>Starts it, or one like it, with images that are there; what they hold is given.</summary>
-    public static async Task<RunningQemu> StartAsync(string directory, string format, IReadOnlyList<string> images, byte[][] models, CancellationToken cancel)
+    /// <summary>Starts it, or one like it, with images that are there; what they hold is given, or null where nobody asks for it.</summary>
+    public static async Task<RunningQemu> StartAsync(string directory, string format, IReadOnlyList<string> images, byte[][]? models, CancellationToken cancel)
     {
         var (socket, rig) = (Path.Combine(directory, "qmp"), Path.Combine(directory, "rig"));
         foreach (var path in new[] { socket, rig }) File.Delete(path);
@@ -73,17 +78,18 @@ internal sealed class RunningQemu : IAsyncDisposable
     }
 
     /// <summary>Writes bytes of one value, as the guest would.</summary>
-    public async Task WriteAsync(int disk, int offset, int length, byte value, CancellationToken cancel)
+    public async Task WriteAsync(int disk, long offset, int length, byte value, CancellationToken cancel)
     {
-        var said = await SayAsync($"qemu-io -d vd{disk}/virtio-backend \"write -P {value} {offset} {length}\"", cancel);
-        if (said.Length > 0) throw new InvalidOperationException(said); // what it did it says on its standard output
-        models[disk].AsSpan(offset, length).Fill(value);
+        // Quietly: nobody reads its standard output, and a full pipe would stop it.
+        var said = await SayAsync($"qemu-io -d vd{disk}/virtio-backend \"write -q -P {value} {offset} {length}\"", cancel);
+        if (said.Length > 0) throw new InvalidOperationException(said);
+        models?[disk].AsSpan((int)offset, length).Fill(value);
     }
 
     /// <summary>Writes somewhere.</summary>
     public async Task WriteSomewhereAsync(Random random, CancellationToken cancel)
     {
-        var disk = random.Next(models.Length);
+        var disk = random.Next(models!.Length);
         var length = Math.Min(models[disk].Length, 512 * (1 << random.Next(9)));
         await WriteAsync(disk, random.Next((models[disk].Length - length) / 512) * 512, length, (byte)random.Next(1, 256), cancel);
     }
@@ -109,7 +115,7 @@ internal sealed class RunningQemu : IAsyncDisposable
     public Task<JsonElement> AskAsync(string command, Action<Utf8JsonWriter>? arguments, CancellationToken cancel) => monitor.ExecuteAsync(command, arguments, Ample, cancel);
 
     /// <summary>Waits until it has ended by itself.</summary>
-    public async Task EndedAsync(CancellationToken cancel) => _ = await process.WaitAsync(cancel).WaitAsync(Ample, cancel);
+    public async Task EndedAsync(CancellationToken cancel) => _ = await process.WaitAsync(cancel).WaitAsync(Ample, cancel); // two exit codes are accepted
 
     /// <summary>Ends it as a power cut would.</summary>
     public async Task KillAsync()
@@ -117,7 +123,7 @@ internal sealed class RunningQemu : IAsyncDisposable
         process.Kill("the test wants it dead");
         try
         {
-            _ = await process.WaitAsync(CancellationToken.None);
+            _ = await process.WaitAsync(CancellationToken.None); // whatever it ends with
         }
         catch (ChildException)
         {

@@ -1,12 +1,13 @@
 using Sealift.Blkhash;
 using Sealift.Posix;
+using Sealift.Rigs;
 
 namespace Sealift.Disks.Tests.Warm;
 
 /// <summary>However a tracker pages what it knows, nothing of it is lost; what it does not tell, the audit finds.</summary>
 public sealed class ChangeListTests : IDisposable
 {
-    private const int Block = 4096;
+    private const int Block = LyingTracker.BlockBytes;
     private static readonly BlkhashParameters Hash = new(BlkhashAlgorithm.Sha256, Block);
     private readonly string directory = Directory.CreateTempSubdirectory("sealift-warm-").FullName;
 
@@ -22,7 +23,7 @@ public sealed class ChangeListTests : IDisposable
             var random = new Random(seed);
             var length = random.Next(1, 400_000);
             var ranges = Enumerable.Range(0, random.Next(0, 40)).Select(_ => new DiskRange(random.Next(0, length), random.Next(0, 20_000))).ToList();
-            var changed = await ChangeList.ReadAsync("d", length, Block, (offset, _) => Task.FromResult(Page(random, ranges, offset, length)), Cancel);
+            var changed = await ChangeList.ReadAsync("d", length, Block, (offset, _) => Task.FromResult(LyingTracker.Page(random, ranges, offset, length)), Cancel);
             var found = new bool[length];
             long last = -1;
             foreach (var range in changed.Ranges(Block, length))
@@ -63,38 +64,15 @@ public sealed class ChangeListTests : IDisposable
     [Fact]
     public async Task Whatever_the_tracker_keeps_to_itself_the_audit_finds_and_copies()
     {
-        for (var seed = 0; seed < 40; seed++)
+        var kinds = Enum.GetValues<TrackerLie>();
+        for (var seed = 0; seed < 48; seed++)
         {
             var random = new Random(seed);
             var length = random.Next(1, 60) * Block + random.Next(0, 2) * 512;
-            var (sourcePath, targetPath, mapPath) = (In($"s{seed}"), In($"t{seed}"), In($"m{seed}"));
-            var bytes = new byte[length];
-            random.NextBytes(bytes.AsSpan(0, length / 2));
-            await File.WriteAllBytesAsync(sourcePath, bytes, Cancel);
-            await DiskImage.CreateAsync(targetPath, ImageFormat.Raw, length, Cancel);
-            BlockMap.Create(mapPath, length, Hash).Close();
-            _ = await PassAsync(sourcePath, targetPath, mapPath, new WarmPassPlan(null, AuditScope.None));
-
-            var written = new List<DiskRange>();
-            for (var i = random.Next(1, 12); i > 0; i--)
-            {
-                var range = new DiskRange(random.Next(0, length), 0);
-                range = range with { LengthBytes = Math.Min(length - range.Offset, random.Next(1, 9000)) };
-                random.NextBytes(bytes.AsSpan((int)range.Offset, (int)range.LengthBytes));
-                written.Add(range);
-            }
-
-            await File.WriteAllBytesAsync(sourcePath, bytes, Cancel);
-            var told = Lie(random, written);
-            var claimed = await ChangeList.ReadAsync("d", length, Block, (offset, _) => Task.FromResult(Page(random, told, offset, length)), Cancel);
-            var known = Blocks(claimed.Ranges(Block, length));
-            var changed = Blocks(written);
-            var result = await PassAsync(sourcePath, targetPath, mapPath, new WarmPassPlan(claimed, AuditScope.Full));
-            Assert.Equal(bytes, await File.ReadAllBytesAsync(targetPath, Cancel));
+            var lied = await LyingTracker.LieAsync(directory, random, length, random.Next(1, 12), kinds[seed % kinds.Length], AuditScope.Full, Cancel);
             // A block that was written with what it held is no lie; random bytes do not do that.
-            Assert.Equal(changed.Except(known).Order(), Blocks(result.Lies).Order());
-            using var map = BlockMap.Open(mapPath);
-            Assert.Equal(Convert.ToHexString(map.Root()), Convert.ToHexString(result.Copied.Root));
+            Assert.Equal(lied.Injected.Order(), lied.Found.Order());
+            Assert.True(lied.HasArrived && lied.RootIsOfMap, $"seed {seed}: {lied}");
         }
     }
 
@@ -113,31 +91,6 @@ public sealed class ChangeListTests : IDisposable
         foreach (var block in (long[])[0, 7, 8, 9000, 16383]) changed.Add(block);
         var result = await PassAsync(sourcePath, targetPath, mapPath, new WarmPassPlan(changed, AuditScope.None));
         Assert.Equal((5 * Block, 5 * Block), (result.ReadBytes, result.ClaimedBytes));
-    }
-
-    private static List<DiskRange> Lie(Random random, List<DiskRange> written) => random.Next(5) switch
-    {
-        0 => [.. written.Where(_ => random.Next(2) == 0)],                                            // dropped areas
-        1 => [.. written.Select(r => r with { Offset = r.Offset + Block })],                          // shifted areas
-        2 => [.. written.Take(written.Count / 2)],                                                    // a list that was cut off
-        3 => [.. written.Concat(written)],                                                            // pages twice: no lie at all
-        _ => [.. written.Select(r => r with { LengthBytes = r.LengthBytes / 3 })],                    // areas that were cut short
-    };
-
-    private static HashSet<long> Blocks(IEnumerable<DiskRange> ranges)
-    {
-        var blocks = new HashSet<long>();
-        foreach (var range in ranges)
-            for (var at = range.Offset / Block; at * Block < range.End; at++) blocks.Add(at);
-        return blocks;
-    }
-
-    /// <summary>A page of random length, now and then empty, with what lies in it, in any order, some of it twice.</summary>
-    private static ChangePage Page(Random random, List<DiskRange> ranges, long offset, long length)
-    {
-        var end = Math.Min(length, offset + random.Next(512, 50_000));
-        var inside = ranges.Where(r => r.Offset < end && r.End > offset).ToList();
-        return new ChangePage(end, [.. inside.OrderBy(_ => random.Next()), .. inside.Take(random.Next(0, 2))]);
     }
 
     private static async Task<WarmPassResult> PassAsync(string sourcePath, string targetPath, string mapPath, WarmPassPlan plan)
