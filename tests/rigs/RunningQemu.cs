@@ -102,7 +102,9 @@ internal sealed class RunningQemu : IAsyncDisposable
             w.WriteString("node-name", $"src{disk}");
             w.WriteNumber("size", length);
         }, cancel);
-        Array.Resize(ref models[disk], length);
+        var model = Snapshot(disk);
+        Array.Resize(ref model, length);
+        models![disk] = model;
     }
 
     /// <summary>Makes a tracker lie: what it has recorded so far is forgotten.</summary>
