@@ -28,6 +28,12 @@ public sealed class Offload
         this.mayFallBack = mayFallBack;
     }
 
+    /// <summary>A copy that was made before, whose target is still to be proven.</summary>
+    /// <param name="report">What became of it.</param>
+    /// <param name="ends">The two places.</param>
+    /// <param name="mayFallBack">Whether what differs may be repaired.</param>
+    public static Offload Finished(TransferReport report, TransferEnds ends, bool mayFallBack) => new(null, ends, report, mayFallBack) { isOver = 1 };
+
     /// <summary>Chooses who copies: of the plan's, or the fastest that can.</summary>
     /// <param name="plan">Who is wanted.</param>
     /// <param name="ends">The two places; both exist.</param>
@@ -62,14 +68,14 @@ public sealed class Offload
     /// <summary>Who copies, and so far what became of it.</summary>
     public TransferReport Report => chosen with
     {
-        OffloadedBytes = Interlocked.Read(ref offloadedBytes),
-        DeclinedAt = declined is null ? null : declinedAt,
-        Declined = declined,
-        RepairedBytes = repairedBytes,
+        OffloadedBytes = chosen.OffloadedBytes + Interlocked.Read(ref offloadedBytes),
+        DeclinedAt = declined is null ? chosen.DeclinedAt : declinedAt,
+        Declined = declined ?? chosen.Declined,
+        RepairedBytes = chosen.RepairedBytes + repairedBytes,
     };
 
-    /// <summary>Whether the storage is asked to copy anything.</summary>
-    internal bool IsNeeded => provider is not null;
+    /// <summary>Whether the storage is asked to copy, or has copied.</summary>
+    internal bool IsNeeded => chosen.IsOffload;
 
     /// <summary>
     /// Whether nothing is copied by the storage any more. Before, nothing is read back: a storage that writes to the wrong place would

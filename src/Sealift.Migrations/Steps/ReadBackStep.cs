@@ -26,6 +26,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         }
 
         var stages = new StageMeter(context.Copying.Workers);
+        var offload = copy.Transfer is { IsOffload: true } report ? Offload.Finished(report, CopyTargets.EndsOf(context, Disk, copy.LengthBytes), context.Request.Transfer.MayFallBack) : null;
         var proof = await TargetProof.RunAsync(
             c =>
             {
@@ -40,7 +41,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
             },
             map,
             whileCopied,
-            context.Copying with { Stages = stages },
+            context.Copying with { Offload = offload, Stages = stages },
             m =>
             {
                 context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {m}; copying them again"));
@@ -59,7 +60,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         if (!found.IsEqual || root != copy.Root) throw MigrationErrors.RootsDiffer(Disk, path, copy.Root, root);
         return MigrationContext.Done(
             $"T = S{(whileCopied is null ? string.Empty : ", while it was copied")}{(mismatches.Count > 0 ? $", after {Measures.Count(mismatches.Count, "range")} copied again" : string.Empty)} ({found.CacheBypass})",
-            new ReadBackStepResult(root, mismatches, found.CacheBypass, modified) { Performance = whileCopied is null ? stages.Report() : null },
+            new ReadBackStepResult(root, mismatches, found.CacheBypass, modified) { Performance = whileCopied is null ? stages.Report() : null, Transfer = offload?.Report },
             JournalJson.Default.ReadBackStepResult);
     }
 }
@@ -73,4 +74,7 @@ internal sealed record ReadBackStepResult(string Root, IReadOnlyList<SealedMisma
 {
     /// <summary>Where the time went; null where it was read back while it was copied.</summary>
     public StageReport? Performance { get; init; }
+
+    /// <summary>Who copied it, where that was storage, and how much of that was repaired.</summary>
+    public TransferReport? Transfer { get; init; }
 }

@@ -1,5 +1,6 @@
 using Sealift.Posix;
 using Sealift.Posix.Tests;
+using Sealift.Rigs;
 
 namespace Sealift.Disks.Tests;
 

@@ -27,6 +27,9 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
 
     public IReadOnlyList<ITransferProvider> Providers { get; init; } = TransferPlan.Providers;
 
+    /// <summary>What cancels the copy; by default what ends the test.</summary>
+    public CancellationToken? Stop { get; set; }
+
     public CopyOptions Options { get; init; } = CopyOptions.Default with { Workers = 2, CheckpointBytes = 1 << 20, FlushBytes = 1 << 20 };
 
     /// <summary>Makes the source: random bytes at the given places, holes elsewhere.</summary>
@@ -45,7 +48,7 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
 
     public async Task<CopyReport> CopyAsync(string way, CopyStart start = CopyStart.New, bool prove = true, bool mayFallBack = true, ImageFormat format = ImageFormat.Raw)
     {
-        var cancel = TestContext.Current.CancellationToken;
+        var cancel = Stop ?? TestContext.Current.CancellationToken;
         var source = await CopySource.ExamineAsync(Source, new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), folder, cancel);
         var target = CopyTarget.Of(Target, format, overwrite: false, new NbdOptions(), folder, folder);
         return await ProvenCopy.RunAsync(
@@ -67,7 +70,11 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
         Assert.Equal(report.Root, Convert.ToHexStringLower(map.Root()));
     }
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose()
+    {
+        foreach (var entry in Directory.EnumerateDirectories(folder)) Directory.Delete(entry, recursive: true);
+        foreach (var entry in Directory.EnumerateFiles(folder)) File.Delete(entry);
+    }
 
     public void Begun(CopyTarget target, bool resumed, long lengthBytes) => HasBegun = true;
 

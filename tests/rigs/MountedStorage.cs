@@ -1,6 +1,6 @@
 using Sealift.Posix;
 
-namespace Sealift.Disks.Tests;
+namespace Sealift.Rigs;
 
 /// <summary>
 /// Real file systems on loop devices (tmpfs in memory), each in the mount namespace of a process of its own: it goes with that process,
