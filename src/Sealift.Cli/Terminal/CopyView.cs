@@ -46,7 +46,7 @@ internal sealed class CopyView(bool json, bool prove, BlkhashParameters paramete
         }
         else if (chosen.IsOffload)
         {
-            Note($"the storage copies by itself ({chosen.Used}); both sides are hashed");
+            Note($"the storage copies by itself ({chosen.Used}); {(prove ? "both sides are hashed" : "only the source is hashed")}");
         }
     }
 
