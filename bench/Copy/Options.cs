@@ -14,7 +14,14 @@ internal sealed record Options(IReadOnlyList<string> Rows, int Runs, bool Quick,
 {
     /// <summary>Reads them.</summary>
     /// <returns>Null where they are wrong.</returns>
-    public static Options? Parse(IReadOnlyList<string> arguments, Offer offer)
+    public static Options? Parse(IReadOnlyList<string> arguments, Offer offer) => Parse(arguments, [.. offer.Rows.Select(r => r.Name)], offer.Runs, offer.HasLarge);
+
+    /// <summary>The same where what is measured are no rows.</summary>
+    /// <param name="arguments">As above.</param>
+    /// <param name="known">What may be named.</param>
+    /// <param name="usualRuns">How often each is run where the command line does not say.</param>
+    /// <param name="hasLarge">Whether there are more data still to measure with.</param>
+    public static Options? Parse(IReadOnlyList<string> arguments, IReadOnlyCollection<string> known, int usualRuns, bool hasLarge = false)
     {
         var (rows, runs, quick, large) = (new List<string>(), 0, false, false);
         string? output = null, sealift = null;
@@ -24,16 +31,16 @@ internal sealed record Options(IReadOnlyList<string> Rows, int Runs, bool Quick,
             switch (arguments[i])
             {
                 case "--quick": quick = true; break;
-                case "--large" when offer.HasLarge: large = true; break;
+                case "--large" when hasLarge: large = true; break;
                 case "--runs" when i + 1 < arguments.Count && int.TryParse(arguments[++i], NumberStyles.None, CultureInfo.InvariantCulture, out runs) && runs > 0: break;
                 case "--output" when i + 1 < arguments.Count: output = arguments[++i]; break;
                 case "--directory" when i + 1 < arguments.Count: directory = arguments[++i]; break;
                 case "--sealift" when i + 1 < arguments.Count: sealift = arguments[++i]; break;
-                case var name when offer.Rows.Any(r => r.Name == name): rows.Add(name); break;
+                case var name when known.Contains(name): rows.Add(name); break;
                 default: return null;
             }
         }
 
-        return new Options(rows, runs > 0 ? runs : quick ? 2 : offer.Runs, quick, large, output, directory, sealift);
+        return new Options(rows, runs > 0 ? runs : quick ? 2 : usualRuns, quick, large, output, directory, sealift);
     }
 }

@@ -10,7 +10,7 @@ public static partial class SealiftTools
     /// <summary>All of them.</summary>
     /// <param name="sealift">Path of the command.</param>
     public static IReadOnlyList<Tool> All(string sealift) =>
-        [new Copy(sealift), new ResumedCopy(sealift), new Qcow2Copy(sealift), new Hash(sealift), new Migrate(sealift), new Resume(sealift), new Verify(sealift)];
+        [new Copy(sealift), new OffloadedCopy(sealift), new ResumedCopy(sealift), new Qcow2Copy(sealift), new Hash(sealift), new Migrate(sealift), new Resume(sealift), new Verify(sealift)];
 
     /// <summary>A command of sealift: whatever goes wrong, it says where, by a code, and exits with a documented code.</summary>
     /// <param name="Name">What the table calls it.</param>
@@ -66,6 +66,11 @@ public static partial class SealiftTools
         }
 
         protected virtual string? Wrong(Workspace place) => place.WhatDiffers(place.Target);
+    }
+
+    private sealed record OffloadedCopy(string Sealift) : Copy(Sealift, "sealift copy --transfer copy-range")
+    {
+        protected override string[] Options => ["--transfer", "copy-range"];
     }
 
     private sealed record Qcow2Copy(string Sealift) : Copy(Sealift, "sealift copy --format qcow2")

@@ -72,7 +72,8 @@ public sealed partial class SystemCallTrace
     /// <summary>The file of the trial that a call is about, with what differs from run to run (process ids, identifiers) replaced.</summary>
     private static string? FileOf(string line, string directory)
     {
-        var at = line.IndexOf(directory + "/", StringComparison.Ordinal);
+        // Of a call from file to file the second one is written to.
+        var at = line.Contains(" copy_file_range(", StringComparison.Ordinal) ? line.LastIndexOf(directory + "/", StringComparison.Ordinal) : line.IndexOf(directory + "/", StringComparison.Ordinal);
         if (at < 0) return SocketCall().IsMatch(line) ? "socket" : null;
         var end = line.AsSpan(at).IndexOfAny("\">");
         var file = end < 0 ? line[(at + directory.Length + 1)..] : line.Substring(at + directory.Length + 1, end - directory.Length - 1);
@@ -82,7 +83,7 @@ public sealed partial class SystemCallTrace
     [GeneratedRegex("O_WRONLY|O_RDWR| p?write|ftruncate|fallocate")]
     private static partial Regex ForWriting();
 
-    [GeneratedRegex(@"^\d+ +(p?write(64|v)?|fallocate)\(")]
+    [GeneratedRegex(@"^\d+ +(p?write(64|v)?|fallocate|copy_file_range)\(")]
     private static partial Regex Writing();
 
     [GeneratedRegex(@"^(?<thread>\d+) +(?<call>[a-z0-9_]+)\(")]

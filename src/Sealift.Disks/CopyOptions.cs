@@ -66,6 +66,12 @@ public sealed record CopyOptions
     /// </summary>
     public long FlushBytes { get; init; } = 128L << 20;
 
+    /// <summary>
+    /// Storage that copies this one disk by itself: what it copies is not written, and read back only when it has ended. Null: every
+    /// byte is written by the engine.
+    /// </summary>
+    public Offload? Offload { get; init; }
+
     /// <summary>Measures where the time of one copy and of its read-back goes; null: nobody asks.</summary>
     public StageMeter? Stages { get; init; }
 

@@ -9,6 +9,9 @@ namespace Sealift.Disks;
 /// <param name="Elapsed">How long it took, flushes included.</param>
 public sealed record CopyResult(byte[] Root, long DataBytes, long ZeroBytes, long HoleBytes, long ResumedBytes, TimeSpan Elapsed)
 {
+    /// <summary>Who copied it; null where nobody chose: then the engine did.</summary>
+    public TransferReport? Transfer { get; init; }
+
     /// <summary>Why the source's allocation map was not believed and every byte was read; null where it was.</summary>
     public string? MapDoubt { get; init; }
 }

@@ -78,7 +78,26 @@ public static class DiskCopy
         var startedAt = Stopwatch.GetTimestamp();
         if (!options.Resume) map.SetUnknown(0, map.BlockCount);
         using var run = new Run(source, target, map, flushed, options, progress);
-        await run.CopyAsync(cancel);
+        if (options.Offload is { IsNeeded: true } offload)
+        {
+            _ = await TwoHalves.RunAsync(
+                async stop =>
+                {
+                    await offload.RunAsync(run.OffloadedAsync(stop), target.Name, stop);
+                    return true;
+                },
+                async stop =>
+                {
+                    await run.CopyAsync(stop);
+                    return true;
+                },
+                cancel); // neither half has a result
+        }
+        else
+        {
+            await run.CopyAsync(cancel);
+        }
+
         if (!map.IsComplete) throw DiskErrors.WrongMap(source.Name, $"{map.UnknownBlocks} blocks are still unknown after the copy");
         return run.Result(Stopwatch.GetElapsedTime(startedAt));
     }
@@ -118,8 +137,11 @@ public static class DiskCopy
                     window.Complete(chunk.Number, (chunk.Extent, leaves));
                     await FlushWhatIsDueAsync(stop);
                 });
+                // Storage that copies by itself has to be through before the disk is read back: it may write to any place.
+                if (!more && options.Offload is { } offload) await offload.WaitUntilOverAsync(cancel);
+                var isOver = options.Offload?.IsOver ?? true;
                 await FlushAsync(everybody: true, cancel);
-                flushed?.Advance(writtenEnd);
+                if (isOver) flushed?.Advance(writtenEnd);
                 await source.VerifyUnchangedAsync(cancel);
                 map.Checkpoint();
             }
@@ -167,6 +189,13 @@ public static class DiskCopy
             }
         }
 
+        /// <summary>What storage that copies by itself is asked for: all that is read below and is not known yet. No two blocks of the map are looked at at once here and there: this one is always ahead.</summary>
+        public async IAsyncEnumerable<DiskRange> OffloadedAsync([EnumeratorCancellation] CancellationToken cancel)
+        {
+            await foreach (var (extent, isKnown) in ChunksAsync(cancel))
+                if (!extent.IsHole && !isKnown && !(options.Resume && IsKnown(extent))) yield return new DiskRange(extent.Offset, extent.LengthBytes);
+        }
+
         private void Written(DiskExtent chunk, HashedChunk? leaves)
         {
             if (chunk.IsHole) root.AppendZeroes(chunk.LengthBytes);
@@ -182,7 +211,7 @@ public static class DiskCopy
         /// <summary>Flushes for the read-back, while the other workers go on. What was written before is on storage then, and is told.</summary>
         private async ValueTask FlushWhatIsDueAsync(CancellationToken stop)
         {
-            if (flushed is null) return;
+            if (flushed is null || options.Offload is { IsOver: false }) return;
             long upTo;
             lock (written)
             {
@@ -197,7 +226,7 @@ public static class DiskCopy
 
         public void Dispose() => root.Dispose();
 
-        public CopyResult Result(TimeSpan elapsed) => new(root.Finish(source.LengthBytes), dataBytes, zeroBytes, holeBytes, resumedBytes, elapsed) { MapDoubt = source.MapDoubt };
+        public CopyResult Result(TimeSpan elapsed) => new(root.Finish(source.LengthBytes), dataBytes, zeroBytes, holeBytes, resumedBytes, elapsed) { MapDoubt = source.MapDoubt, Transfer = options.Offload?.Report };
 
         private void PassKnown(DiskExtent known)
         {
@@ -240,11 +269,15 @@ public static class DiskCopy
                     return leaves;
                 }
 
+                var isThere = await HasStorageCopiedAsync(chunk, stop);
+                // Where storage has tried and not come to an end, nobody knows what is there.
+                var readsZeroes = options.TargetReadsZeroes && options.Offload is not { IsNeeded: true };
                 foreach (var run in leaves.Runs(bytes.Length))
                 {
-                    if (!run.IsHole) await WriteAsync(chunk.Offset + run.Offset, run.LengthBytes, bytes.Slice((int)run.Offset, (int)run.LengthBytes), stop);
-                    else if (!options.TargetReadsZeroes) await WriteAsync(chunk.Offset + run.Offset, run.LengthBytes, null, stop);
                     Interlocked.Add(ref run.IsHole ? ref zeroBytes : ref dataBytes, run.LengthBytes);
+                    if (isThere) continue;
+                    if (!run.IsHole) await WriteAsync(chunk.Offset + run.Offset, run.LengthBytes, bytes.Slice((int)run.Offset, (int)run.LengthBytes), stop);
+                    else if (!readsZeroes) await WriteAsync(chunk.Offset + run.Offset, run.LengthBytes, null, stop);
                 }
 
                 leaves.Record(map, chunk.Offset / map.BlockBytes);
@@ -255,6 +288,15 @@ public static class DiskCopy
             {
                 buffers.Return(buffer);
             }
+        }
+
+        private async ValueTask<bool> HasStorageCopiedAsync(DiskExtent chunk, CancellationToken stop)
+        {
+            if (options.Offload is not { IsNeeded: true } offload) return false;
+            var enteredAt = stages.Enter();
+            var isThere = await offload.HasCopiedAsync(chunk, stop);
+            stages.Leave(CopyStage.Target, enteredAt, isThere ? chunk.LengthBytes : 0);
+            return isThere;
         }
 
         private async ValueTask ReadAsync(long offset, Memory<byte> bytes, CancellationToken stop)

@@ -93,7 +93,7 @@ public sealed class DiskAccessException : SealiftException
     internal DiskAccessException(string code, string verb, DiskSide side, string disk, long offset, long lengthBytes, Exception inner)
         : base(
             code,
-            verb == "flush" ? "flush the target" : $"{verb} {lengthBytes} bytes at offset {offset} of the {(side == DiskSide.Source ? "source" : "target")}",
+            verb == "flush" ? "flush the target" : verb.StartsWith("let ", StringComparison.Ordinal) ? $"{verb} {lengthBytes} bytes at offset {offset}" : $"{verb} {lengthBytes} bytes at offset {offset} of the {(side == DiskSide.Source ? "source" : "target")}",
             disk,
             inner is SealiftException s ? $"{s.Code}: {s.Attempt}: {s.Said}" : inner.Message,
             inner is SealiftException n ? n.NextStep : "Check that disk, then resume",

@@ -18,7 +18,8 @@ internal class RawDisk : IDiskWriter
     private readonly SourceFiles files;
     private readonly long start;
     private readonly WriteBehind behind;
-    private AllocationMap? allocation;
+    private readonly Lock asking = new();
+    private Task<AllocationMap>? allocation;
 
     protected RawDisk(PosixFile file, string name, long start, long lengthBytes, SourceFiles files)
     {
@@ -34,7 +35,7 @@ internal class RawDisk : IDiskWriter
 
     public long LengthBytes { get; }
 
-    public string? MapDoubt => allocation?.Doubt;
+    public string? MapDoubt => allocation is { IsCompletedSuccessfully: true } known ? known.Result.Doubt : null;
 
     protected PosixFile File { get; }
 
@@ -86,8 +87,10 @@ internal class RawDisk : IDiskWriter
     public virtual async IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, [EnumeratorCancellation] CancellationToken cancel)
     {
         CheckRange(offset, lengthBytes);
-        allocation ??= await Task.Run(() => AllocationMap.Examine(File, Name, weighSpace: true, cancel), cancel); // it may read from millions of holes
-        foreach (var extent in allocation.Extents(start + offset, start + offset + lengthBytes))
+        Task<AllocationMap> examined;
+        // Once, whoever asks first; on another thread, for it may read from millions of holes.
+        lock (asking) examined = allocation ??= Task.Run(() => AllocationMap.Examine(File, Name, weighSpace: true, cancel), cancel);
+        foreach (var extent in (await examined.WaitAsync(cancel)).Extents(start + offset, start + offset + lengthBytes))
         {
             cancel.ThrowIfCancellationRequested();
             yield return extent with { Offset = extent.Offset - start };

@@ -81,6 +81,7 @@ public static class ReadBack
             {
                 found.Add(block);
                 options.OnDifferingBlock?.Invoke(block.Number);
+                options.Offload?.Differing.Add(block.Number);
             }
         });
 

@@ -66,6 +66,7 @@ public static class TargetProof
         var name = string.Empty;
         var first = found ?? await ReadBackAsync();
         if (first.IsEqual) return new TargetProofResult(first, [], 0);
+        options.Offload?.DemandRepair(first);
         RepairResult repair;
         await using (var source = LimitedDisk.Of(await openSource(cancel), options.Bandwidth))
         {
@@ -73,13 +74,23 @@ public static class TargetProof
             foreach (var mismatch in first.Mismatches) onDifference(mismatch);
             proven?.SetUnknown(0, proven.BlockCount);
             proven?.Checkpoint();
-            repair = await DiskRepair.RunAsync(source, openTarget, openUncached, map, first, options, cancel);
+            repair = options.Offload is { IsNeeded: true } offload
+                ? await RepairOffloadAsync(offload, source)
+                : await DiskRepair.RunAsync(source, openTarget, openUncached, map, first, options, cancel);
         }
 
         // The proof is about the whole disk: a repair in one place may have disturbed another.
         var second = await ReadBackAsync();
         if (!second.IsEqual) throw CopyErrors.StillDifferent(name, second.MismatchedBytes, second.Mismatches[0].Range);
         return new TargetProofResult(second, first.Mismatches, repair.RewrittenBytes);
+
+        // However many ranges: storage that did not copy what it said it had is no failing disk.
+        async Task<RepairResult> RepairOffloadAsync(Offload offload, IDiskReader source)
+        {
+            var (bytes, bypass) = await DiskRepair.RunAsync(source, openTarget, openUncached, map, offload.Differing.Ranges(map.BlockBytes, map.LengthBytes), options, cancel);
+            offload.Repaired(bytes);
+            return new RepairResult(first.Mismatches, bytes, bypass);
+        }
 
         async Task<ReadBackResult> ReadBackAsync()
         {

@@ -20,6 +20,13 @@ internal static class CopyTargets
         return BlockMap.OpenForUpdate(mapPath);
     }
 
+    /// <summary>The two places of a disk, as storage sees them that could copy it by itself.</summary>
+    public static TransferEnds EndsOf(MigrationContext context, string disk, long lengthBytes) => new(
+        TransferEnd.Of(context.Disk(disk).Image, lengthBytes),
+        new TransferEnd(context.DiskPath(disk), 0, lengthBytes, context.Request.Format),
+        context.Hash.BlockBytes,
+        context.Copying.Bandwidth is not null);
+
     /// <summary>
     /// The map of a copy that was interrupted, where both it and the disk are still the files that were made. What it knows was flushed
     /// before the map was made durable, and is proven by the read-back like everything else.

@@ -67,6 +67,9 @@ public sealed record MigrationRequest
     /// <summary>After so many bytes of a disk its copy can be resumed; null for the default (<see cref="CopyOptions.CheckpointBytes"/>).</summary>
     public long? CheckpointBytes { get; init; }
 
+    /// <summary>Who copies the disks of a machine that is off.</summary>
+    public TransferPlan Transfer { get; init => field = value ?? TransferPlan.Default; } = TransferPlan.Default; // null is what JSON without it gives
+
     /// <summary>How a running machine is followed; null where the source does not run.</summary>
     public WarmPlan? Warm { get; init; }
 }

@@ -97,6 +97,7 @@ internal static class SealAssembly
             CacheBypass = final?.CacheBypass ?? readBack?.CacheBypass ?? string.Empty,
             Performance = copy?.Performance,
             ReadBackPerformance = readBack?.Performance,
+            Transfer = readBack?.Transfer ?? copy?.Transfer,
             Picture = copy is null ? null : PictureOf(context, disk, changed?.Changed ?? [], mismatches),
         };
     }

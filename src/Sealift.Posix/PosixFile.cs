@@ -174,6 +174,48 @@ public sealed class PosixFile : IDisposable
     public bool TryZeroRange(long offset, long lengthBytes) => TryFallocate(FallocZeroRange | FallocKeepSize, SystemCalls.ZeroRange, offset, lengthBytes);
 
     /// <summary>
+    /// Makes a range of this file share the blocks of a range of another one; ioctl(2) FICLONERANGE. All or nothing. Nothing is durable
+    /// by that: <see cref="Sync"/> follows.
+    /// </summary>
+    /// <param name="source">The other file.</param>
+    /// <param name="sourceOffset">From where, in bytes: a multiple of the file system's block.</param>
+    /// <param name="lengthBytes">As many, or up to the end of the source; 0 is all from there up to its end. 0 at its end shares nothing, and is answered like any other range.</param>
+    /// <param name="offset">To where in this file, in bytes: a multiple of the file system's block.</param>
+    /// <returns>Why it was declined; null where it was done.</returns>
+    /// <exception cref="PosixException">It failed.</exception>
+    public unsafe Errno? CloneRange(PosixFile source, long sourceOffset, long lengthBytes, long offset)
+    {
+        const nuint FiCloneRange = 0x4020940D; // _IOW(0x94, 13, struct file_clone_range), linux/fs.h
+        var range = new Libc.CloneRange { SourceDescriptor = (long)source.handle.DangerousGetHandle(), SourceOffset = (ulong)sourceOffset, LengthBytes = (ulong)lengthBytes, Offset = (ulong)offset };
+        for (var failures = 0; Libc.Ioctl(handle, FiCloneRange, &range) != 0; failures++)
+            if (SystemCalls.CloneRange.AnswerOrRepeat(failures, Path, offset, lengthBytes) is { } declined) return declined;
+
+        GC.KeepAlive(source); // its descriptor was in use
+        return null;
+    }
+
+    /// <summary>Lets the kernel, or the server that has both files, copy a range of another file to this one; copy_file_range(2), once. <see cref="Sync"/> follows.</summary>
+    /// <param name="source">The other file.</param>
+    /// <param name="sourceOffset">From where, in bytes.</param>
+    /// <param name="lengthBytes">As many; 0 copies nothing, and is answered like any other range.</param>
+    /// <param name="offset">To where in this file, in bytes.</param>
+    /// <param name="declined">Why it was declined; null where it was not.</param>
+    /// <returns>How many bytes it says it copied: any number up to the length.</returns>
+    /// <exception cref="PosixException">It failed.</exception>
+    public unsafe long CopyRange(PosixFile source, long sourceOffset, long lengthBytes, long offset, out Errno? declined)
+    {
+        declined = null;
+        for (var failures = 0; ; failures++)
+        {
+            long from = sourceOffset, to = offset;
+            var n = Libc.CopyFileRange(source.handle, &from, handle, &to, (nuint)lengthBytes, 0);
+            if (n >= 0) return n;
+            declined = SystemCalls.CopyRange.AnswerOrRepeat(failures, Path, offset, lengthBytes);
+            if (declined is not null) return 0;
+        }
+    }
+
+    /// <summary>
     /// Writes the pages of a range to the device and waits until it took them; sync_file_range(2). Nothing is durable by that:
     /// neither what the device caches nor how the file's blocks are found. <see cref="Sync"/> follows.
     /// </summary>

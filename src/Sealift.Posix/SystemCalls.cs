@@ -7,6 +7,16 @@ public static class SystemCalls
     private static readonly Errno[] Interrupted = [Errno.EINTR];
     private static readonly IReadOnlyDictionary<Errno, string> None = new Dictionary<Errno, string>();
 
+    // What a storage says that will not copy by itself. Others are errors of a copy that it has begun.
+    private static readonly IReadOnlyDictionary<Errno, string> Declined = new Dictionary<Errno, string>
+    {
+        [Errno.EOPNOTSUPP] = "declined: a file system that cannot",
+        [Errno.EXDEV] = "declined: two file systems",
+        [Errno.EINVAL] = "declined: not these two files, or not this range",
+        [Errno.ETXTBSY] = "declined: one of them is swap space",
+        [Errno.ENOSYS] = "declined: a kernel that does not know it",
+    };
+
 #pragma warning disable CS1591 // each says itself what it is
     public static readonly SystemCall Open = new("open", Interrupted, None, false, "A signal may come while a slow file system opens a file; nothing has happened then.");
     public static readonly SystemCall Statx = new("statx", Interrupted, new Dictionary<Errno, string> { [Errno.ENOENT] = "nothing is there, where that was the question", [Errno.ENOTDIR] = "nothing is there, where that was the question" }, false, "Size and identity decide what is copied and whether a source has changed.");
@@ -21,6 +31,8 @@ public static class SystemCalls
     public static readonly SystemCall SeekHole = new("lseek(SEEK_HOLE)", Never, None, false, "What it calls data is read, up to where it says.");
     public static readonly SystemCall PunchHole = new("fallocate(PUNCH_HOLE)", Interrupted, new Dictionary<Errno, string> { [Errno.EOPNOTSUPP] = "the same range is zeroed with ZERO_RANGE, then by writing zeros" }, false, "A zero request that was not carried out leaves old bytes in the copy.");
     public static readonly SystemCall ZeroRange = new("fallocate(ZERO_RANGE)", Interrupted, new Dictionary<Errno, string> { [Errno.EOPNOTSUPP] = "zeros are written to the same range" }, false, "As PUNCH_HOLE.");
+    public static readonly SystemCall CloneRange = new("ioctl(FICLONERANGE)", Interrupted, Declined, false, "Declined, the bytes are copied in another way, which is recorded; done, it is a claim that the read-back proves.");
+    public static readonly SystemCall CopyRange = new("copy_file_range", Interrupted, Declined, true, "As FICLONERANGE; a copy of 0 bytes is declined, too, for it would be repeated for ever.");
     public static readonly SystemCall DropCache = new("posix_fadvise(DONTNEED)", Never, None, false, "Called an advice, but it writes back dirty pages of the range and may consume the only report of a lost write; and a read-back served from the cache proves nothing.");
     public static readonly SystemCall WriteBack = new("sync_file_range", Never, None, false, "Never repeated, as fsync: it waits for the device, and may be told of a lost write which nobody is told of again.");
     public static readonly SystemCall Lock = new("flock(LOCK_EX)", Interrupted, new Dictionary<Errno, string> { [Errno.EAGAIN] = "somebody else holds it, which is said with a code" }, false, "Two processes on one journal or one target would undo each other's work.");
@@ -36,6 +48,7 @@ public static class SystemCalls
     public static readonly SystemCall CloseDirectory = new("closedir", Never, None, false, "As close.");
     public static readonly SystemCall Chmod = new("chmod", Interrupted, None, false, "A key or a log that others can read is a leak; a start script that cannot be run is no start script.");
     public static readonly SystemCall Statvfs = new("statvfs", Interrupted, None, false, "Free space decides whether a migration may begin.");
+    public static readonly SystemCall Statfs = new("statfs", Interrupted, None, false, "The kind of file system decides who copies a disk, and is named in the reason.");
     public static readonly SystemCall Access = new("access", Never, new Dictionary<Errno, string> { [Errno.EACCES] = "this is not the program: the next place in PATH is looked at", [Errno.ENOENT] = "the same, where it went away in between" }, false, "A program that cannot be looked at is not one that is not installed.");
     public static readonly SystemCall Pipe = new("pipe2", Never, None, false, "What a child says would be lost.");
     public static readonly SystemCall DuplicateDescriptor = new("fcntl(F_DUPFD_CLOEXEC)", Never, None, false, "A child would be given somebody else's descriptor, or none.");
@@ -50,8 +63,8 @@ public static class SystemCalls
     /// <summary>All of them.</summary>
     public static IReadOnlyList<SystemCall> All { get; } =
     [
-        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, DropCache, WriteBack, Lock, Unlock, FindLock, DeviceSize,
-        Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs,
+        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, CloneRange, CopyRange, DropCache, WriteBack, Lock, Unlock, FindLock, DeviceSize,
+        Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs, Statfs,
         Access, Pipe, DuplicateDescriptor, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill,
     ];
 }

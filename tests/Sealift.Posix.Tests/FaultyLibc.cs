@@ -111,10 +111,25 @@ internal sealed partial class FaultyLibc : IDisposable
     /// <summary>How often the call that fails everywhere was made since.</summary>
     public static int EverywhereCount => CountEverywhere();
 
+    /// <summary>
+    /// Makes a storage that copies by itself lie on every thread until disposed: it does <c>nothing</c>, copies the first <c>half</c>, or
+    /// copies <c>elsewhere</c> (to the beginning of the target), and says that all is done; or it does half and says so (<c>short</c>).
+    /// Only where no other test runs beside this one.
+    /// </summary>
+    public static FaultyLibc Lying(string call, string kind)
+    {
+        ArmLie(call, kind);
+        return new FaultyLibc(isEverywhere: true);
+    }
+
+    /// <summary>How often it lied.</summary>
+    public static int Lies => CountLies();
+
     public void Dispose()
     {
         if (isEverywhere)
         {
+            ArmLie(string.Empty, string.Empty);
             ArmEverywhere(string.Empty, 0, -1);
             _ = Pose(string.Empty, 0); // nothing poses any more, which cannot fail
             return;
@@ -161,6 +176,12 @@ internal sealed partial class FaultyLibc : IDisposable
 
     [LibraryImport(Library, EntryPoint = "fault_arm", StringMarshalling = StringMarshalling.Utf8)]
     private static partial void ArmFault(string call, int error, int times, int after, long most);
+
+    [LibraryImport(Library, EntryPoint = "fault_lie", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial void ArmLie(string call, string kind);
+
+    [LibraryImport(Library, EntryPoint = "fault_lies")]
+    private static partial int CountLies();
 
     [LibraryImport(Library, EntryPoint = "fault_count")]
     private static partial int CountCalls();

@@ -69,6 +69,16 @@ public sealed class SystemCallTests : IDisposable
         using (FaultyLibc.Arm("flock", Errno.EAGAIN, 1)) Assert.False(file.TryLock());
         using (FaultyLibc.Arm("unlink", Errno.ENOENT, 1)) Assert.False(PosixPath.RemoveFile(file.Path));
         using (FaultyLibc.Arm("rmdir", Errno.ENOENT, 1)) Assert.False(PosixPath.RemoveDirectory(directory.Path));
+        foreach (var declined in new[] { Errno.EOPNOTSUPP, Errno.EXDEV, Errno.EINVAL, Errno.ETXTBSY, Errno.ENOSYS })
+        {
+            using (FaultyLibc.Arm("ioctl", declined, 1)) Assert.Equal(declined, file.CloneRange(file, 0, 4096, 65536));
+            using (FaultyLibc.Arm("copy_file_range", declined, 1))
+            {
+                Assert.Equal(0, file.CopyRange(file, 0, 4096, 65536, out var said));
+                Assert.Equal(declined, said);
+            }
+        }
+
         foreach (var nothing in new[] { Errno.ENOENT, Errno.ENOTDIR })
             using (FaultyLibc.Arm("statx", nothing, 1)) Assert.Null(FileFacts.OfPathIfExists(file.Path));
     }
@@ -233,6 +243,7 @@ public sealed class SystemCallTests : IDisposable
         "posix_fadvise" => "posix_fadvise64",
         "readdir" => "readdir64",
         "statvfs" => "statvfs64",
+        "statfs" => "statfs64",
         var same => same,
     };
 
@@ -266,6 +277,8 @@ public sealed class SystemCallTests : IDisposable
             "fallocate(ZERO_RANGE)" => () => file.TryZeroRange(0, 4096),
             "posix_fadvise(DONTNEED)" => file.DropCache,
             "sync_file_range" => () => file.WriteBack(0, 4096),
+            "ioctl(FICLONERANGE)" => () => file.CloneRange(file, 100_000, 0, 0),
+            "copy_file_range" => () => file.CopyRange(file, 0, 100, 50_000, out _),
             "flock(LOCK_EX)" => () => file.TryLock(),
             "flock(LOCK_UN)" => file.Unlock,
             "fcntl(F_OFD_GETLK)" => () => file.HasForeignRecordLock(),
@@ -276,6 +289,7 @@ public sealed class SystemCallTests : IDisposable
             "opendir" or "readdir" or "closedir" => () => PosixPath.List(directory.Path),
             "chmod" => () => PosixPath.SetPermissions(file.Path, 0x180),
             "statvfs" => () => PosixPath.FreeBytes(directory.Path),
+            "statfs" => () => FileSystemKind.Of(directory.Path),
             _ => throw new InvalidOperationException($"{name} has no test: add how it is made"),
         };
         return (call, act);

@@ -112,6 +112,27 @@ static int fails(const char *call)
     return 1;
 }
 
+/* The next ones for every thread: what a storage does that copies by itself. "nothing": it says that it copied and did not; "half": it
+   copies the first half of what it says; "elsewhere": it copies to the beginning of the target; "short": it copies half and says so. */
+static struct { char call[32], kind[16]; int count; } lie;
+
+void fault_lie(const char *call, const char *kind)
+{
+    strncpy(lie.kind, kind, sizeof lie.kind - 1);
+    lie.count = 0;
+    strncpy(lie.call, call, sizeof lie.call - 1);
+}
+
+/* How often it lied. */
+int fault_lies(void) { return __atomic_load_n(&lie.count, __ATOMIC_SEQ_CST); }
+
+static int lies(const char *call, const char *kind)
+{
+    if (strcmp(call, lie.call) != 0 || strcmp(kind, lie.kind) != 0) return 0;
+    __atomic_fetch_add(&lie.count, 1, __ATOMIC_SEQ_CST);
+    return 1;
+}
+
 static void *real(const char *name) { return dlsym(dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), name); }
 static size_t most(const char *call, size_t count) { return strcmp(call, fault.call) == 0 && fault.most > 0 && count > (size_t)fault.most ? (size_t)fault.most : count; }
 
@@ -137,6 +158,15 @@ int ioctl(int fd, unsigned long request, ...)
     va_end(rest);
     note("ioctl", (long)request, 0, 0);
     if (fails("ioctl")) return -1;
+    struct { long from; unsigned long at, n, where; } *range = argument;
+    if (request == 0x4020940D /* FICLONERANGE */ && range->n > 0)
+    {
+        if (lies("ioctl", "nothing")) return 0;
+        if (lies("ioctl", "half")) range->n = range->n / 2 / 65536 * 65536;
+        if (lies("ioctl", "elsewhere")) range->where = 0;
+        if (range->n == 0) return 0;
+    }
+
     struct stat s;
     if (device_bytes > 0 && request == 0x80081272 /* BLKGETSIZE64 */) { *(unsigned long *)argument = device_bytes; return 0; }
     if (posing.bytes > 0 && request == 0x80081272 && fstat(fd, &s) == 0 && s.st_dev == posing.device && s.st_ino == posing.inode) { *(unsigned long *)argument = posing.bytes; return 0; }
@@ -191,6 +221,21 @@ int statvfs64(const char *p, struct statvfs64 *s)
     int r = ((int (*)(const char *, struct statvfs64 *))real("statvfs64"))(p, s);
     if (r == 0 && free_units > 0) s->f_frsize = s->f_bavail = free_units;
     return r;
+}
+
+CALL(int, statfs64, (const char *p, void *s), -1, p, s)
+
+ssize_t copy_file_range(int from, off64_t *at, int to, off64_t *where, size_t n, unsigned f)
+{
+    note("copy_file_range", *at, (long)n, *where);
+    if (fails("copy_file_range")) return errno ? -1 : 0;
+    ssize_t (*call)(int, off64_t *, int, off64_t *, size_t, unsigned) = (ssize_t (*)(int, off64_t *, int, off64_t *, size_t, unsigned))real("copy_file_range");
+    if (n == 0) return call(from, at, to, where, n, f);
+    if (lies("copy_file_range", "nothing")) return n;
+    if (lies("copy_file_range", "half")) return call(from, at, to, where, n / 2, f) < 0 ? -1 : (ssize_t)n;
+    if (lies("copy_file_range", "elsewhere")) *where = 0;
+    if (lies("copy_file_range", "short")) n = n / 2 + 1;
+    return call(from, at, to, where, most("copy_file_range", n), f);
 }
 
 CALL(int, fsync, (int fd), -1, fd)

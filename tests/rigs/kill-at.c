@@ -322,6 +322,19 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t offset)
     return n;
 }
 
+ssize_t copy_file_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t length, unsigned flags)
+{
+    REAL(copy_file_range, ssize_t, int, off_t *, int, off_t *, size_t, unsigned);
+    if (length == 0 || !to_offset || !stores(to)) return real(from, from_offset, to, to_offset, length, flags);
+    int last = enter("copy_file_range", to, NULL);
+    if (forgets) remember_range(to, *to_offset, *to_offset + (off_t)length);
+    ssize_t n = real(from, from_offset, to, to_offset, share(last, length), flags);
+    int error = errno;
+    leave(last);
+    errno = error;
+    return n;
+}
+
 ssize_t write(int fd, const void *bytes, size_t length)
 {
     REAL(write, ssize_t, int, const void *, size_t);
@@ -527,7 +540,7 @@ void *dlsym(void *handle, const char *name)
     static void *(*real)(void *, const char *);
     if (!real) real = (void *(*)(void *, const char *))dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34");
     static const struct { const char *name; void *function; } ours[] = {
-        { "pwrite64", (void *)pwrite64 }, { "write", (void *)write }, { "fsync", (void *)fsync }, { "fdatasync", (void *)fdatasync },
+        { "pwrite64", (void *)pwrite64 }, { "copy_file_range", (void *)copy_file_range }, { "write", (void *)write }, { "fsync", (void *)fsync }, { "fdatasync", (void *)fdatasync },
         { "ftruncate", (void *)ftruncate }, { "ftruncate64", (void *)ftruncate64 }, { "fallocate64", (void *)fallocate64 }, { "close", (void *)close },
         { "open", (void *)open }, { "open64", (void *)open64 }, { "mkdir", (void *)mkdir }, { "rmdir", (void *)rmdir }, { "unlink", (void *)unlink },
         { "renameat2", (void *)renameat2 }, { "chmod", (void *)chmod },

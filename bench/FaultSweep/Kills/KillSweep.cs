@@ -12,7 +12,7 @@ public static partial class KillSweep
     /// <param name="sealift">Path of the command.</param>
     /// <param name="library">Path of the compiled tests/rigs/kill-at.c.</param>
     public static IReadOnlyList<KilledCommand> All(string sealift, string library) =>
-        [new KilledCopy(sealift), new KilledQcow2Copy(sealift), new KilledResume(sealift, library), new KilledMigration(sealift), new KilledCommit(sealift)];
+        [new KilledCopy(sealift), new KilledOffload(sealift), new KilledQcow2Copy(sealift), new KilledResume(sealift, library), new KilledMigration(sealift), new KilledCommit(sealift)];
 
     /// <summary>Runs it, one trial on each processor at a time.</summary>
     /// <param name="commands">The commands.</param>
@@ -68,7 +68,7 @@ public static partial class KillSweep
             foreach (var at in new[] { start, (start + end - 1) / 2, end - 1 }.Distinct())
             {
                 // Nothing but a write has a middle.
-                var moments = calls[at].StartsWith("pwrite ", StringComparison.Ordinal) || calls[at].StartsWith("write ", StringComparison.Ordinal) || calls[at].StartsWith("send ", StringComparison.Ordinal)
+                var moments = calls[at].StartsWith("pwrite ", StringComparison.Ordinal) || calls[at].StartsWith("write ", StringComparison.Ordinal) || calls[at].StartsWith("send ", StringComparison.Ordinal) || calls[at].StartsWith("copy_file_range ", StringComparison.Ordinal)
                     ? Moments : [Moment.Before, Moment.After];
                 foreach (var moment in moments) yield return new Kill(at + 1, moment, power);
             }

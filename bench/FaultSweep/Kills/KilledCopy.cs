@@ -64,6 +64,13 @@ public record KilledCopy(string Sealift, string Name = "sealift copy") : KilledC
     public override string? WhatIsWrong(Workspace place) => place.WhatDiffers(place.Target);
 }
 
+/// <summary>The same where the kernel copies from file to file.</summary>
+public sealed record KilledOffload(string Sealift) : KilledCopy(Sealift, "sealift copy --transfer copy-range")
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Arguments(Workspace place) => [.. base.Arguments(place), "--transfer", "copy-range"];
+}
+
 /// <summary>The same to a qcow2 image, which qemu-nbd writes.</summary>
 public sealed record KilledQcow2Copy(string Sealift) : KilledCopy(Sealift, "sealift copy --format qcow2")
 {

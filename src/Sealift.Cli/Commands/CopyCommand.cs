@@ -28,7 +28,7 @@ internal static class CopyCommand
         Digest.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
         var command = new Command("copy", "Copy a disk, hash it on the way, and prove the target by reading it back from storage.")
         {
-            Source, Target, Format, SourceFormat, AllowBacking, Overwrite, NoProof, Map, Resume, Restart, Checkpoint.Option, Digest, BlockSize,
+            Source, Target, Format, SourceFormat, AllowBacking, Overwrite, NoProof, Map, Resume, Restart, TransferOption.Way, TransferOption.NoFallback, Checkpoint.Option, Digest, BlockSize,
             IoTimeout.Option,
         };
         Tuning.AddTo(command);
@@ -43,6 +43,7 @@ internal static class CopyCommand
             "sealift copy web01.vmdk web01.raw",
             "sealift copy --format qcow2 --map web01.blockmap web01.vhdx web01.qcow2",
             "sealift copy --overwrite disk.qcow2 /dev/vg/disk",
+            "sealift copy --transfer reflink golden.raw web02.raw",
             "sealift copy nbd://host/export disk.raw",
             "sealift copy --resume web01.vmdk web01.raw");
     }
@@ -67,6 +68,7 @@ internal static class CopyCommand
             var request = new CopyRequest(source, target, parameters)
             {
                 Prove = prove,
+                Transfer = TransferOption.PlanOf(parsed),
                 MapPath = parsed.GetValue(Map) is { } map ? Path.GetFullPath(map) : null,
                 Start = parsed.GetValue(Resume) ? CopyStart.Resume : parsed.GetValue(Restart) ? CopyStart.Restart : CopyStart.New,
                 Options = Checkpoint.Of(parsed) is { } bytes ? tuning.Options with { CheckpointBytes = bytes } : tuning.Options,

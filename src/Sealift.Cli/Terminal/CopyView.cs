@@ -34,6 +34,23 @@ internal sealed class CopyView(bool json, bool prove, BlkhashParameters paramete
     }
 
     /// <inheritdoc/>
+    public void Transfers(TransferReport chosen)
+    {
+        if (json)
+        {
+            JsonLine.Write(w =>
+            {
+                w.WriteString("event", "transfer");
+                TransferText.WriteTo(w, chosen);
+            });
+        }
+        else if (chosen.IsOffload)
+        {
+            Note($"the storage copies by itself ({chosen.Used}); {(prove ? "both sides are hashed" : "only the source is hashed")}");
+        }
+    }
+
+    /// <inheritdoc/>
     public IProgress<DiskProgress>? Progress(string stage)
     {
         if (json) return new JsonProgress(stage);
@@ -63,6 +80,8 @@ internal sealed class CopyView(bool json, bool prove, BlkhashParameters paramete
         if (line is not null && report.Performance is { } went) Note($"{Quantities.Time(TimeSpan.FromSeconds(went.ElapsedSeconds))}{StageText.Limit(went)}: {StageText.Rates(went)}");
         if (report.Copied?.MapDoubt is { } doubt) Note($"no hole of the source was believed and every byte was read: {doubt}");
         if (report.NotRemoved is { } stays) Note(stays);
+        var offloaded = report.Transfer is { IsOffload: true } transfer ? transfer : null;
+        if (offloaded?.Declined is { } declined) Note($"the storage declined at offset {offloaded.DeclinedAt}, and the rest was copied by stream: {declined}");
         var proven = report.CacheBypass is not null;
         if (json)
         {
@@ -77,6 +96,13 @@ internal sealed class CopyView(bool json, bool prove, BlkhashParameters paramete
                 w.WriteNumber("lengthBytes", report.LengthBytes);
                 Amounts(w, report);
                 w.WriteNumber("elapsedSeconds", Math.Round(Stopwatch.GetElapsedTime(startedAt).TotalSeconds, 3));
+                if (report.Transfer is { } used)
+                {
+                    w.WriteStartObject("transfer");
+                    TransferText.WriteTo(w, used);
+                    w.WriteEndObject();
+                }
+
                 if (report.Performance is { } performance) StageText.WriteTo(w, performance);
             });
         }
@@ -84,9 +110,14 @@ internal sealed class CopyView(bool json, bool prove, BlkhashParameters paramete
         {
             Console.Out.WriteLine(BlkhashLine.Format(Convert.FromHexString(report.Root), from));
             var repaired = report.Repaired.Count == 0 ? string.Empty : $" after {report.Repaired.Count} {(report.Repaired.Count == 1 ? "range was" : "ranges were")} copied again";
-            Console.Out.WriteLine(proven
-                ? $"verdict: proven: {ErrorReport.Printable(to)} reads back as it was copied{repaired} ({report.CacheBypass})"
-                : $"verdict: degraded: {ErrorReport.Printable(to)} was written and flushed, and not read back (--no-proof)");
+            var name = ErrorReport.Printable(to);
+            Console.Out.WriteLine((proven, offloaded) switch
+            {
+                (true, null) => $"verdict: proven: {name} reads back as it was copied{repaired} ({report.CacheBypass})",
+                (true, var by) => $"verdict: proven: {name}, which the storage copied ({by}), reads back as the source{repaired} ({report.CacheBypass})",
+                (false, null) => $"verdict: degraded: {name} was written and flushed, and not read back (--no-proof)",
+                (false, var by) => $"verdict: degraded: the storage says that it copied {name} ({by}), and nobody has read it: the hash is the source's (--no-proof)",
+            });
         }
 
         return proven ? ExitCode.Success : ExitCode.Degraded;

@@ -63,6 +63,9 @@ public sealed class CopySource
         return uri is null ? await DiskImage.OpenReadAsync(image!, workDirectory, cancel) : await DiskImage.OpenNbdAsync(uri, connection, cancel);
     }
 
+    /// <summary>Its place, as storage sees it.</summary>
+    internal TransferEnd PlaceOf(long lengthBytes) => image is null ? new TransferEnd(null, 0, lengthBytes, ImageFormat.Raw) : TransferEnd.Of(image, lengthBytes);
+
     /// <summary>Measures its files again; SL4201 where one is not what it was when the source was examined.</summary>
     internal void VerifyUnchanged() => files?.VerifyUnchanged(Name);
 }

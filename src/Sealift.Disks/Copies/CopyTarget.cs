@@ -64,6 +64,9 @@ public abstract class CopyTarget
     /// <summary>Whether what is written to it has its final name at once.</summary>
     internal abstract bool IsInPlace { get; }
 
+    /// <summary>The place of a disk of a length, as storage sees it.</summary>
+    internal abstract TransferEnd PlaceOf(CopyWork work, long lengthBytes);
+
     /// <summary>Opens it for writing, for a disk of a length.</summary>
     internal abstract Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel);
 
@@ -88,6 +91,8 @@ internal sealed class FileTarget(string path, ImageFormat format, bool replace, 
 
     internal override bool IsInPlace => false;
 
+    internal override TransferEnd PlaceOf(CopyWork work, long lengthBytes) => new(work.DiskPath, 0, lengthBytes, Format);
+
     internal override Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
         DiskImage.OpenWriteAsync(work.DiskPath, Format, workDirectory, cancel);
 
@@ -105,6 +110,8 @@ internal sealed class DeviceTarget(string path, string stateDirectory) : CopyTar
 
     internal override bool IsInPlace => true;
 
+    internal override TransferEnd PlaceOf(CopyWork work, long lengthBytes) => new(Name, 0, lengthBytes, Format);
+
     internal override Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
         LeadingPart.OfAsync<IDiskWriter>(RawDisk.OpenWrite(Name), lengthBytes);
 
@@ -121,6 +128,8 @@ internal sealed class NbdTarget(NbdUri uri, NbdOptions connection, string stateD
     internal override FileIdentity? Existing => null;
 
     internal override bool IsInPlace => true;
+
+    internal override TransferEnd PlaceOf(CopyWork work, long lengthBytes) => new(null, 0, lengthBytes, Format);
 
     internal override async Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
         await LeadingPart.OfAsync<IDiskWriter>(await NbdDisk.ConnectAsync(uri, connection, string.Empty, forWriting: true, cancel), lengthBytes);

@@ -18,6 +18,12 @@ public sealed record CopyRequest(CopySource Source, CopyTarget Target, BlkhashPa
     /// <summary>What is done about an earlier copy to the same target that was not finished.</summary>
     public CopyStart Start { get; init; }
 
+    /// <summary>Who copies it.</summary>
+    public TransferPlan Transfer { get; init; } = TransferPlan.Default;
+
+    /// <summary>Who can be asked, the fastest first.</summary>
+    internal IReadOnlyList<ITransferProvider> Providers { get; init; } = TransferPlan.Providers;
+
     /// <summary>How the bytes are copied.</summary>
     public CopyOptions Options { get; init; } = CopyOptions.Default;
 }
@@ -33,6 +39,9 @@ public sealed record CopyReport(string Root, long LengthBytes, CopyResult? Copie
 {
     /// <summary>Where the time went; null where an interrupted copy had only to be tidied up.</summary>
     public StageReport? Performance { get; init; }
+
+    /// <summary>Who copied it; null where an interrupted copy had only to be tidied up.</summary>
+    public TransferReport? Transfer { get; init; }
 }
 
 /// <summary>Who is told how a copy goes on.</summary>
@@ -40,6 +49,11 @@ public interface ICopyObserver
 {
     /// <summary>From here on the target is written, and a failure leaves something that can be resumed.</summary>
     void Begun(CopyTarget target, bool resumed, long lengthBytes);
+
+    /// <summary>Who copies, and why nobody faster does; right after <see cref="Begun"/>.</summary>
+    void Transfers(TransferReport chosen)
+    {
+    }
 
     /// <summary>Who is told the progress of a stage: <c>copy</c> or <c>read-back</c>.</summary>
     IProgress<DiskProgress>? Progress(string stage);
@@ -74,6 +88,7 @@ public static class ProvenCopy
         try
         {
             if (await run.PrepareAsync(record, cancel) is { } finished) return finished;
+            await run.ChooseTransferAsync(reader.LengthBytes, cancel);
         }
         catch when (request.Start != CopyStart.Resume)
         {
@@ -91,6 +106,7 @@ public static class ProvenCopy
         }
 
         observer.Begun(target, run.IsResumed, reader.LengthBytes);
+        observer.Transfers(run.Transfer);
         return await run.CopyAsync(reader, cancel);
     }
 
@@ -100,9 +116,12 @@ public static class ProvenCopy
         private readonly CopyTarget target = request.Target;
         private readonly StageMeter stages = new(request.Options.Workers);
         private CopyRecord record = null!;
+        private Offload offload = null!;
         private IProgress<DiskProgress>? readBackProgress;
 
         public bool IsResumed { get; private set; }
+
+        public TransferReport Transfer => offload.Report;
 
         private FileTarget? NewFile => target as FileTarget;
 
@@ -134,6 +153,13 @@ public static class ProvenCopy
             return null;
         }
 
+        /// <summary>Chooses who copies, or refuses the one who was asked for, before anything is written.</summary>
+        public async Task ChooseTransferAsync(long lengthBytes, CancellationToken cancel)
+        {
+            var ends = new TransferEnds(source.PlaceOf(lengthBytes), target.PlaceOf(work, lengthBytes), request.Parameters.BlockBytes, request.Options.Bandwidth is not null);
+            offload = await Offload.ChooseAsync(request.Transfer, request.Providers, ends, cancel);
+        }
+
         public async Task<CopyReport> CopyAsync(IDiskReader reader, CancellationToken cancel)
         {
             CopyResult copied;
@@ -149,6 +175,7 @@ public static class ProvenCopy
                     TargetReadsZeroes = !IsResumed && !target.IsInPlace,
                     // A source that does not show its changes is read again where it was copied before, and compared with the map.
                     CompareKnown = !source.ShowsChanges,
+                    Offload = offload,
                     Stages = stages,
                 };
                 await using var writer = await target.OpenWriteAsync(work, reader.LengthBytes, cancel);
@@ -176,7 +203,7 @@ public static class ProvenCopy
             source.VerifyUnchanged();
             if (request.MapPath is { } mapPath) Keep(mapPath, copied.Root);
             if (NewFile is { } file) PosixPath.Rename(work.DiskPath, target.Name, file.Replace);
-            return new CopyReport(root, record.SourceBytes, copied, proof?.Found.CacheBypass, proof?.Repaired ?? [], TidyUp()) { Performance = stages.Report() };
+            return new CopyReport(root, record.SourceBytes, copied, proof?.Found.CacheBypass, proof?.Repaired ?? [], TidyUp()) { Performance = stages.Report(), Transfer = offload.Report };
         }
 
         /// <summary>Removes the directory of the copy. The target is whole, proven and has its name by now: what cannot be removed does not undo that, and is told.</summary>
@@ -213,7 +240,7 @@ public static class ProvenCopy
                 map,
                 found,
                 null,
-                request.Options with { Stages = stages },
+                request.Options with { Offload = offload, Stages = stages },
                 observer.Differs,
                 ReadBackProgress,
                 cancel);

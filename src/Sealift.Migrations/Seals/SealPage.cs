@@ -132,8 +132,15 @@ public static class SealPage
     }
 
     private static Markup Facts(SealedDisk d) => Markup.Of($"""
-        {Fact("Source: data", Measures.Size(d.DataBytes))}{Fact("Source: zeros that were read", Measures.Size(d.ZeroBytes))}{Fact("Source: holes, by its own map", Measures.Size(d.HoleBytes))}{(d.ReadBack is { EarlierBytes: > 0, Since: { } since } parts ? Fact("Target read back", $"{Measures.Size(parts.EndBytes)} when the machine was off; {Measures.Size(parts.EarlierBytes)} before, none of it before {Measures.Instant(since)}") : Markup.Empty)}{Fact("Page cache bypassed by", d.CacheBypass.Length == 0 ? "–" : d.CacheBypass)}
+        {Fact("Source: data", Measures.Size(d.DataBytes))}{Fact("Source: zeros that were read", Measures.Size(d.ZeroBytes))}{Fact("Source: holes, by its own map", Measures.Size(d.HoleBytes))}{(d.ReadBack is { EarlierBytes: > 0, Since: { } since } parts ? Fact("Target read back", $"{Measures.Size(parts.EndBytes)} when the machine was off; {Measures.Size(parts.EarlierBytes)} before, none of it before {Measures.Instant(since)}") : Markup.Empty)}{Fact("Page cache bypassed by", d.CacheBypass.Length == 0 ? "–" : d.CacheBypass)}{(d.Transfer is { } transfer ? Fact("Copied by", CopiedBy(transfer)) : Markup.Empty)}
         """);
+
+    private static string CopiedBy(TransferReport transfer) => transfer switch
+    {
+        { IsOffload: false } => "sealift (stream)",
+        { Declined: { } declined } => $"the storage ({transfer}; it said: {declined})",
+        _ => $"the storage ({transfer})",
+    };
 
     private enum LinkState
     {

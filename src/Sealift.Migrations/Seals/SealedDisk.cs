@@ -96,6 +96,9 @@ public sealed record SealedDisk
     /// <summary>The same of a read-back that was done after the copy; null where there was none.</summary>
     public StageReport? ReadBackPerformance { get; init; }
 
+    /// <summary>Who copied it, and why nobody faster did; null where the copy did not come to its end, and for a machine that ran.</summary>
+    public TransferReport? Transfer { get; init; }
+
     /// <summary>What lies where, for the picture on the page; null where nothing was read.</summary>
     [JsonRequired]
     public DiskPicture? Picture { get; init; }

@@ -27,12 +27,14 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
         {
             var interrupted = CopyTargets.Interrupted(context, Disk, source.LengthBytes, StepName.Copy);
             using var map = interrupted ?? await CopyTargets.BeginAsync(context, Disk, source.LengthBytes, cancel);
+            var offload = await Offload.ChooseAsync(context.Request.Transfer, CopyTargets.EndsOf(context, Disk, source.LengthBytes), cancel);
             var options = context.Copying with
             {
                 Resume = interrupted is not null,
                 // Only a file that was just made reads as zeros where nothing was written; what an interrupted copy wrote last is not known.
                 TargetReadsZeroes = interrupted is null,
                 CompareKnown = !context.Source.ShowsChanges,
+                Offload = offload,
                 Stages = stages,
             };
             await using var target = await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, cancel);
@@ -46,10 +48,11 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
         context.Source.VerifyUnchanged();
         if (copy.MapDoubt is { } doubt) context.Events.Send(new Note(StepName.Copy, $"{Disk}: no hole of the source was believed and every byte was read: {doubt}"));
         if (found is not null) context.ReadBackWhileCopied[Disk] = found;
-        result = result with { Performance = stages.Report() };
+        if (copy.Transfer is { Declined: { } declined } transfer) context.Events.Send(new Note(StepName.Copy, $"{Disk}: the storage declined at offset {transfer.DeclinedAt}, and the rest was copied by stream: {declined}"));
+        result = result with { Performance = stages.Report(), Transfer = copy.Transfer };
         var resumed = copy.ResumedBytes > 0 ? $", {MigrationContext.Size(copy.ResumedBytes)} copied before the interruption" : string.Empty;
         return MigrationContext.Done(
-            $"{MigrationContext.Size(result.DataBytes)} of data, {MigrationContext.Size(result.HoleBytes + result.ZeroBytes)} of zeros{resumed}, S = {result.Root}",
+            $"{MigrationContext.Size(result.DataBytes)} of data, {MigrationContext.Size(result.HoleBytes + result.ZeroBytes)} of zeros{resumed}{(copy.Transfer is { IsOffload: true } by ? $", copied by the storage ({by})" : string.Empty)}, S = {result.Root}",
             result,
             JournalJson.Default.CopyStepResult);
     }
@@ -76,4 +79,7 @@ internal sealed record CopyStepResult(string Root, long LengthBytes, long DataBy
 
     /// <summary>Where the time went, reading back included where that was done meanwhile.</summary>
     public StageReport? Performance { get; init; }
+
+    /// <summary>Who copied it in the run that came to the end; null for the passes over a running machine.</summary>
+    public TransferReport? Transfer { get; init; }
 }

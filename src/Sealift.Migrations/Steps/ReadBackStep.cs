@@ -34,6 +34,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         using var proven = scope == ReadBackScope.Changed ? CopyTargets.Proofs(context, Disk, map, last!.Target, StepName.ReadBack) : null;
         if (proven is not null) WarmPass.ForgetProofs(proven, map);
         var stages = new StageMeter(context.Copying.Workers);
+        var offload = copy.Transfer is { IsOffload: true } report ? Offload.Finished(report, CopyTargets.EndsOf(context, Disk, copy.LengthBytes), context.Request.Transfer.MayFallBack) : null;
         var proof = await TargetProof.RunAsync(
             c =>
             {
@@ -51,7 +52,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
             map,
             whileCopied,
             proven,
-            context.Copying with { Stages = stages },
+            context.Copying with { Offload = offload, Stages = stages },
             m =>
             {
                 context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {m}; copying them again"));
@@ -73,7 +74,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var parts = scope is null ? null : SealedReadBack.Of(scope.Value, map.LengthBytes, found, since);
         return MigrationContext.Done(
             $"T = S{(parts is { EarlierBytes: > 0 } ? $", {MigrationContext.Size(parts.EndBytes)} now and {MigrationContext.Size(parts.EarlierBytes)} since {Measures.Instant(parts.Since!.Value)}" : string.Empty)}{(whileCopied is null ? string.Empty : ", while it was copied")}{(mismatches.Count > 0 ? $", after {Measures.Count(mismatches.Count, "range")} copied again" : string.Empty)} ({found.CacheBypass})",
-            new ReadBackStepResult(root, mismatches, found.CacheBypass, modified) { Performance = whileCopied is null ? stages.Report() : null, Parts = parts, ProvenSince = since, Target = proven is null ? null : state },
+            new ReadBackStepResult(root, mismatches, found.CacheBypass, modified) { Performance = whileCopied is null ? stages.Report() : null, Transfer = offload?.Report, Parts = parts, ProvenSince = since, Target = proven is null ? null : state },
             JournalJson.Default.ReadBackStepResult);
     }
 
@@ -104,4 +105,7 @@ internal sealed record ReadBackStepResult(string Root, IReadOnlyList<SealedMisma
 
     /// <summary>Where the time went; null where it was read back while it was copied.</summary>
     public StageReport? Performance { get; init; }
+
+    /// <summary>Who copied it, where that was storage, and how much of that was repaired.</summary>
+    public TransferReport? Transfer { get; init; }
 }

@@ -1,0 +1,39 @@
+using Sealift.Posix;
+
+namespace Sealift.Disks;
+
+/// <summary>The two places between which a disk is copied, as storage sees them.</summary>
+/// <param name="Source">Where it is.</param>
+/// <param name="Target">Where it goes.</param>
+/// <param name="BlockBytes">The blocks of the map: ranges begin and end with them.</param>
+/// <param name="IsSlowed">Whether a limit of the bandwidth was asked for.</param>
+public sealed record TransferEnds(TransferEnd Source, TransferEnd Target, int BlockBytes, bool IsSlowed)
+{
+    /// <summary>Why the two are not the bytes of a disk in two regular files; null where they are.</summary>
+    internal string? WhyNotTwoFiles => Source.WhyNotAFile("the source") ?? Target.WhyNotAFile("the target");
+}
+
+/// <summary>One place of a disk.</summary>
+/// <param name="Path">The file or the device that holds it; null for an NBD export.</param>
+/// <param name="Offset">Where in that file the disk begins, in bytes.</param>
+/// <param name="LengthBytes">The length of the disk in bytes.</param>
+/// <param name="Format">Only in a raw one the bytes lie as the disk has them.</param>
+public sealed record TransferEnd(string? Path, long Offset, long LengthBytes, ImageFormat Format)
+{
+    /// <summary>An image that was examined.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="lengthBytes">The length of its disk.</param>
+    public static TransferEnd Of(ImageReference image, long lengthBytes) => new(image.Location.Path, image.Location.Offset, lengthBytes, image.Format);
+
+    internal string? WhyNotAFile(string which)
+    {
+        if (Path is null) return $"{which} is an NBD export";
+        if (Format != ImageFormat.Raw) return $"{which} is {Format.ToString().ToLowerInvariant()}: its file does not hold the bytes as the disk has them";
+        return FileFacts.OfPath(Path).Kind switch
+        {
+            FileKind.Regular => null,
+            FileKind.BlockDevice => $"{which} is a block device",
+            var other => $"{which} is no file ({other})",
+        };
+    }
+}

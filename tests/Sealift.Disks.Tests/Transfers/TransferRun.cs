@@ -1,0 +1,91 @@
+using Sealift.Blkhash;
+using Sealift.Nbd;
+using Sealift.Posix;
+
+namespace Sealift.Disks.Tests;
+
+/// <summary>A whole copy from file to file by one provider, and what became of it.</summary>
+internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
+{
+    public string Source => Path.Combine(folder, "source");
+
+    public string Target => Path.Combine(folder, "target");
+
+    public string Work => Target + ".sealift-copy";
+
+    public List<Mismatch> Mismatches { get; } = [];
+
+    public TransferReport? Chosen { get; private set; }
+
+    public bool HasBegun { get; private set; }
+
+    /// <summary>The map of the copy, where it was asked for.</summary>
+    public string Map => Path.Combine(folder, "map");
+
+    /// <summary>Called whenever something is told of the progress of a stage.</summary>
+    public Action<string, DiskProgress>? OnProgress { get; set; }
+
+    public IReadOnlyList<ITransferProvider> Providers { get; init; } = TransferPlan.Providers;
+
+    /// <summary>What cancels the copy; by default what ends the test.</summary>
+    public CancellationToken? Stop { get; set; }
+
+    public CopyOptions Options { get; init; } = CopyOptions.Default with { Workers = 2, CheckpointBytes = 1 << 20, FlushBytes = 1 << 20 };
+
+    /// <summary>Makes the source: random bytes at the given places, holes elsewhere.</summary>
+    public void Make(long lengthBytes, params (long Offset, int Length)[] data)
+    {
+        using var file = PosixFile.Open(Source, OpenMode.ReadWrite | OpenMode.CreateNew);
+        file.SetLength(lengthBytes);
+        var random = new Random(lengthBytes.GetHashCode());
+        foreach (var (offset, length) in data)
+        {
+            var bytes = new byte[length];
+            random.NextBytes(bytes);
+            file.WriteAt(bytes, offset);
+        }
+    }
+
+    public async Task<CopyReport> CopyAsync(string way, CopyStart start = CopyStart.New, bool prove = true, bool mayFallBack = true, ImageFormat format = ImageFormat.Raw)
+    {
+        var cancel = Stop ?? TestContext.Current.CancellationToken;
+        var source = await CopySource.ExamineAsync(Source, new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), folder, cancel);
+        var target = CopyTarget.Of(Target, format, overwrite: false, new NbdOptions(), folder, folder);
+        return await ProvenCopy.RunAsync(
+            new CopyRequest(source, target, BlkhashParameters.Default) { Prove = prove, Start = start, Transfer = new TransferPlan(way, mayFallBack), Providers = Providers, Options = Options, MapPath = prove ? Map : null },
+            this,
+            cancel);
+    }
+
+    /// <summary>Demands that the target is the source, byte by byte, and that the hash is that of the source.</summary>
+    public void DemandSame(CopyReport report)
+    {
+        var content = File.ReadAllBytes(Source);
+        Assert.Equal(Convert.ToHexStringLower(Scratch.NaiveRoot(content)), report.Root);
+        Assert.True(content.AsSpan().SequenceEqual(File.ReadAllBytes(Target)), "the target is not the source");
+        Assert.False(Directory.Exists(Work));
+        if (!File.Exists(Map)) return;
+        using var map = BlockMap.Open(Map);
+        map.Verify();
+        Assert.Equal(report.Root, Convert.ToHexStringLower(map.Root()));
+    }
+
+    public void Dispose()
+    {
+        foreach (var entry in Directory.EnumerateDirectories(folder)) Directory.Delete(entry, recursive: true);
+        foreach (var entry in Directory.EnumerateFiles(folder)) File.Delete(entry);
+    }
+
+    public void Begun(CopyTarget target, bool resumed, long lengthBytes) => HasBegun = true;
+
+    public void Transfers(TransferReport chosen) => Chosen = chosen;
+
+    public IProgress<DiskProgress>? Progress(string stage) => new Told(this, stage);
+
+    public void Differs(Mismatch mismatch) => Mismatches.Add(mismatch);
+
+    private sealed class Told(TransferRun run, string stage) : IProgress<DiskProgress>
+    {
+        public void Report(DiskProgress value) => run.OnProgress?.Invoke(stage, value);
+    }
+}
