@@ -33,7 +33,8 @@ public sealed class KillSweepTests(Rig rig)
             var state = rig.NewDirectory();
             var delay = elapsed * random.NextDouble();
             var context = $"seed {seed}, run {i}, killed after {delay.TotalMilliseconds:0} ms of {elapsed.TotalMilliseconds:0}";
-            await RunAndKillAsync(state, Migrate(target), delay);
+            // One that ended before it was killed says how long one takes now that others may have stopped to use the machine.
+            if (await RunAndKillAsync(state, Migrate(target), delay) is { } took) elapsed = took;
             var exitCode = await FinishAsync(state, target, context);
             if (exitCode.Resumed) interrupted++;
             Assert.True(exitCode.Code == 3, $"{context}: exit code {exitCode.Code}: {exitCode.Output}");
@@ -59,9 +60,9 @@ public sealed class KillSweepTests(Rig rig)
 
         var (target, state, seed) = (rig.NewDirectory(), rig.NewDirectory(), Environment.TickCount);
         var random = new Random(seed);
-        await RunAndKillAsync(state, Migrate(target), elapsed * 0.5);
+        _ = await RunAndKillAsync(state, Migrate(target), elapsed * 0.5); // wherever it was
         for (var i = 0; i < Kills && (await ListAsync(state)) is [{ } one] && one.GetProperty("verdict").ValueKind == JsonValueKind.Null; i++)
-            await RunAndKillAsync(state, ["resume", one.GetProperty("id").GetString()!, "--json"], elapsed * random.NextDouble());
+            _ = await RunAndKillAsync(state, ["resume", one.GetProperty("id").GetString()!, "--json"], elapsed * random.NextDouble()); // wherever it was
         var end = await FinishAsync(state, target, $"seed {seed}");
         Assert.True(end.Code == 3, $"seed {seed}: {end.Output}");
         Assert.Equal(Snapshot(calmTarget), Snapshot(target));
@@ -145,8 +146,10 @@ public sealed class KillSweepTests(Rig rig)
         return int.Parse(found.Output, System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    private async Task RunAndKillAsync(string state, string[] arguments, TimeSpan delay)
+    /// <returns>How long it took where it ended by itself; null where it was killed.</returns>
+    private async Task<TimeSpan?> RunAndKillAsync(string state, string[] arguments, TimeSpan delay)
     {
+        var watch = Stopwatch.StartNew();
         await using var child = ChildProcess.Start(rig.Command(state, arguments));
         child.EndInput();
         var drain = Task.Run(async () => { while (await child.ReadLineAsync(Cancel) is not null) { } }, Cancel);
@@ -154,7 +157,9 @@ public sealed class KillSweepTests(Rig rig)
         // Only the process itself: what it started must die with it.
         if (child.IsRunning) await ChildProcess.RunAsync(new ChildCommand("kill", "-KILL", $"{child.Id}") { AcceptedExitCodes = [0, 1] }, Cancel);
         await child.WaitAsync(Cancel);
+        var took = watch.Elapsed;
         await drain;
+        return child.End is { BySignal: true } ? null : took;
     }
 
     private async Task<(int Code, bool Resumed, string Output)> FinishAsync(string state, string target, string context)

@@ -8,7 +8,7 @@ internal static class WarmRun
 {
     /// <summary>Runs a command that reports in JSON until so many passes were done, then kills it, or does something else and lets it come to its end.</summary>
     /// <returns>How many passes it did.</returns>
-    public static async Task<int> UntilAsync(Rig rig, string state, IReadOnlyList<string> arguments, Func<int, bool> isTime, bool kill, Func<CancellationToken, Task> then, CancellationToken cancel)
+    public static async Task<int> UntilAsync(Rig rig, string state, IReadOnlyList<string> arguments, Func<int, bool> isTime, bool kill, Func<CancellationToken, Task> then, CancellationToken cancel, int exitCode = 0)
     {
         await using var child = ChildProcess.Start(rig.Command(state, arguments));
         var (passes, done) = (0, false);
@@ -30,7 +30,7 @@ internal static class WarmRun
         }
 
         Assert.True(done, $"it ended after {passes} passes: {last}\n{child.ErrorTail}");
-        if (!kill) Assert.True(await child.WaitAsync(cancel) == 0, $"{last}\n{child.ErrorTail}");
+        if (!kill) Assert.True(await child.WaitAsync(cancel) == exitCode, $"{last}\n{child.ErrorTail}");
         return passes;
     }
 

@@ -117,7 +117,6 @@ internal sealed record LyingTracker(IReadOnlySet<long> Injected, IReadOnlySet<lo
         using var map = BlockMap.OpenForUpdate(place("map"));
         var result = await WarmPass.RunAsync(source, target, map, plan, CopyOptions.Default with { MismatchLimit = int.MaxValue }, _ => null, cancel);
         map.Close();
-        await target.CloseAsync(cancel);
         return result;
     }
 }
