@@ -47,11 +47,10 @@ public sealed class BootProofTests(BootableGuest guest) : IClassFixture<Bootable
         using var directory = new TemporaryDirectory();
         var disk = await guest.WithScriptAsync("agent", """
             modprobe virtio_console
-            for port in /dev/vport*p1; do :; done
-            # The node is there a moment before the port.
+            # The node comes a moment after the module, and is there a moment before the port.
             i=0
-            until (exec 3<>$port && read -r question <&3 && echo "asked: $question" && echo '{"return": {}}' >&3) 2>/dev/null; do
-                i=$((i + 1)); [ $i -lt 100 ] || break
+            until port=$(echo /dev/vport*p1); [ -c "$port" ] && (exec 3<>$port && read -r question <&3 && echo "asked: $question" && echo '{"return": {}}' >&3) 2>/dev/null; do
+                i=$((i + 1)); [ $i -lt 600 ] || break
                 sleep 0.1
             done
             sleep 100000
