@@ -80,7 +80,8 @@ internal static class Benchmark
         }
     }
 
-    private static string Repository()
+    /// <summary>The directory of the repository that this was built in.</summary>
+    public static string Repository()
     {
         var at = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(at, "Sealift.slnx"))) at = Path.GetDirectoryName(at) ?? throw new InvalidOperationException("Not below the repository");

@@ -34,7 +34,7 @@ var clock = Stopwatch.StartNew();
 try
 {
     using var scratch = Scratch.Make(options.Directory, 3 * sizeBytes + (1L << 30));
-    var commands = new Clock(scratch, Path.GetFullPath(options.Sealift ?? Path.Combine(Repository(), "out")));
+    var commands = new Clock(scratch, Path.GetFullPath(options.Sealift ?? Path.Combine(Benchmark.Repository(), "out")));
     var lines = new List<string>();
     foreach (var (name, make, ways) in all.Where(s => options.Rows.Count == 0 || options.Rows.Contains(s.Name)))
     {
@@ -114,11 +114,4 @@ static IEnumerable<Contestant> Sides(string name, string[] ways, TestDisk disk, 
             return Task.CompletedTask;
         },
     };
-}
-
-static string Repository()
-{
-    var at = AppContext.BaseDirectory;
-    while (!File.Exists(Path.Combine(at, "Sealift.slnx"))) at = Path.GetDirectoryName(at) ?? throw new InvalidOperationException("Not below the repository");
-    return at;
 }

@@ -44,7 +44,7 @@ internal sealed class BusyDomain : IAsyncDisposable
                   </devices>
                 </domain>
                 """, cancel);
-            foreach (var command in (string[][])[["define", xml], ["start", name]]) _ = await VirshAsync(command, cancel);
+            foreach (var command in (string[][])[["define", xml], ["start", name]]) _ = await LibvirtDaemon.VirshAsync(cancel, command); // it says that it did
             return domain;
         }
         catch
@@ -57,7 +57,7 @@ internal sealed class BusyDomain : IAsyncDisposable
     /// <summary>Waits until libvirt has heard from the guest's agent.</summary>
     public async Task HasAgentAsync(CancellationToken cancel)
     {
-        for (var left = 600; !(await VirshAsync(["dumpxml", name], cancel)).Contains("state='connected'", StringComparison.Ordinal); left--)
+        for (var left = 600; !(await LibvirtDaemon.VirshAsync(cancel, "dumpxml", name)).Contains("state='connected'", StringComparison.Ordinal); left--)
         {
             Assert.True(left > 0, "the guest's agent has not connected");
             await Task.Delay(100, cancel);
@@ -66,14 +66,8 @@ internal sealed class BusyDomain : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        // Whatever state it is in; each may have nothing to do.
-        foreach (var command in (string[][])[["destroy", name], ["undefine", name, "--checkpoints-metadata"]])
-            _ = await ChildProcess.RunAsync(Virsh(command) with { AcceptedExitCodes = [0, 1] }, CancellationToken.None);
+        await LibvirtDaemon.RemoveDomainAsync(name);
         Directory.Delete(directory, recursive: true);
         await daemon.DisposeAsync();
     }
-
-    private static async Task<string> VirshAsync(string[] command, CancellationToken cancel) => (await ChildProcess.RunAsync(Virsh(command), cancel)).Output;
-
-    private static ChildCommand Virsh(string[] command) => new("virsh", ["-q", "-c", "qemu:///system", .. command]);
 }

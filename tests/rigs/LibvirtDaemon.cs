@@ -30,6 +30,17 @@ internal sealed class LibvirtDaemon : IAsyncDisposable
         return daemon;
     }
 
+    /// <summary>Runs virsh.</summary>
+    public static async Task<string> VirshAsync(CancellationToken cancel, params string[] arguments) => (await ChildProcess.RunAsync(Virsh(arguments), cancel)).Output.Trim();
+
+    /// <summary>Ends a domain and forgets it, whatever state it is in.</summary>
+    public static async Task RemoveDomainAsync(string name)
+    {
+        // Each may have nothing to do.
+        foreach (var command in (string[][])[["destroy", name], ["undefine", name, "--checkpoints-metadata"]])
+            _ = await ChildProcess.RunAsync(Virsh(command) with { AcceptedExitCodes = [0, 1] }, CancellationToken.None);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var process in started.Reverse())
@@ -40,5 +51,7 @@ internal sealed class LibvirtDaemon : IAsyncDisposable
     }
 
     private static async Task<bool> AnswersAsync(CancellationToken cancel) =>
-        (await ChildProcess.RunAsync(new ChildCommand("virsh", "-q", "-c", "qemu:///system", "uri") { AcceptedExitCodes = [0, 1] }, cancel)).ExitCode == 0;
+        (await ChildProcess.RunAsync(Virsh(["uri"]) with { AcceptedExitCodes = [0, 1] }, cancel)).ExitCode == 0;
+
+    private static ChildCommand Virsh(string[] command) => new("virsh", ["-q", "-c", "qemu:///system", .. command]);
 }

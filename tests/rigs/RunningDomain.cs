@@ -57,7 +57,7 @@ internal sealed class RunningDomain : IAsyncDisposable
         var domain = new RunningDomain(await LibvirtDaemon.StartAsync(cancel), directory, name, images, [.. disks.Select(d => new byte[d.Length])]);
         try
         {
-            _ = await VirshAsync(cancel, "define", xml);
+            _ = await LibvirtDaemon.VirshAsync(cancel, "define", xml);
             await domain.StartAgainAsync(cancel);
             return domain;
         }
@@ -68,18 +68,14 @@ internal sealed class RunningDomain : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs virsh.</summary>
-    public static async Task<string> VirshAsync(CancellationToken cancel, params string[] arguments) =>
-        (await ChildProcess.RunAsync(new ChildCommand("virsh", ["-q", "-c", "qemu:///system", .. arguments]), cancel)).Output.Trim();
+    public async Task StartAgainAsync(CancellationToken cancel) => _ = await LibvirtDaemon.VirshAsync(cancel, "start", Name);
 
-    public async Task StartAgainAsync(CancellationToken cancel) => _ = await VirshAsync(cancel, "start", Name);
-
-    public Task<string> StateAsync(CancellationToken cancel) => VirshAsync(cancel, "domstate", Name);
+    public Task<string> StateAsync(CancellationToken cancel) => LibvirtDaemon.VirshAsync(cancel, "domstate", Name);
 
     /// <summary>Writes bytes of one value, as the guest would.</summary>
     public async Task WriteAsync(int disk, int offset, int length, byte value, CancellationToken cancel)
     {
-        var said = await VirshAsync(cancel, "qemu-monitor-command", Name, "--hmp", $"qemu-io -d /machine/peripheral/virtio-disk{disk}/virtio-backend \"write -P {value} {offset} {length}\"");
+        var said = await LibvirtDaemon.VirshAsync(cancel, "qemu-monitor-command", Name, "--hmp", $"qemu-io -d /machine/peripheral/virtio-disk{disk}/virtio-backend \"write -P {value} {offset} {length}\"");
         if (said.Length > 0) throw new InvalidOperationException(said); // what it did it says in its log
         models[disk].AsSpan(offset, length).Fill(value);
     }
@@ -106,9 +102,7 @@ internal sealed class RunningDomain : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        // Whatever state it is in; each may have nothing to do.
-        foreach (var command in (string[][])[["destroy", Name], ["undefine", Name, "--checkpoints-metadata", "--nvram"]])
-            _ = await ChildProcess.RunAsync(new ChildCommand("virsh", ["-q", "-c", "qemu:///system", .. command]) { AcceptedExitCodes = [0, 1] }, CancellationToken.None);
+        await LibvirtDaemon.RemoveDomainAsync(Name);
         Directory.Delete(directory, recursive: true);
         await daemon.DisposeAsync();
     }

@@ -103,7 +103,7 @@ public sealed class LibvirtMigrationTests : IDisposable
         using var store = rig.OpenStore();
         var outcome = await MigrationRunner.StartAsync(store, Request(domain) with { Warm = Plan with { CutoverAt = DateTimeOffset.UtcNow } }, new Recorder(e =>
         {
-            if (e is StepStarted { Step: StepName.ReadBack }) RunningDomain.VirshAsync(Cancel, "resume", domain.Name).GetAwaiter().GetResult();
+            if (e is StepStarted { Step: StepName.ReadBack }) LibvirtDaemon.VirshAsync(Cancel, "resume", domain.Name).GetAwaiter().GetResult();
         }), Cancel);
         Assert.Equal((Verdict.Failed, false), (outcome.Verdict, outcome.CanResume));
         Assert.Contains("SL7307", outcome.Reasons[0], StringComparison.Ordinal);
@@ -165,7 +165,7 @@ public sealed class LibvirtMigrationTests : IDisposable
     {
         await using var domain = await RunningDomain.StartAsync([("qcow2", 1 << 20)], Cancel);
         using var store = rig.OpenStore();
-        _ = await RunningDomain.VirshAsync(Cancel, "destroy", domain.Name);
+        _ = await LibvirtDaemon.VirshAsync(Cancel, "destroy", domain.Name);
         var off = await MigrationRunner.StartAsync(store, Request(domain), new Recorder(), Cancel);
         Assert.Contains("SL6414", off.Reasons[0], StringComparison.Ordinal);
         Assert.Contains(domain.Images[0], off.Reasons[0], StringComparison.Ordinal);

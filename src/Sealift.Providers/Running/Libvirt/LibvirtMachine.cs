@@ -140,7 +140,8 @@ public sealed class LibvirtMachine : IRunningMachine
     public async Task<bool> ShutDownAsync(TimeSpan deadline, bool force, CancellationToken cancel)
     {
         var (state, reason) = await StateAsync(cancel);
-        if (state == "paused" && await IsUntouchedAsync(cancel)) return false; // an earlier run came this far
+        // An earlier run came this far. By what the domain was off then nobody knows any more: where the plan allowed force, the worse is said.
+        if (state == "paused" && await IsUntouchedAsync(cancel)) return force;
         var forced = false;
         if (state != "shut off")
         {

@@ -5,7 +5,7 @@ namespace Sealift.Providers;
 
 /// <summary>
 /// A libvirt domain as the name of a source: libvirt's own URI with the domain behind it, <c>qemu:///system/web01</c> or
-/// <c>qemu+ssh://root@host/system/web01?keyfile=/root/.ssh/id</c>. https://libvirt.org/uri.html.
+/// <c>qemu+ssh://root@host/system/web01?keyfile=/keys/web01</c>. https://libvirt.org/uri.html.
 /// </summary>
 /// <param name="Source">The whole of it, as it was given.</param>
 /// <param name="Daemon">The daemon: <c>/system</c>, or <c>/session</c>.</param>
@@ -13,10 +13,8 @@ namespace Sealift.Providers;
 /// <param name="Host">The host that it is on, over SSH; null for this one.</param>
 internal sealed record LibvirtName(string Source, string Daemon, string Domain, SshHost? Host)
 {
-    private const string Local = "qemu:", OverSsh = "qemu+ssh:";
-
     /// <summary>Whether a source is meant as one.</summary>
-    public static bool Is(string source) => source.StartsWith(Local, StringComparison.Ordinal) || source.StartsWith("qemu+", StringComparison.Ordinal);
+    public static bool Is(string source) => source.StartsWith("qemu:", StringComparison.Ordinal) || source.StartsWith("qemu+", StringComparison.Ordinal);
 
     /// <summary>Reads one.</summary>
     /// <exception cref="SealiftException">SL6411.</exception>
