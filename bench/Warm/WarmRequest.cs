@@ -14,7 +14,7 @@ internal static class WarmRequest
     /// <summary>Without whatever needs a system: there is none to be checked, converted, booted or shut down.</summary>
     public static MigrationRequest Of(RunningQemu qemu, string targetDirectory, WarmPlan plan) => new()
     {
-        Sources = [RunningSource.QmpPrefix + qemu.SocketPath],
+        Sources = [$"qmp:{qemu.SocketPath}"],
         TargetDirectory = targetDirectory,
         Convert = false,
         Check = false,

@@ -50,6 +50,13 @@ internal static class ProviderErrors
     public static SealiftException BadAnswer(string peer, string command, string member) => new(
         "SL6406", $"understand {command} of QEMU", Clean(peer), $"there is no usable '{member}' in it", "Check the version of QEMU (7.0 or later), and report this as a bug");
 
+    public static SealiftException BadQmpName(string source, string said) => new(
+        "SL6408", "read the name of a running QEMU", Clean(source), said, "Name it as qmp:SOCKET, or qmp:SOCKET?agent=SOCKET");
+
+    public static SealiftException AgentDidNotThaw(string machine, string said, Exception? inner) => new(
+        "SL6409", "thaw the guest's file systems", Clean(machine), said,
+        "Whatever writes in that guest is waiting: say {\"execute\":\"guest-fsfreeze-thaw\"} on the agent's socket, or reset the guest", inner);
+
     public static SealiftException BadLibvirtName(string source, string said) => new(
         "SL6411", "read the name of a libvirt domain", Clean(source), said, "Name it as qemu:///system/DOMAIN, or qemu+ssh://USER@HOST/system/DOMAIN");
 
@@ -66,7 +73,7 @@ internal static class ProviderErrors
     public static SealiftException NotThawed(string source, string said) => new(
         "SL6416", "thaw the guest's file systems", Clean(source), Clean(said), "Run `virsh domfsthaw` on it now: whatever writes in that guest is waiting");
 
-    public const string NotForwardedCode = "SL6417", NotLoggedInCode = "SL6418";
+    public const string NotForwardedCode = "SL6417", NotLoggedInCode = "SL6418", HostLostCode = "SL6419";
 
     public static SealiftException NotForwarded(string host, string path, TimeSpan deadline) => new(
         NotForwardedCode, $"reach {Clean(path)} over SSH", Clean(host), $"ssh had not forwarded it after {deadline.TotalSeconds:0} seconds", "Check that sshd there allows AllowStreamLocalForwarding");
@@ -74,6 +81,9 @@ internal static class ProviderErrors
     public static SealiftException NotLoggedIn(string host, string said) => new(
         NotLoggedInCode, "log in over SSH", Clean(host), said.Trim().Length == 0 ? "ssh said nothing" : Clean(said.Trim().ReplaceLineEndings("; "), 1000),
         "Log in once by hand with ssh as the same user: the key must need no passphrase or be in an agent, and the host's key must be known");
+
+    public static SealiftException HostLost(string host, string said) => new(
+        HostLostCode, "run a command over SSH", Clean(host), said.Trim().Length == 0 ? "the connection ended" : Clean(said.Trim().ReplaceLineEndings("; "), 1000), "Check that the host is up and can be reached");
 
     public static SealiftException BadTar(string path, long offset, string said) => new("SL6101", "read the archive", $"{Clean(path)}, header at offset {offset}", said, GetItAgain);
 

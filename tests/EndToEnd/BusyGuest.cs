@@ -15,6 +15,9 @@ internal sealed class BusyGuest : IAsyncDisposable
     /// <summary>QEMU's QMP socket.</summary>
     public string Socket { get; }
 
+    /// <summary>The socket of its agent's channel.</summary>
+    public string Agent => Path.Combine(Path.GetDirectoryName(Socket)!, "agent");
+
     /// <summary>Builds the guest's two disks.</summary>
     /// <param name="root">Where the first is made.</param>
     /// <param name="data">Where the second is.</param>
@@ -34,6 +37,7 @@ internal sealed class BusyGuest : IAsyncDisposable
             "-serial", $"file:{Path.Combine(directory, "console")}", "-qmp", $"unix:{Path.Combine(directory, "qmp")},server=on,wait=off",
         ];
         if (throwaway) arguments.Add("-snapshot");
+        else arguments.AddRange(["-chardev", $"socket,id=agent,path={Path.Combine(directory, "agent")},server=on,wait=off", "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"]);
         for (var i = 0; i < disks.Count; i++) arguments.AddRange(["-drive", $"file={disks[i]},format=raw,if=none,id=d{i},discard=unmap", "-device", $"virtio-blk-pci,drive=d{i},id=vd{i}"]);
         return new BusyGuest(ChildProcess.Start(new ChildCommand("qemu-system-x86_64", arguments) { Deadline = TimeSpan.FromMinutes(15) }), directory);
     }

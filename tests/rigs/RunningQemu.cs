@@ -107,6 +107,26 @@ internal sealed class RunningQemu : IAsyncDisposable
         models![disk] = model;
     }
 
+    /// <summary>Plugs a raw disk in while it runs.</summary>
+    public async Task AddDiskAsync(string image, CancellationToken cancel)
+    {
+        _ = await AskAsync("blockdev-add", w =>
+        {
+            w.WriteString("driver", "raw");
+            w.WriteString("node-name", "added");
+            w.WriteStartObject("file");
+            w.WriteString("driver", "file");
+            w.WriteString("filename", image);
+            w.WriteEndObject();
+        }, cancel);
+        _ = await AskAsync("device_add", w =>
+        {
+            w.WriteString("driver", "virtio-blk-pci");
+            w.WriteString("drive", "added");
+            w.WriteString("id", "vdadded");
+        }, cancel);
+    }
+
     /// <summary>Makes a tracker lie: what it has recorded so far is forgotten.</summary>
     public Task ClearBitmapAsync(int disk, string name, CancellationToken cancel) => AskAsync("block-dirty-bitmap-clear", w =>
     {

@@ -28,6 +28,7 @@ internal static class DoctorCommand
         ("ntfsresize", "ntfs-3g", "checking NTFS", "--version"),
         ("virsh", "libvirt-clients", "domains of libvirt as sources", "--version"),
         ("ssh", "openssh-client", "domains of other hosts as sources", "-V"),
+        ("socat", "socat", "guest agents of QEMUs without libvirt", "-V"),
     ];
 
     public static Command Build()

@@ -11,6 +11,11 @@ public abstract class PointInTime : IAsyncDisposable
     /// <summary>How consistent what it shows is: what was done about a guest that was writing.</summary>
     public abstract string Consistency { get; }
 
+    /// <summary>How consistent it is where a guest agent was asked.</summary>
+    /// <param name="notFrozen">Why that did not freeze the file systems; null where it did.</param>
+    internal static string ByAgent(string? notFrozen) =>
+        notFrozen is null ? "the guest agent froze the file systems" : $"as after a power cut: the guest agent did not freeze the file systems ({notFrozen})";
+
     /// <summary>Where a disk is shown.</summary>
     public abstract NbdUri UriOf(string key);
 

@@ -23,10 +23,16 @@ public sealed class QemuMachine : IRunningMachine
     private const int BitmapGranularityBytes = 64 << 10;
 
     private readonly QmpClient qmp;
+    private readonly QmpName name;
     private readonly string socketPath;
+    private readonly GuestAgent? agent;
     private string? serverSocket;
 
-    private QemuMachine(QmpClient qmp, string socketPath) => (this.qmp, this.socketPath) = (qmp, socketPath);
+    private QemuMachine(QmpClient qmp, QmpName name)
+    {
+        (this.qmp, this.name, socketPath) = (qmp, name, name.SocketPath);
+        agent = name.AgentPath is null ? null : new GuestAgent(name.AgentPath, Name);
+    }
 
     /// <inheritdoc/>
     public string Name => $"the QEMU at {socketPath}";
@@ -38,16 +44,22 @@ public sealed class QemuMachine : IRunningMachine
     /// <param name="socketPath">QEMU's QMP socket. It talks to one client at a time: a second one waits.</param>
     /// <param name="cancel">Gives up.</param>
     /// <exception cref="QmpException">SL3101.</exception>
-    public static async Task<QemuMachine> ConnectAsync(string socketPath, CancellationToken cancel) =>
-        new(await QmpClient.ConnectAsync(socketPath, static (_, _) => { }, TimeSpan.FromSeconds(20), cancel), socketPath);
+    public static Task<QemuMachine> ConnectAsync(string socketPath, CancellationToken cancel) => ConnectAsync(new QmpName(socketPath, null), cancel);
+
+    /// <summary>Connects to one whose guest may have an agent.</summary>
+    internal static async Task<QemuMachine> ConnectAsync(QmpName name, CancellationToken cancel) =>
+        new(await QmpClient.ConnectAsync(name.SocketPath, static (_, _) => { }, TimeSpan.FromSeconds(20), cancel), name);
 
     /// <summary>The same, or null where QEMU has ended. One that is there and cannot be talked to is an error.</summary>
-    /// <inheritdoc cref="ConnectAsync"/>
-    public static async Task<QemuMachine?> ConnectIfThereAsync(string socketPath, CancellationToken cancel)
+    /// <inheritdoc cref="ConnectAsync(string, CancellationToken)"/>
+    public static Task<QemuMachine?> ConnectIfThereAsync(string socketPath, CancellationToken cancel) => ConnectIfThereAsync(new QmpName(socketPath, null), cancel);
+
+    /// <inheritdoc cref="ConnectIfThereAsync(string, CancellationToken)"/>
+    internal static async Task<QemuMachine?> ConnectIfThereAsync(QmpName name, CancellationToken cancel)
     {
         try
         {
-            return await ConnectAsync(socketPath, cancel);
+            return await ConnectAsync(name, cancel);
         }
         catch (QmpException e) when (e.IsNobodyThere)
         {
@@ -65,7 +77,7 @@ public sealed class QemuMachine : IRunningMachine
     public async Task<SourceMachine> DescribeAsync(MachineOverrides given, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(given);
-        var name = (await AskAsync("query-name", null, cancel)).TryGetProperty("name", out var called) && called.ValueKind == JsonValueKind.String ? called.GetString()! : string.Empty;
+        var own = (await AskAsync("query-name", null, cancel)).TryGetProperty("name", out var called) && called.ValueKind == JsonValueKind.String ? called.GetString()! : string.Empty;
         var cpus = (await AskAsync("query-cpus-fast", null, cancel)).GetArrayLength();
         var memory = Number(await AskAsync("query-memory-size-summary", null, cancel), "base-memory");
         var (disks, uefi) = await LookAsync(cancel);
@@ -74,9 +86,10 @@ public sealed class QemuMachine : IRunningMachine
         foreach (var disk in disks) buses.Add(await BusAsync(disk.Identity, cancel));
         var notes = new List<string>();
         if (given.NetworkInterfaces is null) notes.Add("QEMU does not tell what its network interfaces are connected to: the new machine has none unless --nic names them.");
+        if (agent is not null && await agent.WhyAbsentAsync(cancel) is { } absent) notes.Add($"The guest agent at {name.AgentPath} is not there now ({absent}): for as long as it is not, points in time are what a power cut would leave, and file systems with a journal are made for that.");
         var machine = new VirtualMachine
         {
-            Name = name.Length > 0 ? name : Path.GetFileNameWithoutExtension(socketPath),
+            Name = own.Length > 0 ? own : Path.GetFileNameWithoutExtension(socketPath),
             Cpus = Math.Max(1, cpus),
             MemoryBytes = memory,
             Firmware = uefi ? Firmware.Uefi : Firmware.Bios,
@@ -88,7 +101,7 @@ public sealed class QemuMachine : IRunningMachine
                 buses[i],
                 string.Empty))],
         };
-        return new SourceMachine(machine.With(given), "qemu", [], notes, []) { RunningName = RunningSource.QmpPrefix + socketPath };
+        return new SourceMachine(machine.With(given), "qemu", [], notes, []) { RunningName = name.ToString() };
     }
 
     /// <summary>The disks that can be written to, as they are now.</summary>
@@ -134,13 +147,15 @@ public sealed class QemuMachine : IRunningMachine
 
             // All or nothing, and all at one instant of the guest's.
             var recording = (await DisksAsync(cancel)).ToDictionary(d => d.Node, d => d.Bitmaps.Where(b => b.IsRecording).Select(b => b.Name).ToHashSet(StringComparer.Ordinal));
-            await TransactAsync([.. point.Parts.SelectMany(p => Begin(p.Disk.Node, bitmap, p.Disk.Since.Where(recording[p.Disk.Node].Contains)).Append(w => Action(w, "blockdev-backup", () =>
+            Func<Task> begin = () => TransactAsync([.. point.Parts.SelectMany(p => Begin(p.Disk.Node, bitmap, p.Disk.Since.Where(recording[p.Disk.Node].Contains)).Append(w => Action(w, "blockdev-backup", () =>
             {
                 w.WriteString("job-id", p.Name);
                 w.WriteString("device", p.Disk.Node);
                 w.WriteString("target", p.Name);
                 w.WriteString("sync", "none");
             })))], cancel);
+            if (agent is null) await begin();
+            else point.Said = PointInTime.ByAgent(await agent.WhileFrozenAsync(begin, cancel));
             foreach (var part in point.Parts) await ExportAsync(part.Name, part.Name, part.Disk, cancel);
             return point;
         }
@@ -205,7 +220,7 @@ public sealed class QemuMachine : IRunningMachine
     }
 
     /// <summary>
-    /// Asks the guest to shut down (ACPI) and waits until QEMU says that it did. QEMU itself stays, paused, so that what was written last
+    /// Asks the guest to shut down, by its agent where it has one that answers and else by its power button, and waits until QEMU says that it did. QEMU itself stays, paused, so that what was written last
     /// can be read with what its bitmaps know.
     /// </summary>
     /// <param name="deadline">How long the guest may take.</param>
@@ -218,7 +233,7 @@ public sealed class QemuMachine : IRunningMachine
         // Not to exit when the guest has shut down: the bitmaps would be lost with it.
         await SetShutdownActionAsync("pause", cancel);
         if (await StatusAsync(cancel) is "shutdown") return false;
-        _ = await AskAsync("system_powerdown", null, cancel); // it returns nothing
+        if (agent is null || await agent.AskToShutDownAsync(cancel) is not null) _ = await AskAsync("system_powerdown", null, cancel); // it returns nothing
         for (var watch = Stopwatch.StartNew(); watch.Elapsed < deadline; await Task.Delay(PollInterval, cancel))
             if (await StatusAsync(cancel) == "shutdown") return false;
         if (!force)

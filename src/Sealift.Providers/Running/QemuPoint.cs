@@ -7,7 +7,9 @@ internal sealed class QemuPoint(QemuMachine machine, bool isStopped, IReadOnlyLi
 {
     public IReadOnlyList<FrozenPart> Parts => parts;
 
-    public override string Consistency => isStopped ? "the machine is off or stopped" : "as after a power cut: there is no guest agent on this path";
+    public string Said { get; set; } = isStopped ? "the machine is off or stopped" : "as after a power cut: no guest agent was named";
+
+    public override string Consistency => Said;
 
     public override NbdUri UriOf(string key) => machine.UriOf(Part(key));
 

@@ -275,8 +275,7 @@ public sealed class LibvirtMachine : IRunningMachine
             else PosixPath.WriteFileDurably(checkpoint, System.Text.Encoding.UTF8.GetBytes(LibvirtXml.Checkpoint(bitmap, domain.AllTargets, tracked)), replace: true);
             if (withAgent)
             {
-                var notFrozen = await virsh.BeginFrozenAsync(backup, checkpoint, cancel);
-                point.Said = notFrozen is null ? "the guest agent froze the file systems" : $"as after a power cut: the guest agent did not freeze the file systems ({notFrozen})";
+                point.Said = PointInTime.ByAgent(await virsh.BeginFrozenAsync(backup, checkpoint, cancel));
             }
             else
             {
