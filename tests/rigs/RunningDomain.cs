@@ -80,6 +80,13 @@ internal sealed class RunningDomain : IAsyncDisposable
         models[disk].AsSpan(offset, length).Fill(value);
     }
 
+    /// <summary>Gives a disk another length; what is new reads as zeros.</summary>
+    public async Task ResizeAsync(int disk, int length, CancellationToken cancel)
+    {
+        _ = await LibvirtDaemon.VirshAsync(cancel, "blockresize", Name, $"vd{(char)('a' + disk)}", $"{length}B");
+        Array.Resize(ref models[disk], length);
+    }
+
     /// <summary>Writes somewhere.</summary>
     public async Task WriteSomewhereAsync(Random random, CancellationToken cancel)
     {

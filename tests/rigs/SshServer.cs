@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Sealift.Posix;
@@ -56,6 +57,24 @@ internal sealed class SshServer : IAsyncDisposable
         }
 
         return new SshServer(process, directory, port);
+    }
+
+    /// <summary>Ends every connection, as a network or a host that fails does.</summary>
+    /// <returns>How many there were.</returns>
+    public int Disconnect()
+    {
+        var ended = 0;
+        foreach (var task in Directory.EnumerateDirectories($"/proc/{process.Id}/task"))
+        {
+            foreach (var id in File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            {
+                using var session = System.Diagnostics.Process.GetProcessById(int.Parse(id, CultureInfo.InvariantCulture));
+                session.Kill();
+                ended++;
+            }
+        }
+
+        return ended;
     }
 
     public async ValueTask DisposeAsync()

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Sealift.Blkhash;
 using Sealift.Disks;
 using Sealift.Nbd;
@@ -89,6 +90,7 @@ internal sealed class WarmMachine : IAsyncDisposable
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested && giveUp.IsCancellationRequested)
             {
+                if (scratch?.NotMeasured is { } lost) ExceptionDispatchInfo.Throw(lost);
                 throw MigrationErrors.ScratchFull(ScratchDirectory, await machine.FreeBytesAsync(ScratchDirectory, cancel));
             }
         }

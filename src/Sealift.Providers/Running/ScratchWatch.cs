@@ -32,6 +32,9 @@ public sealed class ScratchWatch : IAsyncDisposable
     /// <summary>Cancelled when there is too little room left, or when that can no longer be measured.</summary>
     public CancellationToken Low => low.Token;
 
+    /// <summary>Why it can no longer be measured; null where it was.</summary>
+    public SealiftException? NotMeasured { get; private set; }
+
     /// <summary>Whether there is room enough to begin.</summary>
     public static bool HasRoom(long freeBytes) => freeBytes >= 2 * ReserveBytes;
 
@@ -56,9 +59,10 @@ public sealed class ScratchWatch : IAsyncDisposable
         {
             // The point in time is over: that is how this loop ends.
         }
-        catch (SealiftException)
+        catch (SealiftException e)
         {
-            await low.CancelAsync(); // what cannot be measured is not risked; whoever asks says so
+            NotMeasured = e;
+            await low.CancelAsync(); // what cannot be measured is not risked
         }
     }
 }

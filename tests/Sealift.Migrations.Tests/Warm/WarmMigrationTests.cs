@@ -412,7 +412,7 @@ public sealed class WarmMigrationTests : IDisposable
         if (e is PassFinished { Pass: { Number: >= 2, IsFinal: false } }) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
     });
 
-    private MigrationRequest Request(RunningQemu qemu) => rig.Request with { Sources = [RunningSource.QmpPrefix + qemu.SocketPath], Warm = Plan };
+    private MigrationRequest Request(RunningQemu qemu) => rig.Request with { Sources = [$"qmp:{qemu.SocketPath}"], Warm = Plan };
 
     private MigrationRequest InParts(RunningQemu qemu) => Request(qemu) with { Warm = Plan with { ReadBack = ReadBackScope.Changed } };
 

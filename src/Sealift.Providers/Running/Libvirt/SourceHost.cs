@@ -90,12 +90,20 @@ internal sealed class SourceHost(SshHost? remote) : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await LeaveAsync();
 
-    private Task<ChildResult> RunAsync(IReadOnlyList<string> command, CancellationToken cancel, params IReadOnlyCollection<int> accepted)
+    private async Task<ChildResult> RunAsync(IReadOnlyList<string> command, CancellationToken cancel, params IReadOnlyCollection<int> accepted)
     {
+        const int SshFailed = 255; // ssh(1): any other is of what was run there
         if (accepted.Count == 0) accepted = [0];
-        // sshd gives what it gets to a shell there.
-        return ChildProcess.RunAsync(
-            (remote is null ? new ChildCommand(command[0], [.. command.Skip(1)]) : remote.Command([], [string.Join(' ', command.Select(Quoted))])) with { AcceptedExitCodes = accepted }, cancel);
+        try
+        {
+            // sshd gives what it gets to a shell there.
+            return await ChildProcess.RunAsync(
+                (remote is null ? new ChildCommand(command[0], [.. command.Skip(1)]) : remote.Command([], [string.Join(' ', command.Select(Quoted))])) with { AcceptedExitCodes = accepted }, cancel);
+        }
+        catch (ChildException e) when (remote is not null && e.End is { BySignal: false, Number: SshFailed })
+        {
+            throw ProviderErrors.HostLost(remote.Name, e.LastWords);
+        }
     }
 
     /// <summary>A word as a POSIX shell reads it.</summary>
