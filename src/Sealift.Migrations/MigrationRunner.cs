@@ -162,6 +162,8 @@ public static class MigrationRunner
             var found = await machine.LeftoversAsync(owner, CancellationToken.None);
             await machine.RemoveAsync(owner, keepBitmaps: false, CancellationToken.None);
             removed.AddRange(found.Select(f => $"{f} at {source}"));
+            // One of the migration's own is among its artefacts.
+            if (machine.ScratchDirectory(row.Request.Warm?.ScratchDirectory, string.Empty) is { Length: > 0 } scratch) await machine.RemoveScratchAsync(scratch, owner, CancellationToken.None);
         }
         catch (SealiftException e)
         {

@@ -31,6 +31,7 @@ internal sealed class RunningPoint : IAsyncDisposable
             var now = await taken.machine.DisksAsync(cancel);
             IReadOnlyList<FrozenDisk> disks = [.. WarmChain.Next(source.Machine.Disks, now, [], useTracker: false).Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, []))];
             taken.scratchDirectory = taken.machine.ScratchDirectory(null, ownDirectory);
+            await taken.machine.RemoveScratchAsync(taken.scratchDirectory, Owner, cancel);
             if (!ScratchWatch.HasRoom(await taken.machine.FreeBytesAsync(taken.scratchDirectory, cancel))) throw await taken.ScratchFullAsync(cancel);
             taken.scratch = new ScratchWatch(taken.machine, taken.scratchDirectory);
             taken.point = await taken.machine.FreezeAsync(Owner, null, disks, taken.scratchDirectory, taken.sockets.Path, cancel);
@@ -46,8 +47,8 @@ internal sealed class RunningPoint : IAsyncDisposable
     /// <summary>Cancelled when what the guest overwrites takes too much room: whoever looks must come to an end.</summary>
     public CancellationToken LowSpace => scratch!.Low;
 
-    /// <summary>That there is too little room for what the guest overwrites.</summary>
-    public async Task<SealiftException> ScratchFullAsync(CancellationToken cancel) => MigrationErrors.ScratchFull(scratchDirectory, await machine.FreeBytesAsync(scratchDirectory, cancel));
+    /// <summary>That there is too little room for what the guest overwrites, or why nobody knows.</summary>
+    public async Task<SealiftException> ScratchFullAsync(CancellationToken cancel) => scratch?.NotMeasured ?? MigrationErrors.ScratchFull(scratchDirectory, await machine.FreeBytesAsync(scratchDirectory, cancel));
 
     /// <summary>Where a disk is shown.</summary>
     public NbdUri UriOf(string key) => point!.UriOf(key);

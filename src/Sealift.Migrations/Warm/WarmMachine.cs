@@ -41,7 +41,9 @@ internal sealed class WarmMachine : IAsyncDisposable
         {
             await machine.RemoveAsync(OwnerOf(context.Id), keepBitmaps: true, cancel);
             await machine.RemoveAsync(RunningPoint.Owner, keepBitmaps: false, cancel);
-            return new WarmMachine(context, machine);
+            var tidied = new WarmMachine(context, machine);
+            await machine.RemoveScratchAsync(tidied.ScratchDirectory, tidied.Owner, cancel);
+            return tidied;
         }
         catch
         {

@@ -82,4 +82,10 @@ public interface IRunningMachine : IAsyncDisposable
     /// <param name="keepBitmaps">Whether bitmaps stay, so that a migration can go on.</param>
     /// <param name="cancel">Stops it.</param>
     Task RemoveAsync(string prefix, bool keepBitmaps, CancellationToken cancel);
+
+    /// <summary>Removes the files of a point in time whose job went without them: whoever took it was killed, and its hypervisor or its host as well.</summary>
+    /// <param name="directory">As of <see cref="ScratchDirectory"/>.</param>
+    /// <param name="owner">As of <see cref="FreezeAsync"/>; nothing of it is being shown.</param>
+    /// <param name="cancel">Stops it.</param>
+    Task RemoveScratchAsync(string directory, string owner, CancellationToken cancel);
 }

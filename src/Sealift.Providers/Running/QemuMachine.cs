@@ -20,6 +20,7 @@ public sealed class QemuMachine : IRunningMachine
     private static readonly TimeSpan AnswerDeadline = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan EndDeadline = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
+    private const string ScratchSuffix = ".scratch";
     private const int BitmapGranularityBytes = 64 << 10;
 
     private readonly QmpClient qmp;
@@ -126,7 +127,7 @@ public sealed class QemuMachine : IRunningMachine
     public async Task<PointInTime> FreezeAsync(string owner, string? bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(disks);
-        var point = new QemuPoint(this, isStopped: false, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), Path.Combine(scratchDirectory, NameOf(owner, i) + ".scratch")))]);
+        var point = new QemuPoint(this, isStopped: false, [.. disks.Select((d, i) => new FrozenPart(d, NameOf(owner, i), Path.Combine(scratchDirectory, NameOf(owner, i) + ScratchSuffix)))]);
         try
         {
             await ServeAsync(Path.Combine(socketDirectory, "nbd"), cancel);
@@ -311,6 +312,16 @@ public sealed class QemuMachine : IRunningMachine
         if (!keepBitmaps) await ForgetAsync(name => name.StartsWith(prefix, StringComparison.Ordinal), cancel);
 
         IEnumerable<string> Of(string kind) => left.Where(l => l.StartsWith(kind + " ", StringComparison.Ordinal)).Select(l => l[(kind.Length + 1)..]);
+    }
+
+    /// <inheritdoc/>
+    public Task RemoveScratchAsync(string directory, string owner, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(owner);
+        if (!owner.StartsWith(RunningSource.Prefix, StringComparison.Ordinal)) throw new ArgumentException($"{owner} is not ours", nameof(owner));
+        if (FileFacts.OfPathIfExists(directory) is not null)
+            foreach (var file in Directory.EnumerateFiles(directory, $"{owner}-d*{ScratchSuffix}")) _ = PosixPath.RemoveFile(file); // false: it has just gone
+        return Task.CompletedTask;
     }
 
     /// <summary>Disconnects. QEMU and its guest go on as they are.</summary>

@@ -149,5 +149,22 @@ public sealed class WarmEnduranceTests : IDisposable
         Assert.Equal("shut off", await domain.StateAsync(Cancel));
     }
 
+    [Fact]
+    public async Task What_is_left_of_a_point_in_time_whose_qemu_was_killed_too_is_removed()
+    {
+        const string Owner = "sealift-endurance";
+        await using var domain = await RunningDomain.StartAsync([("qcow2", 1 << 20)], Cancel);
+        await using var killed = await RunningSource.ConnectAsync(domain.Source, Cancel);
+        IReadOnlyList<FrozenDisk> disks = [.. (await killed.DisksAsync(Cancel)).Select(d => new FrozenDisk("disk1", d.Node, d.LengthBytes, []))];
+        var scratch = killed.ScratchDirectory(null, rig.Root);
+        _ = await killed.FreezeAsync(Owner, null, disks, scratch, rig.Root, Cancel); // as one is left by whoever is killed
+        await domain.KillAsync(Cancel);
+        Assert.NotEmpty(Directory.EnumerateFiles(Assert.Single(Directory.EnumerateDirectories(scratch, Owner + "*"))));
+        await using var next = await RunningSource.ConnectAsync(domain.Source, Cancel);
+        await next.RemoveAsync(Owner, keepBitmaps: false, Cancel);
+        await next.RemoveScratchAsync(scratch, Owner, Cancel);
+        Assert.Empty(Directory.EnumerateDirectories(scratch, Owner + "*"));
+    }
+
     private static async Task<string?> StatusAsync(RunningQemu qemu) => (await qemu.AskAsync("query-status", null, Cancel)).GetProperty("status").GetString();
 }

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Xml.Linq;
 using Sealift.Nbd;
 using Sealift.Posix;
@@ -242,6 +244,15 @@ public sealed class LibvirtMachine : IRunningMachine
     }
 
     /// <inheritdoc/>
+    public async Task RemoveScratchAsync(string directory, string owner, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(owner);
+        if (!owner.StartsWith(RunningSource.Prefix, StringComparison.Ordinal)) throw new ArgumentException($"{owner} is not ours", nameof(owner));
+        var place = DirectoryOf(directory, owner);
+        if (await host.ExistsAsync(place, cancel)) await host.RemoveDirectoryAsync(place, LibvirtPoint.FileNamesOf(LibvirtPoint.MostDisks), cancel);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await host.DisposeAsync();
@@ -259,20 +270,21 @@ public sealed class LibvirtMachine : IRunningMachine
     private async Task<PointInTime> BeginAsync(
         LibvirtDomain domain, bool withAgent, string owner, string? bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel)
     {
+        if (disks.Count > LibvirtPoint.MostDisks) throw ProviderErrors.NothingRuns(Name, $"it has {disks.Count} disks, and {LibvirtPoint.MostDisks} are possible");
         // Nobody else may enter it: not to read what is shown, and not to lay a link where QEMU is to write.
-        var directory = Path.Combine(scratchDirectory, owner);
+        var directory = DirectoryOf(scratchDirectory, owner);
         var parts = disks.Select((d, i) => new LibvirtPart(
-            d, d.Node, string.Create(CultureInfo.InvariantCulture, $"{owner}-d{i + 1}"), Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"d{i + 1}.scratch")), d.Since.Count == 0 ? null : d.Since[0])).ToList();
+            d, d.Node, string.Create(CultureInfo.InvariantCulture, $"{owner}-d{i + 1}"), Path.Combine(directory, LibvirtPoint.ScratchName(i)), d.Since.Count == 0 ? null : d.Since[0])).ToList();
         var point = new LibvirtPoint(this, directory, parts);
         try
         {
             await host.RemoveDirectoryAsync(directory, point.FileNames, cancel); // of a run whose QEMU was killed under it
             await host.MakeDirectoryAsync(directory, domain.Owner, cancel);
             var (backup, checkpoint) = (Path.Combine(socketDirectory, "backup.xml"), Path.Combine(socketDirectory, "checkpoint.xml"));
-            PosixPath.WriteFileDurably(backup, System.Text.Encoding.UTF8.GetBytes(LibvirtXml.Backup(point.SocketPath, domain.AllTargets, parts)), replace: true);
+            PosixPath.WriteFileDurably(backup, Encoding.UTF8.GetBytes(LibvirtXml.Backup(point.SocketPath, domain.AllTargets, parts)), replace: true);
             var tracked = domain.Disks.Where(d => d.Untracked is null).Select(d => d.Target).ToList();
             if (bitmap is null || tracked.Count == 0) checkpoint = null;
-            else PosixPath.WriteFileDurably(checkpoint, System.Text.Encoding.UTF8.GetBytes(LibvirtXml.Checkpoint(bitmap, domain.AllTargets, tracked)), replace: true);
+            else PosixPath.WriteFileDurably(checkpoint, Encoding.UTF8.GetBytes(LibvirtXml.Checkpoint(bitmap, domain.AllTargets, tracked)), replace: true);
             if (withAgent)
             {
                 point.Said = PointInTime.ByAgent(await virsh.BeginFrozenAsync(backup, checkpoint, cancel));
@@ -292,6 +304,9 @@ public sealed class LibvirtMachine : IRunningMachine
             throw;
         }
     }
+
+    // Of this domain only: machines that are looked at have one owner, and one host may have several.
+    private string DirectoryOf(string scratchDirectory, string owner) => Path.Combine(scratchDirectory, $"{owner}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name.Domain)))[..8]}");
 
     private async Task EndBackupAsync(CancellationToken cancel)
     {
@@ -393,10 +408,13 @@ internal sealed class LibvirtPoint(LibvirtMachine machine, string directory, IRe
 {
     private const string SocketName = "nbd";
 
+    /// <summary>More disks than a domain can have anywhere.</summary>
+    public const int MostDisks = 256;
+
     /// <summary>The directory for its files, on the machine's host, and what is made in it.</summary>
     public string Directory => directory;
 
-    public IEnumerable<string> FileNames => parts.Select(p => Path.GetFileName(p.ScratchPath)).Append(SocketName);
+    public IEnumerable<string> FileNames => FileNamesOf(parts.Count);
 
     public IReadOnlyList<LibvirtPart> Parts => parts;
 
@@ -414,6 +432,12 @@ internal sealed class LibvirtPoint(LibvirtMachine machine, string directory, IRe
 
     // QEMU's name for what libvirt merged of all bitmaps since the checkpoint.
     public override IReadOnlyList<string> BitmapsOf(string key) => Part(key) is { Since: not null } part ? [$"backup-{part.Target}"] : [];
+
+    /// <summary>What is made in such a directory for so many disks.</summary>
+    public static IEnumerable<string> FileNamesOf(int disks) => Enumerable.Range(0, disks).Select(ScratchName).Append(SocketName);
+
+    /// <summary>The scratch image of a disk.</summary>
+    public static string ScratchName(int disk) => string.Create(CultureInfo.InvariantCulture, $"d{disk + 1}.scratch");
 
     protected override async ValueTask ReleaseAsync() => await machine.ReleaseAsync(this);
 
