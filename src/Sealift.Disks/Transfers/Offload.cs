@@ -142,6 +142,28 @@ public sealed class Offload
         DeclineAll(left is null ? said : $"{said}; what it made may still be there, as {file.There}: {left}");
     }
 
+    /// <summary>
+    /// Lets the storage copy a disk that somebody still writes to. What arrives is of no one point in time: it is worth what the copy
+    /// engine finds in it (<see cref="CopyOptions.Prefilled"/>), and that says what of it was of use.
+    /// </summary>
+    /// <param name="target">What errors call the target.</param>
+    /// <param name="cancel">Stops it.</param>
+    /// <returns>What it said where it did not copy all of it; null where it has.</returns>
+    /// <exception cref="SealiftException">It failed (SL4215), or declined and nobody may do it instead (SL4283).</exception>
+    public async Task<string?> PrefillAsync(string target, CancellationToken cancel)
+    {
+        await RunAsync(WholeAsync(), target, cancel);
+        return declined;
+
+        // In pieces: one call cannot be stopped, and holds up whoever writes to the source.
+        async IAsyncEnumerable<DiskRange> WholeAsync()
+        {
+            await Task.CompletedTask;
+            const long Piece = 1L << 30;
+            for (long at = 0; at < ends.Source.LengthBytes; at += Piece) yield return new DiskRange(at, Math.Min(Piece, ends.Source.LengthBytes - at));
+        }
+    }
+
     /// <summary>Goes on with a copy of an earlier run, which was not made by the storage: the engine copies what is left.</summary>
     /// <exception cref="SealiftException">Nobody may copy it but the storage (SL4283).</exception>
     public void GoOnWithout()
