@@ -45,7 +45,8 @@ public sealed class PrefilledDiskTests : IDisposable
             await using (var reader = RawDisk.OpenRead(DiskImage.Plain(source, ImageFormat.Raw, length)))
             await using (var writer = RawDisk.OpenWrite(target))
                 copied = await DiskCopy.RunAsync(reader, writer, map, CopyOptions.Default with { Workers = 3, Prefilled = prefilled }, null, Cancel);
-            Assert.True(content.AsSpan().SequenceEqual(await File.ReadAllBytesAsync(target, Cancel)), $"seed {seed}");
+            var arrived = await File.ReadAllBytesAsync(target, Cancel);
+            Assert.True(content.AsSpan().SequenceEqual(arrived), $"seed {seed}");
             Assert.Equal(Scratch.NaiveRoot(content), copied.Root);
             // Holes are made, not compared.
             Assert.Equal(copied.DataBytes + copied.ZeroBytes, prefilled.SameBytes + prefilled.DifferingBytes);
