@@ -72,6 +72,12 @@ public sealed record CopyOptions
     /// </summary>
     public Offload? Offload { get; init; }
 
+    /// <summary>
+    /// What the target may hold already, to be read while it is written: a block that reads there as it does in the source is not written.
+    /// Null: nobody looks, and all is written.
+    /// </summary>
+    public PrefilledDisk? Prefilled { get; init; }
+
     /// <summary>Measures where the time of one copy and of its read-back goes; null: nobody asks.</summary>
     public StageMeter? Stages { get; init; }
 

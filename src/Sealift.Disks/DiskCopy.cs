@@ -272,6 +272,7 @@ public static class DiskCopy
                 var isThere = await HasStorageCopiedAsync(chunk, stop);
                 // Where storage has tried and not come to an end, nobody knows what is there.
                 var readsZeroes = options.TargetReadsZeroes && options.Offload is not { IsNeeded: true };
+                if (!isThere && options.Prefilled is { } prefilled) isThere = await WriteWhatDiffersAsync(chunk, bytes, prefilled, stop);
                 foreach (var run in leaves.Runs(bytes.Length))
                 {
                     Interlocked.Add(ref run.IsHole ? ref zeroBytes : ref dataBytes, run.LengthBytes);
@@ -297,6 +298,33 @@ public static class DiskCopy
             var isThere = await offload.HasCopiedAsync(chunk, stop);
             stages.Leave(CopyStage.Target, enteredAt, isThere ? chunk.LengthBytes : 0);
             return isThere;
+        }
+
+        /// <summary>Looks what the target has there, and writes the blocks that are not as the source has them.</summary>
+        /// <returns>True: it is there then.</returns>
+        private async ValueTask<bool> WriteWhatDiffersAsync(DiskExtent chunk, ReadOnlyMemory<byte> bytes, PrefilledDisk prefilled, CancellationToken stop)
+        {
+            var enteredAt = stages.Enter();
+            var buffer = prefilled.Rent();
+            try
+            {
+                var there = buffer.Memory[..bytes.Length];
+                await prefilled.ReadAsync(chunk.Offset, there, stop);
+                stages.Leave(CopyStage.Target, enteredAt, bytes.Length);
+                for (var at = 0; at < bytes.Length; at += map.BlockBytes)
+                {
+                    var block = bytes.Slice(at, Math.Min(map.BlockBytes, bytes.Length - at));
+                    var isSame = block.Span.SequenceEqual(there.Span.Slice(at, block.Length));
+                    prefilled.Compared(block.Length, isSame);
+                    if (!isSame) await WriteAsync(chunk.Offset + at, block.Length, block, stop);
+                }
+            }
+            finally
+            {
+                prefilled.Return(buffer);
+            }
+
+            return true;
         }
 
         private async ValueTask ReadAsync(long offset, Memory<byte> bytes, CancellationToken stop)

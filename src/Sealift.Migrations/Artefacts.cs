@@ -8,7 +8,7 @@ namespace Sealift.Migrations;
 /// </summary>
 internal sealed class Artefacts(Journal journal, string id, string workDirectory)
 {
-    public const string WorkDirectory = "work-directory", ScratchDirectory = "scratch-directory", Disk = "disk", BlockMap = "block-map", Overlay = "overlay",
+    public const string WorkDirectory = "work-directory", ScratchDirectory = "scratch-directory", Disk = "disk", ClonedDisk = "cloned-disk", Clone = "clone", BlockMap = "block-map", Overlay = "overlay",
         Domain = "domain", StartScript = "start-script", Seal = "seal", Page = "seal-page", Paper = "paper", TargetDirectory = "target-directory",
         ReplacedDirectory = "replaced-directory", Replaced = "replaced", FileChanges = "file-changes";
 

@@ -25,7 +25,7 @@ internal static class CopyTargets
         TransferEnd.Of(context.Disk(disk).Image, lengthBytes),
         new TransferEnd(context.DiskPath(disk), 0, lengthBytes, context.Request.Format),
         context.Hash.BlockBytes,
-        context.Copying.Bandwidth is not null);
+        context.Copying.Bandwidth is not null) { Esxi = context.Request.Transfer.Esxi };
 
     /// <summary>
     /// The map of a copy that was interrupted, where both it and the disk are still the files that were made. What it knows was flushed

@@ -347,7 +347,7 @@ internal sealed class MigrationRun
     private void Dismantle()
     {
         var made = Journal.Artefacts(context.Id);
-        if (made.Any(a => a.Kind == Artefacts.Disk && FileFacts.OfPathIfExists(a.Path) is not null)) return;
+        if (made.Any(a => a.Kind is Artefacts.Disk or Artefacts.ClonedDisk && FileFacts.OfPathIfExists(a.Path) is not null)) return;
         // What had to be unpacked is worth keeping for a resume once it was read.
         var keepsUnpacked = context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is { CreatedFiles.Count: > 0 };
         foreach (var artefact in made.Where(a => !(keepsUnpacked && a.Path == context.Unpacked)).OrderByDescending(a => a.Path.Length))

@@ -121,6 +121,7 @@ public static class MigrationRunner
         var files = new Artefacts(store.Journal, row.Id, Path.Combine(row.Request.TargetDirectory, $".sealift-{row.Id}"));
         List<string> removed = [], kept = [];
         if (row.Request.Warm is not null) await LeaveSourceAsync(row, removed, kept);
+        kept.AddRange(await MadeFiles.EndAllAsync(row.Request, store.Journal.Artefacts(row.Id)));
         // Killed between the seal and its note in the journal, the machine is handed over all the same.
         if (store.Journal.Steps(row.Id).Any(s => s.Step.Step == StepName.Seal && s.State == StepState.Done))
             store.Journal.MarkHandedOver(row.Id, [.. store.Journal.Artefacts(row.Id).Where(a => Path.GetDirectoryName(a.Path) == row.Request.TargetDirectory && a.Kind != Artefacts.WorkDirectory).Select(a => a.Path)]);

@@ -23,7 +23,11 @@ internal sealed class SshServer : IAsyncDisposable
 
     public string KnownHosts { get; }
 
-    public static async Task<SshServer> StartAsync(string root, CancellationToken cancel)
+    /// <summary>Starts it.</summary>
+    /// <param name="root">Where its directory is made.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <param name="settings">More lines of sshd_config(5).</param>
+    public static async Task<SshServer> StartAsync(string root, CancellationToken cancel, string settings = "")
     {
         var directory = Directory.CreateDirectory(Path.Combine(root, "sshd")).FullName;
         foreach (var key in new[] { "host", "client" }) _ = await ChildProcess.RunAsync(new ChildCommand("ssh-keygen", "-q", "-t", "ed25519", "-N", string.Empty, "-f", Path.Combine(directory, key)), cancel);
@@ -42,6 +46,7 @@ internal sealed class SshServer : IAsyncDisposable
             UsePAM no
             PasswordAuthentication no
             PermitRootLogin prohibit-password
+            {settings}
             """, cancel);
         Directory.CreateDirectory("/run/sshd"); // sshd's own, which its service makes where there is one
         var process = ChildProcess.Start(new ChildCommand("/usr/sbin/sshd", "-D", "-e", "-f", Path.Combine(directory, "config")) { Deadline = TimeSpan.FromMinutes(10) });

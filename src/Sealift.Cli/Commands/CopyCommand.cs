@@ -28,7 +28,7 @@ internal static class CopyCommand
         Digest.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
         var command = new Command("copy", "Copy a disk, hash it on the way, and prove the target by reading it back from storage.")
         {
-            Source, Target, Format, SourceFormat, AllowBacking, Overwrite, NoProof, Map, Resume, Restart, TransferOption.Way, TransferOption.NoFallback, Checkpoint.Option, Digest, BlockSize,
+            Source, Target, Format, SourceFormat, AllowBacking, Overwrite, NoProof, Map, Resume, Restart, TransferOption.Way, TransferOption.NoFallback, TransferOption.Esxi, TransferOption.Datastore, Checkpoint.Option, Digest, BlockSize,
             IoTimeout.Option,
         };
         Tuning.AddTo(command);

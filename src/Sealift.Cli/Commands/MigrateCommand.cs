@@ -59,7 +59,7 @@ internal static class MigrateCommand
         var command = new Command("migrate", "Migrate a machine and prove that every byte arrived.")
         {
             Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
-            Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest, TransferOption.Way, TransferOption.NoFallback, Checkpoint.Option,
+            Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest, TransferOption.Way, TransferOption.NoFallback, TransferOption.Esxi, TransferOption.Datastore, Checkpoint.Option,
             Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, Patience, ShutdownDeadline, ForceOff, RestartSource, Scratch,
         };
         Tuning.AddTo(command, nbd: false); // its sources are files
@@ -122,7 +122,7 @@ internal static class MigrateCommand
     {
         var plan = TransferOption.PlanOf(parsed);
         if (plan.Name is TransferPlan.Auto or TransferPlan.Stream) return plan;
-        if (parsed.GetValue(Source)!.Any(RunningSource.Is)) throw CliErrors.BadValue("--transfer", plan.Name, "auto or stream, where the source runs");
+        if (parsed.GetValue(Source)!.Any(RunningSource.Is) && plan.Name is not ("reflink" or "copy-range")) throw CliErrors.BadValue("--transfer", plan.Name, "auto, stream, reflink or copy-range, where the source runs");
         if (parsed.GetValue(Format) == "qcow2") throw CliErrors.BadValue("--transfer", plan.Name, "auto or stream, where the new disks are qcow2");
         return plan;
     }

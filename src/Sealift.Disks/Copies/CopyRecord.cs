@@ -35,6 +35,12 @@ internal sealed record CopyRecord(
     public static CopyRecord Of(CopySource source, long sourceBytes, CopyTarget target, BlkhashParameters parameters) =>
         new(CurrentVersion, source.Name, sourceBytes, source.Files, target.Name, target.Format, parameters.Algorithm.ToString(), parameters.BlockBytes, null, null);
 
+    /// <summary>What the storage was asked to make, and has not been seen to be gone; null where there is nothing of that kind.</summary>
+    public MadeFile? Making { get; init; }
+
+    /// <summary>Whether <see cref="Made"/> was made by the storage, and holds all of the disk.</summary>
+    public bool IsMadeByStorage { get; init; }
+
     /// <summary>Reads a record; null where there is none, because a crash came before it was written.</summary>
     public static CopyRecord? Read(string path)
     {

@@ -35,7 +35,10 @@ internal sealed class CopyWork : IDisposable
 
     /// <summary>Makes the directory, or takes over the one that an interrupted copy left.</summary>
     /// <exception cref="SealiftException">One is there and was not expected (SL4251), or in use (SL4252); none is there to resume (SL4256).</exception>
-    public static CopyWork Open(CopyTarget target, CopyStart start)
+    /// <param name="target">Whose it is.</param>
+    /// <param name="start">What is done with one that is there.</param>
+    /// <param name="clears">Whether <see cref="CopyStart.Restart"/> throws away at once what is in it.</param>
+    public static CopyWork Open(CopyTarget target, CopyStart start, bool clears = true)
     {
         var directory = target.WorkPath;
         if (start == CopyStart.Resume && FileFacts.OfPathIfExists(directory) is null) throw CopyErrors.NothingToResume(target.Name);
@@ -54,7 +57,7 @@ internal sealed class CopyWork : IDisposable
         {
             if (!heldLock.TryLock()) throw CopyErrors.InUse(target.Name, directory);
             var work = new CopyWork(directory, heldLock);
-            if (start == CopyStart.Restart) work.Clear();
+            if (start == CopyStart.Restart && clears) work.Clear();
             return work;
         }
         catch
@@ -69,6 +72,9 @@ internal sealed class CopyWork : IDisposable
     {
         _ = PosixPath.RemoveFile(DiskPath); // false: not made yet
         _ = PosixPath.RemoveFile(MapPath); // false: not made yet
+        // What storage makes is made here, in our own directory, under names that begin with ours.
+        foreach (var made in PosixPath.List(Directory).Where(name => name.StartsWith(MadeFile.Prefix, StringComparison.Ordinal)))
+            _ = PosixPath.RemoveFile(Path.Combine(Directory, made)); // false: gone since it was listed
         // What a crash leaves of a record that was being replaced.
         foreach (var half in PosixPath.List(Directory).Where(name => name.StartsWith("copy.json.", StringComparison.Ordinal) && name.EndsWith(".new", StringComparison.Ordinal)))
             _ = PosixPath.RemoveFile(Path.Combine(Directory, half)); // false: gone since it was listed

@@ -83,8 +83,9 @@ public static class ProvenCopy
         if (request.MapPath is { } map && request.Start != CopyStart.Resume && FileFacts.OfPathIfExists(map) is not null)
             throw CopyErrors.TargetRefused(map, "the file for the block map exists", "Name a new file with --map");
 
-        using var work = CopyWork.Open(target, request.Start);
+        using var work = CopyWork.Open(target, request.Start, clears: false);
         var run = new Run(request, work, observer);
+        if (request.Start == CopyStart.Restart) await run.ThrowAwayAsync(cancel);
         try
         {
             if (await run.PrepareAsync(record, cancel) is { } finished) return finished;
@@ -110,7 +111,7 @@ public static class ProvenCopy
         return await run.CopyAsync(reader, cancel);
     }
 
-    private sealed class Run(CopyRequest request, CopyWork work, ICopyObserver observer)
+    private sealed class Run(CopyRequest request, CopyWork work, ICopyObserver observer) : IMadeFileKeeper
     {
         private readonly CopySource source = request.Source;
         private readonly CopyTarget target = request.Target;
@@ -134,11 +135,19 @@ public static class ProvenCopy
             if (CopyRecord.Read(work.RecordPath) is { } before)
             {
                 before.DemandSame(now, work.RecordPath);
-                if (IsFinished(before) is { } proof) return new CopyReport(proof.Root, before.SourceBytes, null, proof.CacheBypass, [], TidyUp());
+                record = before;
+                if (IsFinished(before) is { } proof) return new CopyReport(proof.Root, before.SourceBytes, null, proof.CacheBypass, [], await TidyUpAsync());
+                var begun = before.Making is null;
+                if (before.Making is { } file)
+                {
+                    // Whoever still works on it comes before anything else.
+                    await Offload.TakeBackAsync(file, request.Providers, cancel);
+                    begun = HasBegun(before);
+                    Gone(file);
+                }
 
                 // Without its map, or without the file, there is nothing to go on with: it is begun anew.
-                IsResumed = FileFacts.OfPathIfExists(work.MapPath) is not null && IsMade(before);
-                record = before;
+                IsResumed = begun && FileFacts.OfPathIfExists(work.MapPath) is not null && IsMade(before);
             }
             else if (request.Start == CopyStart.Resume && NewFile is { Replace: false } && FileFacts.OfPathIfExists(target.Name) is not null && work.IsEmpty)
             {
@@ -156,7 +165,7 @@ public static class ProvenCopy
         /// <summary>Chooses who copies, or refuses the one who was asked for, before anything is written.</summary>
         public async Task ChooseTransferAsync(long lengthBytes, CancellationToken cancel)
         {
-            var ends = new TransferEnds(source.PlaceOf(lengthBytes), target.PlaceOf(work, lengthBytes), request.Parameters.BlockBytes, request.Options.Bandwidth is not null);
+            var ends = new TransferEnds(source.PlaceOf(lengthBytes), target.PlaceOf(work, lengthBytes), request.Parameters.BlockBytes, request.Options.Bandwidth is not null) { Esxi = request.Transfer.Esxi };
             offload = await Offload.ChooseAsync(request.Transfer, request.Providers, ends, cancel);
         }
 
@@ -165,6 +174,7 @@ public static class ProvenCopy
             CopyResult copied;
             ReadBackResult? found = null;
             FileIdentity? closed = null;
+            if (offload.MakesFile) await MakeFileAsync(cancel);
             using (var map = BlockMap.OpenForUpdate(work.MapPath))
             {
                 if (map.LengthBytes != record.SourceBytes || map.Parameters != request.Parameters) throw CopyErrors.BadRecord(work.MapPath, "the block map is of another disk");
@@ -203,14 +213,80 @@ public static class ProvenCopy
             source.VerifyUnchanged();
             if (request.MapPath is { } mapPath) Keep(mapPath, copied.Root);
             if (NewFile is { } file) PosixPath.Rename(work.DiskPath, target.Name, file.Replace);
-            return new CopyReport(root, record.SourceBytes, copied, proof?.Found.CacheBypass, proof?.Repaired ?? [], TidyUp()) { Performance = stages.Report(), Transfer = offload.Report };
+            return new CopyReport(root, record.SourceBytes, copied, proof?.Found.CacheBypass, proof?.Repaired ?? [], await TidyUpAsync()) { Performance = stages.Report(), Transfer = offload.Report };
         }
 
-        /// <summary>Removes the directory of the copy. The target is whole, proven and has its name by now: what cannot be removed does not undo that, and is told.</summary>
-        private string? TidyUp()
+        /// <inheritdoc/>
+        public void Planned(MadeFile file) => Write(record with { Making = file });
+
+        /// <inheritdoc/>
+        public void Adopt(MadeFile file)
+        {
+            // Before it has the name: whichever of the two a crash leaves there, the record says whether it is the one that is meant.
+            Write(record with { Made = FileIdentity.Of(file.Path), IsMadeByStorage = true });
+            PosixPath.Rename(file.Path, work.DiskPath, replace: true);
+        }
+
+        /// <inheritdoc/>
+        public void Gone(MadeFile file)
+        {
+            foreach (var path in file.All) _ = PosixPath.RemoveFile(path); // false: its maker has removed it, or never made it
+            Write(record with { Making = null });
+        }
+
+        /// <summary>Ends what an earlier run asked the storage to make, and throws away all that it left.</summary>
+        public async Task ThrowAwayAsync(CancellationToken cancel)
+        {
+            if (MakingOfDamaged() is { } file) await Offload.TakeBackAsync(file, request.Providers, cancel);
+            work.Clear();
+        }
+
+        /// <summary>What a record says that is thrown away; null where it says nothing, or cannot be read, which is why it may be thrown away.</summary>
+        private MadeFile? MakingOfDamaged()
         {
             try
             {
+                return CopyRecord.Read(work.RecordPath)?.Making;
+            }
+            catch (SealiftException e) when (e is not PosixException)
+            {
+                return null; // a damaged record says nothing of it, and to begin anew is the way out of that
+            }
+        }
+
+        /// <summary>Whether anything was copied into the file of a copy for which the storage was asked to make one.</summary>
+        private bool HasBegun(CopyRecord before)
+        {
+            if (before.Made is not { } made || FileFacts.OfPathIfExists(work.MapPath) is null || FileFacts.OfPathIfExists(work.DiskPath) is null || !FileIdentity.Of(work.DiskPath).IsSameFileAs(made)) return false;
+            using var map = BlockMap.Open(work.MapPath);
+            return map.UnknownBlocks < map.BlockCount;
+        }
+
+        /// <summary>Lets the storage make the file, unless that was done, or the engine has begun to.</summary>
+        private async Task MakeFileAsync(CancellationToken cancel)
+        {
+            if (!IsResumed) await offload.MakeAsync(this, observer.Progress("clone"), cancel);
+            else if (!record.IsMadeByStorage) offload.GoOnWithout();
+        }
+
+        private void Write(CopyRecord now)
+        {
+            now.Write(work.RecordPath);
+            record = now;
+        }
+
+        /// <summary>Removes the directory of the copy. The target is whole, proven and has its name by now: what cannot be removed does not undo that, and is told.</summary>
+        private async Task<string?> TidyUpAsync()
+        {
+            try
+            {
+                if (record.Making is { } file)
+                {
+                    if (await Offload.EndAsync(file, request.Providers, CancellationToken.None) is { } why)
+                        return $"{ImageErrors.Printable(file.Host)} may still hold a clone that was not used, {file.There}: {why}. The same command with --resume looks for it again; {work.Directory} stays until it is gone";
+                    Gone(file);
+                }
+
                 work.Remove();
                 return null;
             }

@@ -77,6 +77,9 @@ public sealed class Offload
     /// <summary>Whether the storage is asked to copy, or has copied.</summary>
     internal bool IsNeeded => chosen.IsOffload;
 
+    /// <summary>Whether the storage makes a file of its own, which is to be the target: <see cref="MakeAsync"/> comes before the target is opened.</summary>
+    public bool MakesFile => provider is IFileMaker;
+
     /// <summary>
     /// Whether nothing is copied by the storage any more. Before, nothing is read back: a storage that writes to the wrong place would
     /// spoil what was proven.
@@ -96,6 +99,103 @@ public sealed class Offload
     /// <summary>Tells what was repaired.</summary>
     internal void Repaired(long bytes) => repairedBytes += bytes;
 
+    /// <summary>Lets the storage make the file that is to be the target. Where it does not, the engine copies into the one that is there.</summary>
+    /// <param name="keeper">Writes down what is made.</param>
+    /// <param name="progress">Told of it.</param>
+    /// <param name="cancel">Stops it; what was planned and not gone is taken back when it is gone on with.</param>
+    /// <exception cref="DiskAccessException">It failed (SL4215).</exception>
+    /// <exception cref="SealiftException">It declined, and nobody may do it instead (SL4283).</exception>
+    public async Task MakeAsync(IMadeFileKeeper keeper, IProgress<DiskProgress>? progress, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(keeper);
+        if (provider is not IFileMaker maker) return;
+        var file = maker.Plan(ends);
+        var (target, whole) = (ends.Target.Path ?? "the target", new DiskRange(0, ends.Target.LengthBytes));
+        keeper.Planned(file);
+        string? said;
+        try
+        {
+            said = await maker.MakeAsync(ends, file, progress is null ? null : new Share(progress, whole.LengthBytes), cancel);
+        }
+        catch (PosixException e)
+        {
+            throw TransferErrors.Failed(chosen.Used, target, whole, e);
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody listens to it any more, and so it ends; that is waited for. It stays written down: whoever goes on looks again, and begins anew.
+            _ = await maker.EndAsync(file, CancellationToken.None); // that it could not be seen to end is found then
+            throw;
+        }
+
+        if (said is null)
+        {
+            keeper.Adopt(file);
+            keeper.Gone(file);
+            return;
+        }
+
+        var left = await maker.EndAsync(file, cancel);
+        if (!mayFallBack) throw TransferErrors.Declined(chosen.Used, target, whole, said);
+        // What cannot be ended now stays written down. It has another file open than the one that is copied to.
+        if (left is null) keeper.Gone(file);
+        DeclineAll(left is null ? said : $"{said}; what it made may still be there, as {file.There}: {left}");
+    }
+
+    /// <summary>
+    /// Lets the storage copy a disk that somebody still writes to. What arrives is of no one point in time: it is worth what the copy
+    /// engine finds in it (<see cref="CopyOptions.Prefilled"/>), and that says what of it was of use.
+    /// </summary>
+    /// <param name="target">What errors call the target.</param>
+    /// <param name="cancel">Stops it.</param>
+    /// <returns>What it said where it did not copy all of it; null where it has.</returns>
+    /// <exception cref="SealiftException">It failed (SL4215), or declined and nobody may do it instead (SL4283).</exception>
+    public async Task<string?> PrefillAsync(string target, CancellationToken cancel)
+    {
+        await RunAsync(WholeAsync(), target, cancel);
+        return declined;
+
+        // In pieces: one call cannot be stopped, and holds up whoever writes to the source.
+        async IAsyncEnumerable<DiskRange> WholeAsync()
+        {
+            await Task.CompletedTask;
+            const long Piece = 1L << 30;
+            for (long at = 0; at < ends.Source.LengthBytes; at += Piece) yield return new DiskRange(at, Math.Min(Piece, ends.Source.LengthBytes - at));
+        }
+    }
+
+    /// <summary>Goes on with a copy of an earlier run, which was not made by the storage: the engine copies what is left.</summary>
+    /// <exception cref="SealiftException">Nobody may copy it but the storage (SL4283).</exception>
+    public void GoOnWithout()
+    {
+        const string Said = "an earlier run has copied a part of the disk by stream";
+        if (!mayFallBack) throw TransferErrors.Declined(chosen.Used, ends.Target.Path ?? "the target", new DiskRange(0, ends.Target.LengthBytes), Said);
+        DeclineAll(Said);
+    }
+
+    /// <summary>Sees that nobody works any more on a file that an earlier run planned, and removes it at its maker's.</summary>
+    /// <param name="file">What that run wrote down.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <returns>Why that cannot be said; null where it can.</returns>
+    public static Task<string?> EndAsync(MadeFile file, CancellationToken cancel) => EndAsync(file, TransferPlan.Providers, cancel);
+
+    /// <summary>The same by other providers.</summary>
+    internal static async Task<string?> EndAsync(MadeFile file, IReadOnlyList<ITransferProvider> providers, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        return providers.FirstOrDefault(p => p.Name == file.Provider) is IFileMaker maker ? await maker.EndAsync(file, cancel) : $"there is no {file.Provider} in this version";
+    }
+
+    /// <summary>The same, where it has to be said before anything else is done.</summary>
+    /// <exception cref="SealiftException">SL4293.</exception>
+    public static Task TakeBackAsync(MadeFile file, CancellationToken cancel) => TakeBackAsync(file, TransferPlan.Providers, cancel);
+
+    /// <summary>The same by other providers.</summary>
+    internal static async Task TakeBackAsync(MadeFile file, IReadOnlyList<ITransferProvider> providers, CancellationToken cancel)
+    {
+        if (await EndAsync(file, providers, cancel) is { } why) throw EsxiErrors.StillThere(file, why);
+    }
+
     /// <summary>Lets the storage copy, piece by piece, until all is copied, or one is declined.</summary>
     /// <param name="pieces">What is to be copied, in order.</param>
     /// <param name="target">What errors call the target.</param>
@@ -104,6 +204,7 @@ public sealed class Offload
     /// <exception cref="SealiftException">It declined, and nobody may do it instead (SL4283).</exception>
     internal async Task RunAsync(IAsyncEnumerable<DiskRange> pieces, string target, CancellationToken cancel)
     {
+        if (IsOver) return; // it has declined all of it
         try
         {
             await using var transfer = await provider!.OpenAsync(ends, cancel);
@@ -131,6 +232,14 @@ public sealed class Offload
     internal async ValueTask WaitUntilOverAsync(CancellationToken cancel)
     {
         if (IsNeeded) _ = await copied.WaitBeyondAsync(long.MaxValue - 1, cancel); // it goes to the end
+    }
+
+    private void DeclineAll(string said)
+    {
+        Interlocked.Exchange(ref declinedAt, 0);
+        declined = said;
+        Volatile.Write(ref isOver, 1);
+        copied.Advance(long.MaxValue);
     }
 
     private async Task CopyAsync(ITransfer transfer, IAsyncEnumerable<DiskRange> pieces, string target, CancellationToken cancel)
@@ -178,6 +287,12 @@ public sealed class Offload
         Interlocked.Exchange(ref declinedAt, reached.End);
         declined = said;
         return false;
+    }
+
+    /// <summary>Bytes of the disk, told as progress of it.</summary>
+    private sealed class Share(IProgress<DiskProgress> progress, long totalBytes) : IProgress<long>
+    {
+        public void Report(long value) => progress.Report(new DiskProgress(value, totalBytes, value));
     }
 
     /// <summary>How far a range was copied for sure: who waits for that goes on, whatever becomes of the rest.</summary>

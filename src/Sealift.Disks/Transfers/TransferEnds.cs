@@ -9,6 +9,9 @@ namespace Sealift.Disks;
 /// <param name="IsSlowed">Whether a limit of the bandwidth was asked for.</param>
 public sealed record TransferEnds(TransferEnd Source, TransferEnd Target, int BlockBytes, bool IsSlowed)
 {
+    /// <summary>The ESXi host that may copy between them; null where none was named.</summary>
+    public EsxiHost? Esxi { get; init; }
+
     /// <summary>Why the two are not the bytes of a disk in two regular files; null where they are.</summary>
     internal string? WhyNotTwoFiles => Source.WhyNotAFile("the source") ?? Target.WhyNotAFile("the target");
 }
@@ -20,13 +23,24 @@ public sealed record TransferEnds(TransferEnd Source, TransferEnd Target, int Bl
 /// <param name="Format">Only in a raw one the bytes lie as the disk has them.</param>
 public sealed record TransferEnd(string? Path, long Offset, long LengthBytes, ImageFormat Format)
 {
+    /// <summary>What the format calls its kind; empty where there is none.</summary>
+    public string Subformat { get; init; } = string.Empty;
+
+    /// <summary>All files that it consists of beside <see cref="Path"/>, those of images below it among them.</summary>
+    public IReadOnlyList<string> Files { get; init; } = [];
+
+    /// <summary>Why storage cannot be asked for it though it may have a path, in words that follow "the source"; null where it can.</summary>
+    public string? Elsewhere { get; init; }
+
     /// <summary>An image that was examined.</summary>
     /// <param name="image">The image.</param>
     /// <param name="lengthBytes">The length of its disk.</param>
-    public static TransferEnd Of(ImageReference image, long lengthBytes) => new(image.Location.Path, image.Location.Offset, lengthBytes, image.Format);
+    public static TransferEnd Of(ImageReference image, long lengthBytes) =>
+        new(image.Location.Path, image.Location.Offset, lengthBytes, image.Format) { Subformat = image.Subformat, Files = image.Files };
 
     internal string? WhyNotAFile(string which)
     {
+        if (Elsewhere is not null) return $"{which} {Elsewhere}";
         if (Path is null) return $"{which} is an NBD export";
         if (Format != ImageFormat.Raw) return $"{which} is {Format.ToString().ToLowerInvariant()}: its file does not hold the bytes as the disk has them";
         return FileFacts.OfPath(Path).Kind switch

@@ -11,11 +11,14 @@ public sealed record TransferPlan(string Name, bool MayFallBack = true)
     /// <summary>The copy engine: every byte is read, hashed and written by this program. Always possible.</summary>
     public const string Stream = "stream";
 
+    /// <summary>The ESXi host that may copy; null where none was named.</summary>
+    public EsxiHost? Esxi { get; init; }
+
     /// <summary>The default.</summary>
     public static TransferPlan Default { get; } = new(Auto);
 
     /// <summary>All providers, the fastest first. A new one is added here, and to the conformance suite: docs/offload.md.</summary>
-    public static IReadOnlyList<ITransferProvider> Providers { get; } = [new ReflinkTransfer(), new CopyRangeTransfer()];
+    public static IReadOnlyList<ITransferProvider> Providers { get; } = [new ReflinkTransfer(), new CopyRangeTransfer(), new EsxiCloneTransfer()];
 
     /// <summary>What can be asked for.</summary>
     public static IReadOnlyList<string> Names { get; } = [Auto, Stream, .. Providers.Select(p => p.Name)];

@@ -25,9 +25,13 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
         CopyStepResult result;
         await using (var source = await DiskImage.OpenReadAsync(image, context.Scratch, cancel))
         {
+            var made = new MadeFiles(context, Disk);
+            await made.TakeBackAsync(cancel);
             var interrupted = CopyTargets.Interrupted(context, Disk, source.LengthBytes, StepName.Copy);
             using var map = interrupted ?? await CopyTargets.BeginAsync(context, Disk, source.LengthBytes, cancel);
             var offload = await Offload.ChooseAsync(context.Request.Transfer, CopyTargets.EndsOf(context, Disk, source.LengthBytes), cancel);
+            if (offload.MakesFile && interrupted is null) await offload.MakeAsync(made, context.Events.Progress(Planned), cancel);
+            else if (offload.MakesFile && !made.IsTarget) offload.GoOnWithout();
             var options = context.Copying with
             {
                 Resume = interrupted is not null,
@@ -80,6 +84,6 @@ internal sealed record CopyStepResult(string Root, long LengthBytes, long DataBy
     /// <summary>Where the time went, reading back included where that was done meanwhile.</summary>
     public StageReport? Performance { get; init; }
 
-    /// <summary>Who copied it in the run that came to the end; null for the passes over a running machine.</summary>
+    /// <summary>Who copied it in the run that came to the end; of a running machine, in the pass that began it.</summary>
     public TransferReport? Transfer { get; init; }
 }

@@ -34,7 +34,10 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         using var proven = scope == ReadBackScope.Changed ? CopyTargets.Proofs(context, Disk, map, last!.Target, StepName.ReadBack) : null;
         if (proven is not null) WarmPass.ForgetProofs(proven, map);
         var stages = new StageMeter(context.Copying.Workers);
-        var offload = copy.Transfer is { IsOffload: true } report ? Offload.Finished(report, CopyTargets.EndsOf(context, Disk, copy.LengthBytes), context.Request.Transfer.MayFallBack) : null;
+        // What the storage copied for the first pass over a machine that ran was compared there, block by block.
+        var offload = context.Request.Warm is null && copy.Transfer is { IsOffload: true } report ? Offload.Finished(report, CopyTargets.EndsOf(context, Disk, copy.LengthBytes), context.Request.Transfer.MayFallBack) : null;
+        // Which blocks differ, however many, is told to whoever reads: what is to be made good is read once more.
+        if (offload is not null && whileCopied is { IsEqual: false }) whileCopied = null;
         var proof = await TargetProof.RunAsync(
             c =>
             {

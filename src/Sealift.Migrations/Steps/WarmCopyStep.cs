@@ -13,7 +13,11 @@ internal sealed class WarmCopyStep(string disk) : Step(StepName.Copy, disk)
         if (root is null) throw MigrationErrors.EvidenceMissing($"the last pass over {Disk}");
         context.Files.Verify(context.DiskPath(Disk));
         using var map = context.OpenMap(context.SourceMapPath(Disk), root);
-        var result = CopyStepResult.Of(Convert.FromHexString(root), map, FileFacts.OfPath(context.DiskPath(Disk)));
+        var result = CopyStepResult.Of(Convert.FromHexString(root), map, FileFacts.OfPath(context.DiskPath(Disk))) with
+        {
+            // That of the last pass that began it anew.
+            Transfer = passes.Where(p => p.IsDone).Select(p => p.Disks.FirstOrDefault(d => d.Key == Disk)?.Transfer).LastOrDefault(t => t is not null),
+        };
         return Task.FromResult(MigrationContext.Done(
             $"{MigrationContext.Size(result.DataBytes)} of data, {MigrationContext.Size(result.HoleBytes + result.ZeroBytes)} of zeros, by {passes.Count(p => p.IsDone)} passes, S = {root}",
             result,

@@ -65,6 +65,9 @@ public sealed record PassDisk(string Key, string Identity, string Node, string F
     /// <summary>The target as the pass left it, of which the proofs are; null where there are none.</summary>
     public TargetState? Target { get; init; }
 
+    /// <summary>Who copied it, where the pass began it anew; otherwise null: what changed is copied by stream.</summary>
+    public TransferReport? Transfer { get; init; }
+
     /// <summary>The root of the disk at this point in time, in lower-case hex; null where the pass was not done.</summary>
     public string? Root { get; init; }
 }

@@ -71,7 +71,8 @@ internal sealed class WarmMachine : IAsyncDisposable
     {
         var passes = context.Journal.Passes(context.Id);
         var number = passes.Count == 0 ? 0 : passes[^1].Number + 1;
-        var disks = WarmChain.Next(context.Source.Machine.Disks, await machine.DisksAsync(cancel), passes, Plan.UseTracker);
+        var now = await machine.DisksAsync(cancel);
+        var disks = WarmChain.Next(context.Source.Machine.Disks, now, passes, Plan.UseTracker);
         foreach (var disk in disks.Where(d => d.FullBecause is not null && passes.Count > 0)) context.Events.Send(new Note(step, $"{disk.Key}: everything is read and compared: {disk.FullBecause}"));
         var record = new PassRecord(number, isFinal, $"{Owner}-{number}", DateTimeOffset.UtcNow, audit, disks);
         context.Journal.PassPlanned(context.Id, record); // before the source is touched: whatever is found there later is known
@@ -88,7 +89,7 @@ internal sealed class WarmMachine : IAsyncDisposable
             using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel, scratch?.Low ?? CancellationToken.None);
             try
             {
-                foreach (var disk in disks) done.Add(await DiskAsync(point, disk, record, passes, step, giveUp.Token));
+                foreach (var disk in disks) done.Add(await DiskAsync(point, disk, now.Single(d => d.Identity == disk.Identity).Place, record, passes, step, giveUp.Token));
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested && giveUp.IsCancellationRequested)
             {
@@ -179,7 +180,7 @@ internal sealed class WarmMachine : IAsyncDisposable
         sockets.Dispose();
     }
 
-    private async Task<PassDisk> DiskAsync(PointInTime point, PassDisk disk, PassRecord pass, IReadOnlyList<PassRecord> earlier, string step, CancellationToken cancel)
+    private async Task<PassDisk> DiskAsync(PointInTime point, PassDisk disk, TransferEnd place, PassRecord pass, IReadOnlyList<PassRecord> earlier, string step, CancellationToken cancel)
     {
         await using var source = await TrackedDisk.ConnectAsync(point.UriOf(disk.Key), point.BitmapsOf(disk.Key), new NbdOptions(), cancel);
         var before = CopyTargets.Interrupted(context, disk.Key, disk.LengthBytes, step);
@@ -192,11 +193,13 @@ internal sealed class WarmMachine : IAsyncDisposable
         var isReadBack = proven is not null && !pass.IsFinal;
         if (proven?.UnknownBlocks < proven?.BlockCount) disk = disk with { ProvenSince = last?.ProvenSince };
         var (path, left) = (context.DiskPath(disk.Key), (TargetState?)null);
+        // Also over one that was made by a run which came to no checkpoint.
+        await using var offload = map.UnknownBlocks == map.BlockCount ? await WarmOffload.PrefillAsync(context, disk, place, step, cancel) : null;
         await using var target = await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, cancel);
         await using var proving = isReadBack ? DiskImage.OpenUncachedWhileWritten(path, context.Request.Format) : null;
         var planned = new PlannedStep(step, disk.Key);
         var plan = new WarmPassPlan(changed, pass.Audit) { Proven = proven, Proving = proving, OnClosed = () => left = TargetState.Of(path) };
-        var result = await WarmPass.RunAsync(source.Reader, target, map, plan, context.Copying with { TargetReadsZeroes = isNew }, _ => context.Events.Progress(planned), cancel);
+        var result = await WarmPass.RunAsync(source.Reader, target, map, plan, context.Copying with { TargetReadsZeroes = isNew && offload?.Disk is null, Prefilled = offload?.Disk }, _ => context.Events.Progress(planned), cancel);
         if (isReadBack) disk = await PassProof.RunAsync(context, disk, c => DiskImage.OpenNbdAsync(point.UriOf(disk.Key), new NbdOptions(), c), map, proven!, result.Found, left!, step, cancel);
         else if (proven is not null) disk = disk with { Target = left };
         proven?.Close();
@@ -212,6 +215,7 @@ internal sealed class WarmMachine : IAsyncDisposable
             LieBytes = result.LieBytes,
             Lies = result.Lies,
             Root = MigrationContext.Hex(result.Copied.Root),
+            Transfer = offload?.Report,
         };
     }
 

@@ -484,7 +484,10 @@ public sealed class QemuMachine : IRunningMachine
             // The disk itself lies below it, and what is put on the filter is gone with the backup.
             if (Text(inserted, "drv") == "copy-before-write") throw ProviderErrors.UnderBackup(socketPath, device, Text(inserted, "node-name"));
             var image = inserted.TryGetProperty("image", out var i) ? i : throw ProviderErrors.BadAnswer(socketPath, "query-block", "image");
-            disks.Add(new RunningDisk(device, Text(inserted, "node-name"), Text(inserted, "file"), Number(image, "virtual-size"), image.TryGetProperty("actual-size", out _) ? Number(image, "actual-size") : Number(image, "virtual-size"), [.. BitmapsOf(inserted)]));
+            disks.Add(new RunningDisk(device, Text(inserted, "node-name"), Text(inserted, "file"), Number(image, "virtual-size"), image.TryGetProperty("actual-size", out _) ? Number(image, "actual-size") : Number(image, "virtual-size"), [.. BitmapsOf(inserted)])
+            {
+                Place = RunningDisk.PlaceOf(Text(inserted, "file"), Text(inserted, "drv"), Number(image, "virtual-size")),
+            });
         }
 
         return (disks, uefi);

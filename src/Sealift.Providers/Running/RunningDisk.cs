@@ -1,3 +1,6 @@
+using Sealift.Disks;
+using Sealift.Posix;
+
 namespace Sealift.Providers;
 
 /// <summary>A disk of a machine that runs, as its hypervisor has it now.</summary>
@@ -11,6 +14,21 @@ public sealed record RunningDisk(string Identity, string Node, string File, long
 {
     /// <summary>Why what changes on it cannot be recorded; null where it can.</summary>
     public string? Untracked { get; init; }
+
+    /// <summary>Its place as storage of this host sees it that could copy it by itself. Somebody writes there.</summary>
+    public TransferEnd Place { get; init; } = OfAnotherHost(LengthBytes);
+
+    /// <summary>The place of a file or device of this host, as a hypervisor calls it and its format.</summary>
+    internal static TransferEnd PlaceOf(string file, string format, long lengthBytes)
+    {
+        var why = format != "raw" ? $"is {format}: its file does not hold the bytes as the disk has them"
+            : !Path.IsPathRooted(file) || FileFacts.OfPathIfExists(file) is null ? "lies in no file of this host"
+            : null;
+        return new TransferEnd(file, 0, lengthBytes, ImageFormat.Raw) { Elsewhere = why };
+    }
+
+    /// <summary>The place of a disk that another host has.</summary>
+    internal static TransferEnd OfAnotherHost(long lengthBytes) => new(null, 0, lengthBytes, ImageFormat.Raw) { Elsewhere = "lies on another host" };
 }
 
 /// <summary>A dirty bitmap on a block node (QEMU's BlockDirtyInfo).</summary>

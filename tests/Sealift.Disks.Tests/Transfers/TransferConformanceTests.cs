@@ -9,13 +9,14 @@ namespace Sealift.Disks.Tests;
 /// it needs to <see cref="MountedStorage"/>; docs/offload.md. Alone, because some faults are of the whole process.
 /// </summary>
 [Collection("Alone")]
-public sealed class TransferConformanceTests(MountedStorage storage) : IClassFixture<MountedStorage>
+public sealed class TransferConformanceTests(MountedStorage storage, StandInEsxi esxi) : IClassFixture<MountedStorage>, IClassFixture<StandInEsxi>
 {
     private static readonly (string Way, string Storage)[] Pairs =
     [
         (TransferPlan.Stream, "ext4"), (TransferPlan.Stream, "xfs"),
         ("reflink", "xfs"), ("reflink", "btrfs"),
         ("copy-range", "ext4"), ("copy-range", "xfs"), ("copy-range", "btrfs"), ("copy-range", "tmpfs"),
+        (EsxiCloneTransfer.ItsName, "ext4"), (EsxiCloneTransfer.ItsName, "xfs"),
         (StandInTransfer.ItsName, "ext4"),
     ];
 
@@ -40,7 +41,7 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
     {
         foreach (var (length, data) in Disks())
         {
-            using var run = Run(kind);
+            using var run = Run(kind, way);
             run.Make(length, data);
             if (length > 2 * MiB)
                 using (var file = PosixFile.Open(run.Source, OpenMode.ReadWrite)) file.WriteAt(new byte[200_000], MiB + 300_000); // zeros that are no hole
@@ -61,7 +62,7 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
     [MemberData(nameof(All))]
     public async Task A_source_that_changes_meanwhile_is_noticed(string way, string kind)
     {
-        using var run = Run(kind);
+        using var run = Run(kind, way);
         run.Make(IslandsLength, Islands);
         var changed = 0;
         run.OnProgress = (_, _) =>
@@ -78,7 +79,7 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
     [MemberData(nameof(All))]
     public async Task Interrupted_again_and_again_it_comes_to_the_same_end(string way, string kind)
     {
-        using var run = Run(kind);
+        using var run = Run(kind, way);
         run.Make(IslandsLength, Islands);
         var (interruptions, resumed) = (0, 0L);
         CopyReport? report = null;
@@ -111,7 +112,7 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
     {
         foreach (var mayFallBack in new[] { true, false })
         {
-            using var run = Run(kind);
+            using var run = Run(kind, way);
             run.Make(IslandsLength, Islands);
             using (FaultyLibc.Lying(Call(way), lie))
             {
@@ -139,7 +140,7 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
     {
         for (var call = 0; call < 3; call++)
         {
-            using var run = Run(kind);
+            using var run = Run(kind, way);
             run.Make(IslandsLength, Islands);
             using (FaultyLibc.Everywhere(Call(way), errno, only: call))
             {
@@ -161,7 +162,7 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
             }
         }
 
-        using var strict = Run(kind);
+        using var strict = Run(kind, way);
         strict.Make(IslandsLength, Islands);
         using (FaultyLibc.Everywhere(Call(way), errno, only: 2))
             Assert.Equal("SL4283", (await Assert.ThrowsAsync<SealiftException>(() => strict.CopyAsync(way, mayFallBack: false))).Code);
@@ -174,7 +175,7 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
     {
         foreach (var errno in new[] { Errno.EIO, Errno.ENOSPC, Errno.EDQUOT })
         {
-            using var run = Run(kind);
+            using var run = Run(kind, way);
             run.Make(IslandsLength, Islands);
             using (FaultyLibc.Everywhere(Call(way), errno, only: 2))
             {
@@ -194,7 +195,7 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
     [InlineData("zero")]
     public async Task A_short_copy_is_gone_on_with_and_one_of_nothing_is_declined(string kind)
     {
-        using var run = Run("ext4");
+        using var run = Run("ext4", "copy-range");
         run.Make(IslandsLength, Islands);
         using var armed = kind == "short" ? FaultyLibc.Lying("copy_file_range", "short") : FaultyLibc.Everywhere("copy_file_range", 0, only: 1);
         var report = await run.CopyAsync("copy-range");
@@ -208,7 +209,7 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
     [MemberData(nameof(All))]
     public async Task A_full_file_system_is_said_and_gone_on_from(string way, string kind)
     {
-        using var run = Run(kind);
+        using var run = Run(kind, way);
         run.Make(48L * MiB, (0, 16 * MiB), (17 * MiB, 30 * MiB));
         var filler = Path.Combine(Path.GetDirectoryName(run.Source)!, "filler");
         await FillAsync(filler);
@@ -239,7 +240,7 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
     [MemberData(nameof(All))]
     public async Task Without_a_proof_the_source_is_hashed_and_nothing_is_claimed_of_the_target(string way, string kind)
     {
-        using var run = Run(kind);
+        using var run = Run(kind, way);
         run.Make(IslandsLength, Islands);
         var report = await run.CopyAsync(way, prove: false);
         run.DemandSame(report);
@@ -267,5 +268,13 @@ public sealed class TransferConformanceTests(MountedStorage storage) : IClassFix
         await Scratch.ToolAsync("sync", "-f", filler); // Btrfs gives space back when it commits
     }
 
-    private TransferRun Run(string kind) => new(storage[kind]) { Providers = [.. TransferPlan.Providers, new StandInTransfer()] };
+    private TransferRun Run(string kind, string way)
+    {
+        var folder = storage[kind];
+        return new TransferRun(folder)
+        {
+            Esxi = way == EsxiCloneTransfer.ItsName ? esxi.Host(folder) : null,
+            Providers = [.. TransferPlan.Providers.Where(p => p is not EsxiCloneTransfer), new EsxiCloneTransfer { Patience = EsxiCloneTests.Short }, new StandInTransfer()],
+        };
+    }
 }

@@ -9,6 +9,12 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
 {
     public string Source => Path.Combine(folder, "source");
 
+    /// <summary>The ESXi host that may copy; then the source is a VMDK whose extent is <see cref="Source"/>.</summary>
+    public EsxiHost? Esxi { get; init; }
+
+    /// <summary>The descriptor of that VMDK.</summary>
+    public string Descriptor => Path.Combine(folder, "it's a $(disk).vmdk");
+
     public string Target => Path.Combine(folder, "target");
 
     public string Work => Target + ".sealift-copy";
@@ -49,10 +55,14 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
     public async Task<CopyReport> CopyAsync(string way, CopyStart start = CopyStart.New, bool prove = true, bool mayFallBack = true, ImageFormat format = ImageFormat.Raw)
     {
         var cancel = Stop ?? TestContext.Current.CancellationToken;
-        var source = await CopySource.ExamineAsync(Source, new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), folder, cancel);
+        if (Esxi is not null && !File.Exists(Descriptor))
+            await File.WriteAllTextAsync(Descriptor, $"# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW {FileFacts.OfPath(Source).LengthBytes / 512} FLAT \"source\" 0\n", cancel);
+        var source = Esxi is null
+            ? await CopySource.ExamineAsync(Source, new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), folder, cancel)
+            : await CopySource.ExamineAsync(Descriptor, new ImageProbeOptions(), new NbdOptions(), folder, cancel);
         var target = CopyTarget.Of(Target, format, overwrite: false, new NbdOptions(), folder, folder);
         return await ProvenCopy.RunAsync(
-            new CopyRequest(source, target, BlkhashParameters.Default) { Prove = prove, Start = start, Transfer = new TransferPlan(way, mayFallBack), Providers = Providers, Options = Options, MapPath = prove ? Map : null },
+            new CopyRequest(source, target, BlkhashParameters.Default) { Prove = prove, Start = start, Transfer = new TransferPlan(way, mayFallBack) { Esxi = Esxi }, Providers = Providers, Options = Options, MapPath = prove ? Map : null },
             this,
             cancel);
     }

@@ -42,7 +42,7 @@ public sealed class LibvirtNameTests
     }
 
     [Fact]
-    public void A_word_reaches_a_shell_as_it_is() => Assert.Equal(@"'it'\''s $(x)'", SourceHost.Quoted("it's $(x)"));
+    public void A_word_reaches_a_shell_as_it_is() => Assert.Equal(@"'it'\''s $(x)'", ShellWord.Quoted("it's $(x)"));
 
     [Fact]
     public void Disks_are_those_that_can_be_written_to_in_the_order_of_the_boot()

@@ -88,7 +88,11 @@ public sealed class LibvirtMachine : IRunningMachine
         var checkpoints = new List<(string Name, XElement Xml)>();
         foreach (var checkpoint in await CheckpointsAsync(RunningSource.Prefix, cancel))
             checkpoints.Add((checkpoint, await virsh.AskXmlAsync("checkpoint-dumpxml", cancel, ["--checkpointname", checkpoint, "--no-domain", .. isActive ? ["--size"] : Array.Empty<string>()])));
-        return [.. domain.Disks.Select(d => new RunningDisk(d.Target, d.Target, d.File, sizes[d.Target].LengthBytes, sizes[d.Target].AllocatedBytes, [.. BitmapsOf(d.Target)]) { Untracked = d.Untracked })];
+        return [.. domain.Disks.Select(d => new RunningDisk(d.Target, d.Target, d.File, sizes[d.Target].LengthBytes, sizes[d.Target].AllocatedBytes, [.. BitmapsOf(d.Target)])
+        {
+            Untracked = d.Untracked,
+            Place = name.Host is null ? RunningDisk.PlaceOf(d.File, d.Format, sizes[d.Target].LengthBytes) : RunningDisk.OfAnotherHost(sizes[d.Target].LengthBytes),
+        })];
 
         IEnumerable<DirtyBitmap> BitmapsOf(string target)
         {

@@ -27,7 +27,7 @@ internal sealed record LibvirtName(string Source, string Daemon, string Domain, 
         if (segments is not [("system" or "session") and var daemon, { Length: > 0 } escaped]) throw ProviderErrors.BadLibvirtName(source, "it must end in /system/DOMAIN or /session/DOMAIN");
         var domain = Uri.UnescapeDataString(escaped);
         if (domain.Any(char.IsControl)) throw ProviderErrors.BadLibvirtName(source, "the domain's name has control characters");
-        var host = uri.Scheme == "qemu" ? null : SshOf(uri, source);
+        var host = uri.Scheme == "qemu" ? null : SshHost.Of(uri, (said, isSecret) => ProviderErrors.BadLibvirtName(isSecret ? "a libvirt URI" : source, said));
         if (host is null && (uri.Host.Length > 0 || uri.Query.Length > 0)) throw ProviderErrors.BadLibvirtName(source, "a domain of this host has neither host nor parameters: qemu:///system/DOMAIN");
         return new LibvirtName(source, $"/{daemon}", domain, host);
     }
@@ -41,28 +41,5 @@ internal sealed record LibvirtName(string Source, string Daemon, string Domain, 
         return $"qemu+ssh://{(host.User is null ? string.Empty : Uri.EscapeDataString(host.User) + "@")}{name}{(host.Port is { } port ? string.Create(CultureInfo.InvariantCulture, $":{port}") : string.Empty)}{Daemon}?no_tty=1{Parameter("keyfile", host.KeyFile)}{Parameter("command", host.Program)}";
 
         static string Parameter(string name, string? value) => value is null ? string.Empty : $"&{name}={Uri.EscapeDataString(value)}";
-    }
-
-    private static SshHost SshOf(Uri uri, string source)
-    {
-        // What begins with a dash would be an option to ssh.
-        if (uri.Host.Length == 0 || uri.Host.StartsWith('-')) throw ProviderErrors.BadLibvirtName(source, "it names no usable host");
-        var user = Uri.UnescapeDataString(uri.UserInfo);
-        if (user.Contains(':', StringComparison.Ordinal)) throw ProviderErrors.BadLibvirtName("a libvirt URI", "it holds a password, and everybody could read it: use a key");
-        if (user.StartsWith('-')) throw ProviderErrors.BadLibvirtName(source, "it names no usable user");
-        var host = new SshHost(uri.IdnHost.Trim('[', ']'), user.Length == 0 ? null : user, uri.Port > 0 ? uri.Port : null, null, null);
-        foreach (var parameter in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
-        {
-            var (name, value) = parameter.Split('=', 2) is [var n, var v] ? (n, Uri.UnescapeDataString(v)) : (parameter, string.Empty);
-            host = name switch
-            {
-                "keyfile" when Path.IsPathRooted(value) => host with { KeyFile = value },
-                "command" when Path.IsPathRooted(value) => host with { Program = value },
-                "no_tty" => host,
-                _ => throw ProviderErrors.BadLibvirtName(source, $"the parameter {name} is not one that is used here: keyfile=/PATH and command=/PATH are"),
-            };
-        }
-
-        return host;
     }
 }

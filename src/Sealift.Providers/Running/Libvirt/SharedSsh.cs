@@ -32,7 +32,7 @@ internal sealed class SharedSsh : IAsyncDisposable
         // libvirt takes the path of a client and no options for it.
         PosixPath.WriteFileDurably(
             client,
-            Encoding.UTF8.GetBytes($"#!/bin/sh\nexec {SourceHost.Quoted(host.Program ?? "ssh")} {string.Join(' ', SshHost.Strictly)} -o ControlMaster=no -S {SourceHost.Quoted(control)} \"$@\"\n"),
+            Encoding.UTF8.GetBytes($"#!/bin/sh\nexec {ShellWord.Quoted(host.Program ?? "ssh")} {string.Join(' ', SshHost.Strictly)} -o ControlMaster=no -S {ShellWord.Quoted(control)} \"$@\"\n"),
             replace: false,
             permissions: 0x1C0 /* 0700 */);
         var master = ChildProcess.Start(host.Command(["-N", "-o", "ControlMaster=yes", "-S", control]) with { Deadline = TimeSpan.FromDays(365) });

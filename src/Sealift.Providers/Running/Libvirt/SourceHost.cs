@@ -4,28 +4,6 @@ using Sealift.Posix;
 
 namespace Sealift.Providers;
 
-/// <summary>A host that is reached by OpenSSH's client: key only, and the host's key must be known.</summary>
-/// <param name="Name">Its name or address.</param>
-/// <param name="User">Who logs in; null for ssh's default.</param>
-/// <param name="Port">Null for ssh's default.</param>
-/// <param name="KeyFile">The private key; null for ssh's own.</param>
-/// <param name="Program">The client; null for ssh.</param>
-internal sealed record SshHost(string Name, string? User, int? Port, string? KeyFile, string? Program)
-{
-    /// <summary>Nobody is asked, no host is believed that is not known, and one that is gone is noticed.</summary>
-    public static readonly IReadOnlyList<string> Strictly = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15"];
-
-    /// <summary>Runs ssh there: options, host, and what comes behind it.</summary>
-    public ChildCommand Command(IEnumerable<string> options, params IEnumerable<string> behind)
-    {
-        List<string> arguments = ["-T", .. Strictly];
-        if (Port is { } port) arguments.AddRange(["-p", port.ToString(CultureInfo.InvariantCulture)]);
-        if (User is not null) arguments.AddRange(["-l", User]);
-        if (KeyFile is not null) arguments.AddRange(["-i", KeyFile]);
-        return new ChildCommand(Program ?? "ssh", [.. arguments, .. options, "--", Name, .. behind]) { Deadline = TimeSpan.FromMinutes(2) };
-    }
-}
-
 /// <summary>The host that a machine runs on: this one, or one over SSH. What little is done there beside libvirt is done by coreutils.</summary>
 internal sealed class SourceHost(SshHost? remote) : IAsyncDisposable
 {
@@ -98,14 +76,11 @@ internal sealed class SourceHost(SshHost? remote) : IAsyncDisposable
         {
             // sshd gives what it gets to a shell there.
             return await ChildProcess.RunAsync(
-                (remote is null ? new ChildCommand(command[0], [.. command.Skip(1)]) : remote.Command([], [string.Join(' ', command.Select(Quoted))])) with { AcceptedExitCodes = accepted }, cancel);
+                (remote is null ? new ChildCommand(command[0], [.. command.Skip(1)]) : remote.Command([], [ShellWord.Quoted(command)])) with { AcceptedExitCodes = accepted }, cancel);
         }
         catch (ChildException e) when (remote is not null && e.End is { BySignal: false, Number: SshFailed })
         {
             throw ProviderErrors.HostLost(remote.Name, e.LastWords);
         }
     }
-
-    /// <summary>A word as a POSIX shell reads it.</summary>
-    public static string Quoted(string word) => $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }
