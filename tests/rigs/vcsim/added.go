@@ -103,12 +103,34 @@ func (f *front) consolidate(call request) (int, []byte) {
 		return http.StatusInternalServerError, faultBody("ManagedObjectNotFound", "no such machine", fmt.Sprintf(`<obj type="%s">%s</obj>`, call.targetOf, call.target))
 	}
 	task := simulator.CreateTask(vm, "consolidateVMDisks", func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
-		f.registry.WithLock(vm, func() {
-			f.registry.Update(vm, []types.PropertyChange{{Name: "runtime.consolidationNeeded", Val: types.NewBool(false)}})
-		})
+		f.registry.WithLock(vm, func() { vm.Runtime.ConsolidationNeeded = types.NewBool(false) })
 		return nil, nil
 	})
 	return http.StatusOK, envelope(fmt.Sprintf(`<ConsolidateVMDisks_TaskResponse xmlns="urn:vim25"><returnval type="Task">%s</returnval></ConsolidateVMDisks_TaskResponse>`, task.Run().Value))
+}
+
+// machineOf is the machine that a snapshot is of.
+func (f *front) machineOf(snapshot string) *types.ManagedObjectReference {
+	one, ok := f.registry.Get(types.ManagedObjectReference{Type: "VirtualMachineSnapshot", Value: snapshot}).(*simulator.VirtualMachineSnapshot)
+	if !ok {
+		return nil
+	}
+	vm := one.Vm
+	return &vm
+}
+
+// giveTo makes the task in a reply one of a machine: the simulator says that it is one of the snapshot, which is none of the objects
+// that tasks have, and of which strict clients therefore do not hear the rest.
+func (f *front) giveTo(owner *types.ManagedObjectReference, reply []byte) {
+	_, found, _ := strings.Cut(string(reply), `<returnval type="Task">`)
+	value, _, _ := strings.Cut(found, "<")
+	task, ok := f.registry.Get(types.ManagedObjectReference{Type: "Task", Value: value}).(*simulator.Task)
+	if !ok || owner == nil {
+		return
+	}
+	f.registry.WithLock(task, func() {
+		task.Info.Entity, task.Info.EntityName = owner, owner.Value
+	})
 }
 
 // stampDisks gives each disk of a machine that tracks changes the next change id. Snapshots keep the devices that they were made with,

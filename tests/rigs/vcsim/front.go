@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 const sessionCookie = "vmware_soap_session"
@@ -195,8 +196,12 @@ func (f *front) serve(r *http.Request, call request) (int, http.Header, []byte, 
 	if held, ok := f.heldUpdates(call); ok && f.isLive(r) {
 		return http.StatusOK, nil, held, nil
 	}
-	if call.operation == "CreateSnapshot_Task" {
+	var owner *types.ManagedObjectReference
+	switch call.operation {
+	case "CreateSnapshot_Task":
 		f.stampDisks(call.target)
+	case "RemoveSnapshot_Task":
+		owner = f.machineOf(call.target)
 	}
 	status, header, reply, err := f.ask(r, call.body)
 	if err != nil || status != http.StatusOK {
@@ -209,6 +214,8 @@ func (f *front) serve(r *http.Request, call request) (int, http.Header, []byte, 
 		reply = f.firstUpdates(call, reply)
 	case "ReconfigVM_Task", "PowerOnVM_Task":
 		f.stampDisks(call.target)
+	case "RemoveSnapshot_Task":
+		f.giveTo(owner, reply)
 	}
 	return status, header, reply, nil
 }

@@ -59,7 +59,7 @@ func main() {
 		Handler:      newFront("http://"+server.URL.Host, simulator.Map),
 		TLSConfig:    &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1, as vCenter's own
-		ErrorLog:     log.New(io.Discard, "", 0),
+		ErrorLog:     log.New(os.Stderr, "", 0),
 	}
 	go func() { fail(front.ServeTLS(listener, "", "")) }()
 
