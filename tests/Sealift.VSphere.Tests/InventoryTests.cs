@@ -7,29 +7,6 @@ public sealed class InventoryTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    [Fact]
-    public async Task A_thousand_machines_come_in_pages_each_once_in_no_more_memory_than_some_pages()
-    {
-        const int Machines = 1000;
-        await using var server = await VCenter.StartAsync(Cancel, Machines);
-        await using var client = await VSphereClient.ConnectAsync(server.Options with { PageObjects = 50 }, Cancel);
-        var seen = new HashSet<ManagedReference>();
-        long most = 0;
-        await foreach (var machine in client.MachinesAsync(null, Cancel))
-        {
-            Assert.True(seen.Add(machine.Reference));
-            if (seen.Count % 100 == 50) most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true));
-        }
-
-        Assert.Equal(Machines, seen.Count);
-        Assert.Equal(1, await server.CountAsync("RetrievePropertiesEx", Cancel));
-        Assert.Equal(Machines / 50 - 1, await server.CountAsync("ContinueRetrievePropertiesEx", Cancel));
-        Assert.Equal(1, await server.CountAsync("DestroyView", Cancel));
-
-        // All of them at once are some hundred MiB here; a page is 3.
-        Assert.InRange(most, 1, 40L << 20);
-    }
-
     [Theory]
     [InlineData("expire")]
     [InlineData("drop-reply")]
