@@ -142,7 +142,7 @@ public sealed partial class VSphereClient : IAsyncDisposable
 
     private async Task<VimElement> CallAsync(string operation, ManagedReference target, Action<VimWriter>? arguments, Repeat repeat, CancellationToken cancel, TimeSpan? deadline = null)
     {
-        ObjectDisposedException.ThrowIf(disposed == 1, this);
+        if (Volatile.Read(ref disposed) == 1) throw VSphereErrors.Closed($"run {operation}", SubjectOf(target));
         var body = Write(operation, target, arguments);
         var subject = SubjectOf(target);
         var opened = false;

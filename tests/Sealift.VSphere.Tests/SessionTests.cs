@@ -17,7 +17,9 @@ public sealed class SessionTests
         Assert.Equal("Folder", client.Service.RootFolder.Type);
         Assert.True(await client.IsSessionActiveAsync(Cancel));
         await client.DisposeAsync();
+        await client.DisposeAsync();
         Assert.Equal(1, await server.CountAsync("Logout", Cancel));
+        Assert.Equal("SL3307", (await Assert.ThrowsAsync<VSphereException>(() => client.FindByInventoryPathAsync("DC0", Cancel))).Code);
     }
 
     [Fact]

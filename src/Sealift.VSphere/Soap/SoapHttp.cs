@@ -81,7 +81,8 @@ internal sealed class SoapHttp : IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = new ByteArrayContent(body), Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("text/xml", "utf-8");
         request.Headers.Add("SOAPAction", $"\"{Action}\"");
-        if (!startsSession && cookie is { } session) request.Headers.Add("Cookie", session);
+        // As it came: what a server chose for its cookie need not be what the framework would let us choose.
+        if (!startsSession && cookie is { } session && !request.Headers.TryAddWithoutValidation("Cookie", session)) throw VSphereErrors.NotUnderstood(attempt, subject, "its session cookie cannot be sent back");
         var (status, document, newCookie) = await SendAsync(attempt, subject, request, deadline, cancel);
         if (document?.Name != "Envelope" || document.Find("Body") is not { Children: [var said, ..] })
             throw VSphereErrors.NotUnderstood(attempt, subject, $"HTTP status {(int)status} and no SOAP envelope");

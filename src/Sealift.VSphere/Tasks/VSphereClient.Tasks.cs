@@ -54,7 +54,7 @@ public sealed partial class VSphereClient
         if (one[Property] is not { } list) return [];
         var tasks = Understand("read the recent tasks", SubjectOf(target), () => list.Children.Select(t => t.AsReference()).ToList());
         var found = new List<VimTask>();
-        // One that is forgotten meanwhile is left out.
+        // One that is forgotten meanwhile is left out, and so is one of somebody else's that this account may not see.
         await foreach (var task in RetrieveAsync(new PropertyQuery("Task", ["info"]) { Objects = tasks }, cancel))
         {
             if (task["info"] is { } info) found.Add(Understand("read a task", SubjectOf(task.Reference), () => VimTask.Of(task.Reference, info)));
