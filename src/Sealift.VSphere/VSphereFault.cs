@@ -13,7 +13,7 @@ public sealed record VSphereFault(string Name, string Message, VimElement? Detai
     public bool IsNotAuthenticated => Name == "NotAuthenticated";
 
     /// <summary>User or password are wrong.</summary>
-    public bool IsInvalidLogin => Name is "InvalidLogin" or "NoClientCertificate" or "PasswordExpired";
+    public bool IsInvalidLogin => Name is "InvalidLogin" or "InvalidClientCertificate" or "NoClientCertificate" or "PasswordExpired";
 
     /// <summary>The account lacks a privilege.</summary>
     public bool IsNoPermission => Name == "NoPermission";
@@ -25,9 +25,8 @@ public sealed record VSphereFault(string Name, string Message, VimElement? Detai
     public bool IsInvalidPowerState => Name == "InvalidPowerState";
 
     /// <summary>A file of the machine is missing, locked, or cannot be read or written: <c>FileFault</c> and all that derive from it.</summary>
-    public bool IsFileFault => Name is "FileFault" or "FileAlreadyExists" or "FileLocked" or "FileNotFound" or "FileNotWritable" or "FileTooLarge"
-        or "CannotAccessFile" or "CannotCreateFile" or "CannotDeleteFile" or "DirectoryNotEmpty" or "FileBackedPortNotSupported" or "IncorrectFileType"
-        or "NetworkCopyFault" or "NoDiskSpace";
+    public bool IsFileFault => Name is "FileFault" or "CannotAccessFile" or "CannotCreateFile" or "CannotDeleteFile" or "DirectoryNotEmpty" or "FileAlreadyExists" or "FileLocked"
+        or "FileNameTooLong" or "FileNotFound" or "FileNotWritable" or "FileTooLarge" or "IncorrectFileType" or "NetworkCopyFault" or "NoDiskSpace" or "NotADirectory" or "NotAFile";
 
     /// <summary>The request itself is wrong, or the server cannot read it.</summary>
     public bool IsInvalidArgument => Name is "InvalidArgument" or "InvalidRequest" or "InvalidProperty" or "InvalidType" or "MethodNotFound" or "UnexpectedFault"

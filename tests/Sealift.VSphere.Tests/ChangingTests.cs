@@ -58,6 +58,58 @@ public sealed class ChangingTests
         Assert.Equal("sealift-never", (await client.MakeSnapshotAsync(machine, "sealift-never", string.Empty, quiesce: false, Cancel)).Name);
     }
 
+    [Theory]
+    [InlineData("slow")]
+    [InlineData("slow-drop-reply")]
+    public async Task A_snapshot_that_is_still_being_made_is_waited_for(string what)
+    {
+        await using var server = await VCenter.StartAsync(Cancel);
+        await using var client = await server.ConnectAsync(Cancel);
+        var machine = await AnyAsync(client);
+        await server.HappenAsync("CreateSnapshot_Task", what, Cancel);
+        Assert.Equal("sealift-slow", (await client.MakeSnapshotAsync(machine, "sealift-slow", string.Empty, quiesce: false, Cancel)).Name);
+        Assert.Equal(1, await server.CountAsync("CreateSnapshot_Task", Cancel));
+    }
+
+    [Fact]
+    public async Task A_snapshot_that_an_earlier_life_began_is_waited_for_and_not_made_twice()
+    {
+        await using var server = await VCenter.StartAsync(Cancel);
+        await using var earlier = await server.ConnectAsync(Cancel);
+        await using var later = await server.ConnectAsync(Cancel);
+        var machine = await AnyAsync(earlier);
+        await server.HappenAsync("CreateSnapshot_Task", "slow", Cancel);
+        using var killed = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var begun = earlier.MakeSnapshotAsync(machine, "sealift-killed", string.Empty, quiesce: false, killed.Token);
+        for (var left = 6000; await server.CountAsync("WaitForUpdatesEx", Cancel) == 0; left--) // until the task has begun
+        {
+            Assert.NotEqual(0, left);
+            await Task.Delay(10, Cancel);
+        }
+
+        await killed.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => begun);
+        Assert.Equal("sealift-killed", (await later.MakeSnapshotAsync(machine, "sealift-killed", string.Empty, quiesce: false, Cancel)).Name);
+        Assert.Equal(1, await server.CountAsync("CreateSnapshot_Task", Cancel));
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_answer_is_not_waited_for_without_end()
+    {
+        await using var server = await VCenter.StartAsync(Cancel);
+        await using var client = await VSphereClient.ConnectAsync(server.Options with { ReplyDeadline = TimeSpan.FromSeconds(5) }, Cancel);
+        var machine = await AnyAsync(client);
+        await server.HappenAsync("CreateSnapshot_Task", "hang", Cancel);
+        Assert.Equal("SL3322", (await Assert.ThrowsAsync<VSphereException>(() => client.MakeSnapshotAsync(machine, "sealift-hang", string.Empty, quiesce: false, Cancel))).Code);
+        Assert.Equal(1, await server.CountAsync("CreateSnapshot_Task", Cancel));
+
+        await server.HappenAsync("FindByInventoryPath", "hang", Cancel);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var asked = client.FindByInventoryPathAsync("DC0", enough.Token);
+        await enough.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asked);
+    }
+
     [Fact]
     public async Task Two_snapshots_of_one_name_are_not_guessed_between()
     {
@@ -145,7 +197,9 @@ public sealed class ChangingTests
         Assert.Equal("SL3324", error.Code);
         Assert.Contains("poweredOff", error.Message, StringComparison.Ordinal);
         await client.PowerOnAsync(machine, Cancel);
+        await server.HappenAsync("ShutdownGuest", "drop-reply", Cancel);
         await client.ShutdownGuestAsync(machine, Cancel);
+        Assert.Equal(2, await server.CountAsync("ShutdownGuest", Cancel)); // the second found it down
         Assert.Equal("poweredOff", await client.PowerStateAsync(machine, Cancel));
         Assert.Equal("SL3314", (await Assert.ThrowsAsync<VSphereFaultException>(() => client.ShutdownGuestAsync(machine, Cancel))).Code);
     }

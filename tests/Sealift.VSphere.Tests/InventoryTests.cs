@@ -89,6 +89,7 @@ public sealed class InventoryTests
         var machine = live.Objects.Keys.First();
         var name = live.Objects[machine]["name"]?.Text;
 
+        await server.HappenAsync("WaitForUpdatesEx", "drop-request", Cancel, skip: 1); // the task's own look at it is the first
         await client.PowerOffAsync(machine, Cancel);
         for (var left = 20; live.Objects[machine]["runtime.powerState"]?.Text != "poweredOff"; left--)
         {

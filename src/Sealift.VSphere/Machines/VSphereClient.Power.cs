@@ -33,8 +33,25 @@ public sealed partial class VSphereClient
     /// <param name="machine">The machine.</param>
     /// <param name="cancel">Stops waiting.</param>
     /// <exception cref="VSphereFaultException">SL3314 the machine does not run; SL3317 <c>ToolsUnavailable</c>: nobody hears in the guest.</exception>
-    public async Task ShutdownGuestAsync(ManagedReference machine, CancellationToken cancel) =>
-        _ = await CallAsync("ShutdownGuest", machine, null, Repeat.Anytime, cancel); // it returns nothing
+    public async Task ShutdownGuestAsync(ManagedReference machine, CancellationToken cancel)
+    {
+        const string Operation = "ShutdownGuest";
+        try
+        {
+            _ = await CallAsync(Operation, machine, null, Repeat.Never, cancel); // it returns nothing
+        }
+        catch (VSphereException e) when (e.IsOutcomeUnknown)
+        {
+            try
+            {
+                _ = await CallAsync(Operation, machine, null, Repeat.Never, cancel); // as above
+            }
+            catch (VSphereFaultException again) when (again.Fault.IsInvalidPowerState && again.Fault.ExistingState == "poweredOff")
+            {
+                // The first one was heard, and the guest is down by now.
+            }
+        }
+    }
 
     private async Task PowerAsync(string attempt, string operation, ManagedReference machine, string wanted, CancellationToken cancel)
     {

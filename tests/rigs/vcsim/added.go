@@ -113,6 +113,21 @@ func (f *front) consolidate(call request) (int, []byte) {
 	return http.StatusOK, envelope(fmt.Sprintf(`<ConsolidateVMDisks_TaskResponse xmlns="urn:vim25"><returnval type="Task">%s</returnval></ConsolidateVMDisks_TaskResponse>`, task.Run().Value))
 }
 
+// slowly makes a task that does what is asked some seconds later: the simulator has done it before it says that it will.
+func (f *front) slowly(r *http.Request, call request) []byte {
+	vm := f.machine(call.target)
+	task := simulator.CreateTask(vm, strings.TrimSuffix(strings.ToLower(call.operation[:1])+call.operation[1:], "_Task"), func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
+		time.Sleep(3 * time.Second)
+		if status, _, _, err := f.serve(r, call); err != nil || status != http.StatusOK {
+			return nil, &types.GenericVmConfigFault{Reason: "the simulator refused"}
+		}
+		return nil, nil
+	})
+	f.registry.WithLock(vm, func() { vm.RecentTask = append(vm.RecentTask, task.Self) })
+	go task.Run()
+	return envelope(fmt.Sprintf(`<%sResponse xmlns="urn:vim25"><returnval type="Task">%s</returnval></%sResponse>`, call.operation, task.Self.Value, call.operation))
+}
+
 // export gives a lease that gets ready a moment later, as a real one does.
 func (f *front) export(call request) (int, []byte) {
 	target := types.ManagedObjectReference{Type: call.targetOf, Value: call.target}

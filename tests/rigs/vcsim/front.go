@@ -36,7 +36,7 @@ type front struct {
 // incident happens to the next requests of an operation.
 type incident struct {
 	Operation string `json:"operation"`
-	What      string `json:"what"` // "drop-request", "drop-reply", "expire", "fault", "body"
+	What      string `json:"what"` // "drop-request", "drop-reply", "hang", "slow", "slow-drop-reply", "expire", "fault", "body"
 	Count     int    `json:"count"`
 	Skip      int    `json:"skip"`   // so many requests go by first
 	Fault     string `json:"fault"`  // its type
@@ -150,6 +150,17 @@ func (f *front) call(w http.ResponseWriter, r *http.Request, body []byte) {
 			panic(http.ErrAbortHandler)
 		case "drop-reply":
 			dropReply = true
+		case "hang":
+			<-r.Context().Done() // until the client gives up
+			panic(http.ErrAbortHandler)
+		case "slow", "slow-drop-reply":
+			reply := f.slowly(r, call)
+			if now.What == "slow-drop-reply" {
+				panic(http.ErrAbortHandler)
+			}
+			w.Header().Set("Content-Type", "text/xml; charset=utf-8")
+			f.write(w, reply)
+			return
 		case "expire":
 			f.expire()
 		case "fault":
