@@ -6,7 +6,7 @@ namespace Sealift.Posix;
 /// </summary>
 /// <remarks>
 /// Codes are stable and documented in docs/errors.md. SL1xxx system calls and child processes · SL2xxx hash and block map ·
-/// SL3xxx NBD · SL4xxx disks and images · SL5xxx guests · SL6xxx providers · SL7xxx migrations and seals · SL8xxx command line.
+/// SL3xxx NBD, QMP and vSphere · SL4xxx disks and images · SL5xxx guests · SL6xxx providers · SL7xxx migrations and seals · SL8xxx command line.
 /// </remarks>
 public class SealiftException : Exception
 {

@@ -1,0 +1,144 @@
+using System.Globalization;
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Sealift.Posix;
+using Sealift.VSphere;
+
+namespace Sealift.Rigs;
+
+/// <summary>
+/// A vCenter on a loopback port: govmomi's simulator behind a server of our own (tests/rigs/vcsim), which is built by the first test
+/// that wants one. Nothing of it is left when it is disposed.
+/// </summary>
+internal sealed class VCenter : IAsyncDisposable
+{
+    public const string User = "user@rig.local";
+    public const string Password = "rig-Pa55<&>word";
+
+    private static readonly Lazy<Task<string>> Program = new(BuildAsync);
+
+    private readonly ChildProcess process;
+    private readonly DirectoryInfo directory;
+    private readonly HttpClient steering;
+
+    private VCenter(ChildProcess process, DirectoryInfo directory, JsonElement ready)
+    {
+        (this.process, this.directory) = (process, directory);
+        Address = new Uri(ready.GetProperty("url").GetString()!);
+        CaFile = ready.GetProperty("ca").GetString()!;
+        Sha256 = ready.GetProperty("sha256").GetString()!;
+        Sha1 = ready.GetProperty("sha1").GetString()!;
+        var handler = new SocketsHttpHandler { UseProxy = false };
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null && Convert.ToHexStringLower(SHA256.HashData(certificate.GetRawCertData())) == Sha256;
+        steering = new HttpClient(handler) { BaseAddress = Address };
+    }
+
+    public Uri Address { get; }
+
+    /// <summary>The authority that signed the certificate, which is for localhost.</summary>
+    public string CaFile { get; }
+
+    public string Sha256 { get; }
+
+    public string Sha1 { get; }
+
+    public VSphereOptions Options => new()
+    {
+        Address = Address,
+        User = User,
+        Password = new VSphereSecret(Password),
+        Trust = ServerTrust.Pinned(Sha256),
+        UpdateWait = TimeSpan.FromSeconds(2),
+        LostReplyGrace = TimeSpan.FromSeconds(1),
+        TaskDeadline = TimeSpan.FromMinutes(2),
+    };
+
+    public static async Task<VCenter> StartAsync(CancellationToken cancel, int machines = 4)
+    {
+        var program = await Program.Value.WaitAsync(cancel);
+        var directory = Directory.CreateTempSubdirectory("sealift-vcenter-");
+        var process = ChildProcess.Start(new ChildCommand(program, "-machines", machines.ToString(CultureInfo.InvariantCulture), "-user", User, "-password", Password, "-directory", directory.FullName)
+        {
+            Environment = new Dictionary<string, string?> { ["TMPDIR"] = directory.FullName }, // the simulator's datastores
+        });
+        try
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            limit.CancelAfter(TimeSpan.FromMinutes(2));
+            var line = await process.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException($"vcsim did not start: {process.ErrorTail}");
+            using var ready = JsonDocument.Parse(line);
+            return new VCenter(process, directory, ready.RootElement);
+        }
+        catch
+        {
+            await process.DisposeAsync();
+            directory.Delete(recursive: true);
+            throw;
+        }
+    }
+
+    public Task<VSphereClient> ConnectAsync(CancellationToken cancel) => VSphereClient.ConnectAsync(Options, cancel);
+
+    /// <summary>Ends every session that there is.</summary>
+    public Task ExpireSessionsAsync(CancellationToken cancel) => SteerAsync("expire", "{}", cancel);
+
+    /// <summary>What happens to a coming request of an operation, once: <c>drop-request</c>, <c>drop-reply</c> or <c>expire</c>.</summary>
+    public Task HappenAsync(string operation, string what, CancellationToken cancel, int skip = 0, int count = 1) =>
+        SteerAsync("incident", $$"""{"operation":"{{operation}}","what":"{{what}}","count":{{count}},"skip":{{skip}}}""", cancel);
+
+    /// <summary>Answers the next request of an operation with a fault.</summary>
+    public Task RefuseAsync(string operation, string fault, string detail, CancellationToken cancel, int count = 1) =>
+        SteerAsync("incident", $$"""{"operation":"{{operation}}","what":"fault","count":{{count}},"fault":"{{fault}}","detail":"{{JsonEncodedText.Encode(detail)}}"}""", cancel);
+
+    /// <summary>Answers the next request of an operation with just this.</summary>
+    public Task AnswerAsync(string operation, int status, string type, string body, CancellationToken cancel) =>
+        SteerAsync("incident", $$"""{"operation":"{{operation}}","what":"body","count":1,"status":{{status}},"type":"{{type}}","body":"{{JsonEncodedText.Encode(body)}}"}""", cancel);
+
+    /// <summary>What change tracking says of a disk: see trackedDisk in tests/rigs/vcsim/added.go.</summary>
+    public Task TrackAsync(string json, CancellationToken cancel) => SteerAsync("disk", json, cancel);
+
+    /// <summary>How many requests of an operation came.</summary>
+    public async Task<int> CountAsync(string operation, CancellationToken cancel)
+    {
+        using var reply = await steering.GetAsync(new Uri("rig/counts", UriKind.Relative), cancel);
+        reply.EnsureSuccessStatusCode();
+        using var counts = JsonDocument.Parse(await reply.Content.ReadAsStringAsync(cancel));
+        return counts.RootElement.TryGetProperty(operation, out var count) ? count.GetInt32() : 0;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        steering.Dispose();
+        await process.DisposeAsync();
+        directory.Delete(recursive: true);
+    }
+
+    private async Task SteerAsync(string what, string json, CancellationToken cancel)
+    {
+        using var content = new StringContent(json, Encoding.UTF8, "application/json");
+        using var reply = await steering.PostAsync(new Uri("rig/" + what, UriKind.Relative), content, cancel);
+        if (reply.StatusCode != HttpStatusCode.OK) throw new InvalidOperationException($"the rig: {await reply.Content.ReadAsStringAsync(cancel)}");
+    }
+
+    /// <summary>Builds the program into out/, where the compiler's own cache makes the next time short. Two test projects may do so at once.</summary>
+    private static async Task<string> BuildAsync()
+    {
+        var source = Path.Combine(Path.GetDirectoryName(ThisFile())!, "vcsim");
+        var output = Directory.CreateDirectory(Path.GetFullPath(Path.Combine(source, "..", "..", "..", "out", "rigs"))).FullName;
+        var fresh = Path.Combine(output, $"vcsim-{Environment.ProcessId}");
+        _ = await ChildProcess.RunAsync(new ChildCommand("go", "build", "-o", fresh, ".")
+        {
+            WorkingDirectory = source,
+            StartsOthers = true,
+            Environment = new Dictionary<string, string?> { ["GO111MODULE"] = "off", ["GOPATH"] = "/usr/share/gocode", ["GOCACHE"] = Path.Combine(output, "go-cache"), ["GOFLAGS"] = null },
+        }, CancellationToken.None);
+        var program = Path.Combine(output, "vcsim");
+        File.Move(fresh, program, overwrite: true);
+        return program;
+    }
+
+    private static string ThisFile([CallerFilePath] string path = "") => path;
+}
