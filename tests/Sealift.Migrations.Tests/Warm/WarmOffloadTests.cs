@@ -130,7 +130,7 @@ public sealed class WarmOffloadTests(MountedStorage storage) : IClassFixture<Mou
 
     private MigrationRequest Request(RunningQemu qemu, string folder, string way, ReadBackScope? scope) => rig.Request with
     {
-        Sources = [RunningSource.QmpPrefix + qemu.SocketPath],
+        Sources = [$"qmp:{qemu.SocketPath}"],
         TargetDirectory = Path.Combine(folder, "machines"),
         Transfer = new TransferPlan(way),
         Warm = new WarmPlan { Interval = TimeSpan.Zero, ForceOff = true, ShutdownDeadline = TimeSpan.FromMilliseconds(50), ReadBack = scope, CutoverAt = DateTimeOffset.UtcNow, ScratchDirectory = rig.Root },
