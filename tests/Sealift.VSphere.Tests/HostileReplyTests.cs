@@ -20,7 +20,7 @@ public sealed class HostileReplyTests
         { "a wrong end", "<a><b></a></b>" },
         { "a bad character", "<a>\u0001</a>" },
         { "a bad character by number", "<a>&#1;</a>" },
-        { "depth", string.Concat(Enumerable.Repeat("<a>", VimXml.DepthLimit + 1)) },
+        { "depth", Nested(VimXml.DepthLimit + 1) },
         { "depth without an end", string.Concat(Enumerable.Repeat("<a>", 100_000)) },
         { "elements", "<r>" + new StringBuilder().Insert(0, "<a/>", VimXml.ElementLimit + 1) + "</r>" },
         { "text", "<a>" + new string('x', VimXml.TextLimitCharacters + 1) + "</a>" },
@@ -34,6 +34,15 @@ public sealed class HostileReplyTests
     {
         Assert.NotEmpty(what);
         Assert.Throws<InvalidDataException>(() => Parse(document));
+    }
+
+    [Fact]
+    public void What_is_just_within_the_limits_is_read()
+    {
+        var depth = 1;
+        for (var here = Parse(Nested(VimXml.DepthLimit)); here.Find("a") is { } inner; here = inner) depth++;
+        Assert.Equal(VimXml.DepthLimit, depth);
+        Assert.Equal(VimXml.TextLimitCharacters, Parse("<a>" + new string('x', VimXml.TextLimitCharacters) + "</a>").Text.Length);
     }
 
     [Fact]
@@ -97,6 +106,7 @@ public sealed class HostileReplyTests
         var error = await Assert.ThrowsAsync<VSphereException>(() => client.FindByInventoryPathAsync("DC0", Cancel));
         Assert.Equal("SL3304", error.Code);
         Assert.Contains("FindByInventoryPath", error.Message, StringComparison.Ordinal);
+        if (body == "LONG") Assert.Contains("more than 1048576 bytes", error.Message, StringComparison.Ordinal); // it was not read to its end
         Assert.NotNull(await client.FindByInventoryPathAsync("DC0", Cancel)); // and the next one is answered
     }
 
@@ -170,6 +180,8 @@ public sealed class HostileReplyTests
         if (spoken is null) Assert.Throws<InvalidDataException>(() => ApiVersion.Choose(list));
         else Assert.Equal(spoken, ApiVersion.Choose(list));
     }
+
+    private static string Nested(int levels) => string.Concat(Enumerable.Repeat("<a>", levels)) + string.Concat(Enumerable.Repeat("</a>", levels));
 
     private static VimElement Parse(string document) => VimXml.Parse(new MemoryStream(Encoding.UTF8.GetBytes(document)));
 }

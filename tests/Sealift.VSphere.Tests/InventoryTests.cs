@@ -102,6 +102,10 @@ public sealed class InventoryTests
         await NextAsync(anew: true);
         Assert.Equal(6, live.Objects.Count);
         Assert.Equal("poweredOff", live.Objects[machine]["runtime.powerState"]?.Text);
+        await server.RefuseAsync("WaitForUpdatesEx", "InvalidCollectorVersion", string.Empty, Cancel);
+        await NextAsync(anew: true);
+        Assert.Equal(6, live.Objects.Count);
+        Assert.Equal(1, await server.CountAsync("DestroyView", Cancel)); // what the server forgot was given back
 
         async Task NextAsync(bool anew)
         {

@@ -30,11 +30,12 @@ public sealed partial class VSphereClient
                     set = await watch.NextAsync(this, cancel);
                     failures = 0;
                 }
-                catch (VSphereException e) when (failures < RestartLimit && (e.IsSessionLost || e.IsOutcomeUnknown))
+                catch (VSphereException e) when (failures < RestartLimit && (e.IsSessionLost || e.IsOutcomeUnknown || IsForgotten(e)))
                 {
                     // A reply that was lost is asked for again, from the same version; with the session goes all of it.
                     failures++;
-                    if (e.IsSessionLost) watch = null;
+                    if (watch is not null && IsForgotten(e)) await LetGoAsync(watch);
+                    if (!e.IsOutcomeUnknown) watch = null;
                     continue;
                 }
 
@@ -43,12 +44,17 @@ public sealed partial class VSphereClient
         }
         finally
         {
-            if (watch is not null)
-            {
-                await LetGoAsync("DestroyPropertyCollector", watch.Collector, null);
-                if (watch.View is { } view) await LetGoAsync("DestroyView", view, null);
-            }
+            if (watch is not null) await LetGoAsync(watch);
         }
+    }
+
+    /// <summary>Whether the server no longer knows until when it has told.</summary>
+    private static bool IsForgotten(VSphereException error) => error is VSphereFaultException { Fault.Name: "InvalidCollectorVersion" };
+
+    private async Task LetGoAsync(Watch watch)
+    {
+        await LetGoAsync("DestroyPropertyCollector", watch.Collector, null);
+        if (watch.View is { } view) await LetGoAsync("DestroyView", view, null);
     }
 
     private async Task<Watch> BeginWatchAsync(PropertyQuery query, CancellationToken cancel)
