@@ -39,7 +39,7 @@ internal static class EsxiScript
     /// <summary>
     /// It goes on only while it is told to: a line on standard input, again before the lease is over. Where we are gone, or the network is,
     /// it ends vmkfstools, its own child, which therefore cannot be somebody else's process of the same number, and removes what that made.
-    /// Without the permit, which whoever takes it back removes first, it does not begin.
+    /// That it is heard no more must not end it before (a shell tells on standard error how its child ended). Without the permit, which whoever takes it back removes first, it does not begin.
     /// </summary>
     private static readonly string CloneText = $$"""
         source=$1 base=$2 nonce=$3 lease=$4 grace=$5
@@ -48,6 +48,7 @@ internal static class EsxiScript
         exec 3<&0
         vmkfstools -i "$source" -d thin "$base.vmdk" </dev/null 3<&- &
         clone=$!
+        trap '' PIPE
         echo "$$ $clone" >"$base.pid"
         (
           while read -t "$lease" beat <&3; do :; done
