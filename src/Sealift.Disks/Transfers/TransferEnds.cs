@@ -1,4 +1,5 @@
 using Sealift.Posix;
+using Sealift.Scsi;
 
 namespace Sealift.Disks;
 
@@ -20,6 +21,12 @@ public sealed record TransferEnds(TransferEnd Source, TransferEnd Target, int Bl
 /// <param name="Format">Only in a raw one the bytes lie as the disk has them.</param>
 public sealed record TransferEnd(string? Path, long Offset, long LengthBytes, ImageFormat Format)
 {
+    /// <summary>The SCSI unit that it is, reached by us and not by the kernel; null where it is none.</summary>
+    public UnitEnd? Unit { get; init; }
+
+    /// <summary>What errors call it.</summary>
+    internal string? Name => Path ?? Unit?.Place.Name;
+
     /// <summary>An image that was examined.</summary>
     /// <param name="image">The image.</param>
     /// <param name="lengthBytes">The length of its disk.</param>
@@ -27,7 +34,7 @@ public sealed record TransferEnd(string? Path, long Offset, long LengthBytes, Im
 
     internal string? WhyNotAFile(string which)
     {
-        if (Path is null) return $"{which} is an NBD export";
+        if (Path is null) return Unit is null ? $"{which} is an NBD export" : $"{which} is a SCSI unit";
         if (Format != ImageFormat.Raw) return $"{which} is {Format.ToString().ToLowerInvariant()}: its file does not hold the bytes as the disk has them";
         return FileFacts.OfPath(Path).Kind switch
         {
@@ -37,3 +44,8 @@ public sealed record TransferEnd(string? Path, long Offset, long LengthBytes, Im
         };
     }
 }
+
+/// <summary>A SCSI unit as an end of a transfer.</summary>
+/// <param name="Place">Where it is.</param>
+/// <param name="Identity">Who it is: whoever opens it looks that it still is.</param>
+public sealed record UnitEnd(ScsiPlace Place, UnitIdentity Identity);
