@@ -10,11 +10,11 @@ namespace Sealift.Rigs;
 /// </summary>
 internal sealed class IscsiTarget : IAsyncDisposable
 {
-    public const string Name = "iqn.2026-01.invalid.rig:lio";
-
     private readonly ChildProcess process;
 
-    private IscsiTarget(ChildProcess process, int port) => (this.process, Port) = (process, port);
+    private IscsiTarget(ChildProcess process, int port, string name) => (this.process, Port, Name) = (process, port, $"iqn.2026-01.invalid.rig:{name}");
+
+    public string Name { get; }
 
     public int Port { get; }
 
@@ -50,7 +50,7 @@ internal sealed class IscsiTarget : IAsyncDisposable
         try
         {
             while (await process.ReadLineAsync(cancel) is { } line)
-                if (line.Contains("LIO-UP", StringComparison.Ordinal)) return new IscsiTarget(process, port);
+                if (line.Contains("LIO-UP", StringComparison.Ordinal)) return new IscsiTarget(process, port, settings.FirstOrDefault(s => s.StartsWith("name=", StringComparison.Ordinal))?[5..] ?? "lio");
             throw new InvalidOperationException($"the target did not come up: {process.ErrorTail}");
         }
         catch

@@ -1,6 +1,7 @@
 #!/bin/bash
 # lio-vm.sh OUT.gz: an initramfs for Debian's cloud kernel in which Linux's own SCSI target (LIO) exports each virtio disk over iSCSI, on
-# port 3260 of 10.0.2.15 (QEMU's user network), as LUN 1, 2, … of iqn.2026-01.invalid.rig:lio. The kernel's command line says how:
+# port 3260 of 10.0.2.15 (QEMU's user network), as LUN 1, 2, … of iqn.2026-01.invalid.rig:NAME. The kernel's command line says how:
+#   rig.name=NAME      the target's name; lio where it is not given
 #   rig.serials=A,B,…  the units' serial numbers, from which LIO makes their NAA names
 #   rig.3pc=0          without third-party copies
 #   rig.user=U rig.password=P   only this user is let in (CHAP)
@@ -32,8 +33,9 @@ while [ ! -b /dev/vda ] && [ $tries -lt 100 ]; do sleep .1; tries=$((tries + 1))
 mount -t configfs config /sys/kernel/config
 target=/sys/kernel/config/target
 mkdir -p $target/iscsi
-portals=$target/iscsi/iqn.2026-01.invalid.rig:lio/tpgt_1
-mkdir -p $target/iscsi/iqn.2026-01.invalid.rig:lio; mkdir $portals
+name=$(given name)
+portals=$target/iscsi/iqn.2026-01.invalid.rig:${name:-lio}/tpgt_1
+mkdir -p ${portals%/*}; mkdir $portals
 number=0
 for serial in $(given serials | tr ',' ' '); do
   number=$((number + 1))

@@ -6,7 +6,7 @@ namespace Sealift.Disks;
 internal sealed class XcopyPlan
 {
     // A command cannot be stopped: so much takes a second or less where an array is worth being asked.
-    private const long CommandBytes = 64L << 20;
+    private const long MostCommandBytes = 64L << 20;
     // Where a copy manager says no more than that it knows such descriptors.
     private const uint SmallestListBytes = 1024;
     private const int MiB = 1 << 20;
@@ -37,6 +37,9 @@ internal sealed class XcopyPlan
     /// <summary>Why it cannot be, in plain words; null where it can.</summary>
     public string? WhyNot { get; }
 
+    /// <summary>The most bytes of one command.</summary>
+    public long CommandBytes => (long)segments * segmentBlocks * blockBytes;
+
     /// <summary>Asks two open units.</summary>
     public static XcopyPlan Of(ScsiUnit from, ScsiUnit to, TransferEnds ends, CancellationToken cancel)
     {
@@ -66,7 +69,7 @@ internal sealed class XcopyPlan
         var list = (ability.MaximumListBytes == 0 ? SmallestListBytes : ability.MaximumListBytes) - (CopyList.FixedBytes - 16L);
         var segments = Math.Min(Math.Max(1, ability.MaximumSegments), list / CopyList.SegmentBytes);
         if (segments < 1) return new($"its copies may be described in no more than {ability.MaximumListBytes} bytes");
-        return new(source, target, blockBytes, ability.NeedsNoListId, (int)(bytes / blockBytes), (int)Math.Min(segments, Math.Max(1, CommandBytes / bytes)));
+        return new(source, target, blockBytes, ability.NeedsNoListId, (int)(bytes / blockBytes), (int)Math.Min(segments, Math.Max(1, MostCommandBytes / bytes)));
     }
 
     /// <summary>The commands that copy a range, in order, and what each of them copies.</summary>

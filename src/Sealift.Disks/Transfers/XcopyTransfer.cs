@@ -40,7 +40,8 @@ internal sealed class XcopyTransfer : ITransferProvider
 
     private sealed class Open(ScsiUnit target, XcopyPlan plan) : ITransfer
     {
-        public long RangeBytes => 1L << 30;
+        // One command: where it fails is told no more exactly than that.
+        public long RangeBytes => plan.CommandBytes;
 
         public ValueTask<string?> CopyAsync(DiskRange range, IProgress<long>? progress, CancellationToken cancel)
         {

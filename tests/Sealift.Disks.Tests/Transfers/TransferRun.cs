@@ -1,6 +1,7 @@
 using Sealift.Blkhash;
 using Sealift.Nbd;
 using Sealift.Posix;
+using Sealift.Scsi;
 
 namespace Sealift.Disks.Tests;
 
@@ -11,7 +12,13 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
 
     public string Target => Path.Combine(folder, "target");
 
-    public string Work => Target + ".sealift-copy";
+    public string Work => work ?? Target + ".sealift-copy";
+
+    /// <summary>The units whose bytes are those of <see cref="Source"/> and <see cref="Target"/>; null where these are files and no more.</summary>
+    public (ScsiPlace? Source, ScsiPlace? Target)? Units { get; init; }
+
+    /// <summary>Whether the target has the name that it gets in the end. A unit has it all the time.</summary>
+    public bool HasItsName => Units?.Target is null && File.Exists(Target);
 
     public List<Mismatch> Mismatches { get; } = [];
 
@@ -46,11 +53,14 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
         }
     }
 
+    private string? work;
+
     public async Task<CopyReport> CopyAsync(string way, CopyStart start = CopyStart.New, bool prove = true, bool mayFallBack = true, ImageFormat format = ImageFormat.Raw)
     {
         var cancel = Stop ?? TestContext.Current.CancellationToken;
-        var source = await CopySource.ExamineAsync(Source, new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), folder, cancel);
-        var target = CopyTarget.Of(Target, format, overwrite: false, new NbdOptions(), folder, folder);
+        var source = Units?.Source is { } from ? await CopySource.ExamineAsync(from, cancel) : await CopySource.ExamineAsync(Source, new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), folder, cancel);
+        var target = Units?.Target is { } to ? await CopyTarget.ExamineAsync(to, format, overwrite: true, folder, cancel) : CopyTarget.Of(Target, format, overwrite: false, new NbdOptions(), folder, folder);
+        work = target.WorkPath;
         return await ProvenCopy.RunAsync(
             new CopyRequest(source, target, BlkhashParameters.Default) { Prove = prove, Start = start, Transfer = new TransferPlan(way, mayFallBack), Providers = Providers, Options = Options, MapPath = prove ? Map : null },
             this,
