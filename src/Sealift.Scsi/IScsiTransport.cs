@@ -14,6 +14,18 @@ public interface IScsiTransport : IDisposable
     ScsiReply Execute(ScsiCommand command, ReadOnlyMemory<byte> output, Memory<byte> input, TimeSpan deadline, CancellationToken cancel);
 }
 
+/// <summary>A transport over which the other units of the same target can be asked who they are.</summary>
+public interface INeighbourTransport : IScsiTransport
+{
+    /// <summary>Asks another unit of the target.</summary>
+    /// <param name="lun">Its number.</param>
+    /// <param name="command">An INQUIRY: nothing else is any business of ours there.</param>
+    /// <param name="input">Where the answer is put.</param>
+    /// <param name="deadline">As above.</param>
+    /// <param name="cancel">As above.</param>
+    ScsiReply Inquire(int lun, ScsiCommand command, Memory<byte> input, TimeSpan deadline, CancellationToken cancel);
+}
+
 /// <summary>What a unit answered to a command.</summary>
 /// <param name="Status">The SAM status: <see cref="ScsiStatus"/>.</param>
 /// <param name="ReceivedBytes">How many bytes really came; the rest of the buffer is as it was.</param>

@@ -11,7 +11,7 @@ namespace Sealift.Scsi;
 /// One iSCSI session to one logical unit, by libiscsi. A connection that is lost stays lost: what a command did that got no answer, nobody
 /// knows, and whoever begins anew looks first whether it is still the same unit.
 /// </summary>
-public sealed class IscsiSession : IScsiTransport
+public sealed class IscsiSession : INeighbourTransport
 {
     private const int EINTR = 4;
     // So soon a cancellation is noticed.
@@ -66,7 +66,16 @@ public sealed class IscsiSession : IScsiTransport
     }
 
     /// <inheritdoc/>
-    public unsafe ScsiReply Execute(ScsiCommand command, ReadOnlyMemory<byte> output, Memory<byte> input, TimeSpan deadline, CancellationToken cancel)
+    public ScsiReply Execute(ScsiCommand command, ReadOnlyMemory<byte> output, Memory<byte> input, TimeSpan deadline, CancellationToken cancel) => Execute(uri.Lun, command, output, input, deadline, cancel);
+
+    /// <inheritdoc/>
+    public ScsiReply Inquire(int lun, ScsiCommand command, Memory<byte> input, TimeSpan deadline, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        return command.OperationCode == 0x12 ? Execute(lun, command, default, input, deadline, cancel) : throw ScsiErrors.WritesToSource(name, command.Name);
+    }
+
+    private unsafe ScsiReply Execute(int lun, ScsiCommand command, ReadOnlyMemory<byte> output, Memory<byte> input, TimeSpan deadline, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(command);
         lock (alone)
@@ -86,7 +95,7 @@ public sealed class IscsiSession : IScsiTransport
             try
             {
                 var data = new IscsiData { Bytes = (nuint)output.Length, Data = (byte*)pinned.Pointer };
-                if (Libiscsi.ScsiCommandAsync(context, uri.Lun, task, &OnDone, output.Length > 0 ? &data : null, completion.State) != 0)
+                if (Libiscsi.ScsiCommandAsync(context, lun, task, &OnDone, output.Length > 0 ? &data : null, completion.State) != 0)
                     throw End(ScsiErrors.Lost(name, command.Name, Said("the command could not be sent")));
                 Wait(completion, command.Name, deadline, cancel);
                 return Reply((ScsiTask*)task, completion.Status, command, input);

@@ -17,6 +17,15 @@ public sealed record ScsiCommand(string Name, ReadOnlyMemory<byte> Cdb, bool Wri
     /// <summary>INQUIRY for a page of vital product data; SPC-4, 6.6.</summary>
     public static ScsiCommand VitalProductData(byte page, int allocationBytes) => Inquiry($"INQUIRY of page {page:X2}h", 1, page, allocationBytes);
 
+    /// <summary>REPORT LUNS; SPC-4, 6.33.</summary>
+    public static ScsiCommand ReportLuns(int allocationBytes)
+    {
+        var cdb = new byte[12];
+        cdb[0] = 0xA0;
+        BinaryPrimitives.WriteUInt32BigEndian(cdb.AsSpan(6), (uint)allocationBytes);
+        return new("REPORT LUNS", cdb, false);
+    }
+
     /// <summary>READ CAPACITY(16); SBC-3, 5.16.</summary>
     public static ScsiCommand ReadCapacity16(int allocationBytes) => WithLength("READ CAPACITY(16)", 0x9E, 0x10, allocationBytes, writes: false);
 

@@ -69,9 +69,6 @@ internal static class ScsiErrors
     public static ScsiException CacheLost(string unit, string attempt, ScsiSense sense) =>
         new("SL3227", attempt, unit, $"{sense}, while it held writes that had not been flushed", "They may be lost: resume, which writes them again");
 
-    public static ScsiException NotWritable(string unit, string said) =>
-        new("SL3228", "write", unit, said, "Map the unit for writing, by a target that can flush");
-
     public static ScsiException WritesToSource(string unit, string command) =>
-        new("SL3229", command, unit, "it was opened for reading only", "Report this as a bug");
+        new("SL3228", command, unit, "it was opened for reading only", "Report this as a bug");
 }

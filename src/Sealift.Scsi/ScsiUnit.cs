@@ -157,6 +157,19 @@ public sealed class ScsiUnit : IDisposable
         };
     }
 
+    /// <summary>Whether more than one unit of its target has the name of another one, as far as this host is shown them.</summary>
+    /// <param name="identity">Whose name.</param>
+    /// <param name="cancel">Cancels it.</param>
+    /// <returns>What is wrong, in words that begin in lower case; null where the name is nobody else's, or the transport cannot ask.</returns>
+    public string? WhyNotUnique(UnitIdentity identity, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(identity);
+        if (transport is not INeighbourTransport neighbours) return null;
+        if (UnitNumbers.Parse(Ask(ScsiCommand.ReportLuns(UnitNumbers.AllocationBytes), UnitNumbers.AllocationBytes, cancel).Span) is not { } numbers) return $"its target has more than {UnitNumbers.Most} units, or numbers them in a way that is not known here: nobody could look whether a name is unique";
+        var same = numbers.Where(lun => Neighbour(neighbours, lun, cancel)?.SharesNameWith(identity) == true).ToList();
+        return same.Count <= 1 ? null : $"{same.Count} units of the target say that they are {identity.Name} (LUN {string.Join(", ", same)}): a copy by name could go to the wrong one";
+    }
+
     /// <summary>What its copy manager can do.</summary>
     /// <returns>Null where it has none; then why, in words that begin in lower case.</returns>
     public (CopyAbility? Ability, string Why) AskCopyAbility(CancellationToken cancel)
@@ -187,6 +200,14 @@ public sealed class ScsiUnit : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => transport.Dispose();
+
+    private UnitIdentity? Neighbour(INeighbourTransport neighbours, int lun, CancellationToken cancel)
+    {
+        var data = new byte[VitalPage.LimitBytes];
+        var reply = neighbours.Inquire(lun, ScsiCommand.VitalProductData(0x83, data.Length), data, place.Options.ReplyDeadline, cancel);
+        // Who cannot be asked has no name that a copy could go by.
+        return reply.Status == ScsiStatus.Good && VitalPage.Cut(data.AsMemory(0, reply.ReceivedBytes), 0x83) is { } page ? UnitIdentity.Parse(page, default) : null;
+    }
 
     private void FindOut(UnitIdentity? expected, CancellationToken cancel)
     {
@@ -264,10 +285,14 @@ public sealed class ScsiUnit : IDisposable
 
     private void Send(ScsiCommand command, ReadOnlyMemory<byte> output, TimeSpan deadline, CancellationToken cancel)
     {
-        if (!wrote && facts is not null) VerifyIdentity(cancel); // between the opening and the first write time may have passed
-        wrote = true;
-        // Before it: a reset while it is under way may lose it as well.
-        if (command.OperationCode is not (0x91 or 0x35)) place.Dirty();
+        if (command.OperationCode is not (0x91 or 0x35)) // a flush changes nothing
+        {
+            if (!wrote) VerifyIdentity(cancel); // between the opening and the first write time may have passed
+            wrote = true;
+            // Before it: a reset while it is under way may lose it as well.
+            place.Dirty();
+        }
+
         _ = Execute(command, output, default, deadline, cancel); // it receives nothing
     }
 

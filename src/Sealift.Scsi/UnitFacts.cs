@@ -86,6 +86,32 @@ public sealed record UnitModes(bool IsWriteProtected, bool KnowsFua)
     public static UnitModes Parse(ReadOnlySpan<byte> data) => data.Length >= 4 ? new((data[3] & 0x80) != 0, (data[3] & 0x10) != 0) : Unknown;
 }
 
+/// <summary>The numbers of a target's units: REPORT LUNS data; SPC-4, 6.33, and SAM-5, 4.7.</summary>
+internal static class UnitNumbers
+{
+    /// <summary>As many as are looked at.</summary>
+    public const int Most = 512;
+
+    public const int AllocationBytes = 8 + (8 * Most);
+
+    /// <summary>The numbers; null where there are more than fit, or one that is not counted in one level.</summary>
+    public static IReadOnlyList<int>? Parse(ReadOnlySpan<byte> data)
+    {
+        if (data.Length < 8) return null;
+        var bytes = BinaryPrimitives.ReadUInt32BigEndian(data);
+        if (bytes % 8 != 0 || bytes > data.Length - 8) return null;
+        var numbers = new List<int>();
+        for (var at = 8; at < 8 + bytes; at += 8)
+        {
+            var (high, low) = (data[at], data[at + 1]);
+            if (data.Slice(at + 2, 6).ContainsAnyExcept((byte)0) || (high >> 6) > 1 || ((high >> 6) == 0 && high != 0)) return null;
+            numbers.Add(((high & 0x3F) << 8) | low);
+        }
+
+        return numbers;
+    }
+}
+
 /// <summary>A page of vital product data: a header of four bytes, of which the last two say how long the rest is; SPC-4, 7.8.1.</summary>
 internal static class VitalPage
 {
@@ -98,7 +124,8 @@ internal static class VitalPage
         var data = received.Span;
         if (data.Length < 4 || data[1] != page) return null;
         var end = 4 + BinaryPrimitives.ReadUInt16BigEndian(data[2..]);
-        return end > data.Length ? null : received[..end];
+        if (end > data.Length) return null; // no conditional expression: there, null would be an empty page
+        return received[..end];
     }
 }
 

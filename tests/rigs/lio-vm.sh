@@ -32,7 +32,7 @@ tries=0
 while [ ! -b /dev/vda ] && [ $tries -lt 100 ]; do sleep .1; tries=$((tries + 1)); done
 mount -t configfs config /sys/kernel/config
 target=/sys/kernel/config/target
-mkdir -p $target/iscsi
+mkdir -p $target/iscsi /var/target/pr # where LIO keeps reservations
 name=$(given name)
 portals=$target/iscsi/iqn.2026-01.invalid.rig:${name:-lio}/tpgt_1
 mkdir -p ${portals%/*}; mkdir $portals
@@ -58,7 +58,7 @@ for attribute in authentication=${user:+1} generate_node_acls=1 demo_mode_write_
   value=${attribute#*=}
   echo ${value:-0} > $portals/attrib/${attribute%=*}
 done
-if [ -n "$user" ]; then echo "$user" > $portals/auth/userid; given password > $portals/auth/password; fi
+if [ -n "$user" ]; then printf %s "$user" > $portals/auth/userid; printf %s "$(given password)" > $portals/auth/password; fi # a newline would be a part of it
 echo 1 > $portals/enable
 echo LIO-UP
 # Until it is switched off.

@@ -49,6 +49,8 @@ internal sealed class XcopyPlan
         if (target.Identity.ForCopies is not { } targetName) return new("the target has no name by which a copy could find it (NAA or EUI-64)");
         if (source.Capacity.BlockBytes != target.Capacity.BlockBytes) return new($"the source has blocks of {source.Capacity.BlockBytes} bytes, and the target of {target.Capacity.BlockBytes}");
         if (ends.Source.Unit!.Place.Target is not { } array || array != ends.Target.Unit!.Place.Target) return new("they are units of two iSCSI targets, and nothing says that one of these can reach the other's");
+        if (to.WhyNotUnique(source.Identity, cancel) is { } twoSources) return new(twoSources);
+        if (to.WhyNotUnique(target.Identity, cancel) is { } twoTargets) return new(twoTargets);
         var (ability, why) = to.AskCopyAbility(cancel);
         return ability is null ? new($"the target cannot copy by itself: {why}") : Of(sourceName, targetName, target.Capacity.BlockBytes, ability, ends);
     }

@@ -8,9 +8,16 @@ namespace Sealift.Disks.Tests;
 /// <summary>A whole copy from file to file by one provider, and what became of it.</summary>
 internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
 {
-    public string Source => Path.Combine(folder, "source");
+    public string Source => Path.Combine(folder, SourceName);
 
-    public string Target => Path.Combine(folder, "target");
+    public string Target => Path.Combine(folder, TargetName);
+
+    public string SourceName { get; init; } = "source";
+
+    public string TargetName { get; init; } = "target";
+
+    /// <summary>Whether the folder is somebody else's, so that only the map is removed in the end.</summary>
+    public bool Keep { get; init; }
 
     public string Work => work ?? Target + ".sealift-copy";
 
@@ -82,6 +89,12 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
 
     public void Dispose()
     {
+        if (Keep)
+        {
+            File.Delete(Map);
+            return;
+        }
+
         foreach (var entry in Directory.EnumerateDirectories(folder)) Directory.Delete(entry, recursive: true);
         foreach (var entry in Directory.EnumerateFiles(folder)) File.Delete(entry);
     }
