@@ -5,6 +5,7 @@ public sealed class ScsiPlace
 {
     private readonly Func<CancellationToken, Task<IScsiTransport>> connect;
     private long begun;
+    private long ended;
     private long flushed;
 
     /// <summary>A place that is reached by whatever carries commands there.</summary>
@@ -46,11 +47,14 @@ public sealed class ScsiPlace
     internal Task<IScsiTransport> ConnectAsync(CancellationToken cancel) => connect(cancel);
 
     /// <summary>A write begins.</summary>
-    internal void Dirty() => Interlocked.Increment(ref begun);
+    internal void WriteBegins() => Interlocked.Increment(ref begun);
+
+    /// <summary>A write ended, in whatever way.</summary>
+    internal void WriteEnded() => Interlocked.Increment(ref ended);
 
     /// <summary>Where a flush begins; what it gives back is told when it was carried out.</summary>
-    internal long FlushBegins() => Interlocked.Read(ref begun);
+    internal long FlushBegins() => Interlocked.Read(ref ended);
 
-    /// <summary>A flush was carried out: writes that had begun before it and ended are on the medium.</summary>
+    /// <summary>A flush was carried out: as many writes as had ended before it are on the medium. One that was under way may not be.</summary>
     internal void Flushed(long mark) => Interlocked.Exchange(ref flushed, mark);
 }

@@ -87,7 +87,7 @@ public sealed class ScsiUnit : IDisposable
     /// <returns>False where it does not know how.</returns>
     public bool TryWriteZeroes(ulong block, uint blocks, CancellationToken cancel)
     {
-        var unmap = facts.Capacity is { IsThin: true, ThinReadsZeroes: true } && facts.Provisioning is { UnmapsByWriteSame: true };
+        var unmap = facts.Capacity is { IsThin: true, ThinReadsZeroes: true } && facts.Provisioning is { UnmapsByWriteSame: true, ReadsZeroes: true };
         try
         {
             Send(ScsiCommand.WriteSame16(block, blocks, unmap), new byte[facts.Capacity.BlockBytes], place.Options.LongDeadline, cancel);
@@ -285,15 +285,24 @@ public sealed class ScsiUnit : IDisposable
 
     private void Send(ScsiCommand command, ReadOnlyMemory<byte> output, TimeSpan deadline, CancellationToken cancel)
     {
-        if (command.OperationCode is not (0x91 or 0x35)) // a flush changes nothing
+        if (command.OperationCode is 0x91 or 0x35) // a flush changes nothing
         {
-            if (!wrote) VerifyIdentity(cancel); // between the opening and the first write time may have passed
-            wrote = true;
-            // Before it: a reset while it is under way may lose it as well.
-            place.Dirty();
+            _ = Execute(command, output, default, deadline, cancel); // it receives nothing
+            return;
         }
 
-        _ = Execute(command, output, default, deadline, cancel); // it receives nothing
+        if (command.Writes && !mayWrite) throw ScsiErrors.WritesToSource(Name, command.Name);
+        if (!wrote) VerifyIdentity(cancel); // between the opening and the first write time may have passed
+        wrote = true;
+        place.WriteBegins(); // a reset while it is under way may lose it as well
+        try
+        {
+            _ = Execute(command, output, default, deadline, cancel); // it receives nothing
+        }
+        finally
+        {
+            place.WriteEnded();
+        }
     }
 
     /// <summary>Carries out a command, and repeats it where it was not carried out and nothing was lost.</summary>
