@@ -8,7 +8,7 @@ internal static class TransferOption
 {
     public static readonly Option<string> Way = Restricted(new("--transfer")
     {
-        Description = "Who copies the bytes: stream (this program), reflink (the file system shares blocks), copy-range (the file server), esxi-clone (the ESXi host that --esxi names), or auto, the fastest that can. Whoever it is, both sides are hashed.",
+        Description = "Who copies the bytes: stream (this program), reflink (the file system shares blocks), copy-range (the file server), xcopy (the array, between two of its units over iSCSI), esxi-clone (the ESXi host that --esxi names), or auto, the fastest that can. Whoever it is, both sides are hashed.",
         HelpName = "WAY",
         DefaultValueFactory = _ => TransferPlan.Auto,
     });

@@ -3,18 +3,19 @@ using Sealift.Blkhash;
 using Sealift.Cli.Terminal;
 using Sealift.Disks;
 using Sealift.Posix;
+using Sealift.Scsi;
 
 namespace Sealift.Cli.Commands;
 
 /// <summary><c>sealift copy</c>: one disk from here to there, proven.</summary>
 internal static class CopyCommand
 {
-    private static readonly Argument<string> Source = new("SRC") { Description = "A disk image of any format that is read, a block device, or an NBD URI. It is never written to." };
-    private static readonly Argument<string> Target = new("DST") { Description = "A new file, a block device, or an NBD URI. A new file gets its name when it is proven; until then it is DST.sealift-copy/disk." };
+    private static readonly Argument<string> Source = new("SRC") { Description = "A disk image of any format that is read, a block device, an NBD URI, or an iSCSI URI. It is never written to." };
+    private static readonly Argument<string> Target = new("DST") { Description = "A new file, a block device, an NBD URI, or an iSCSI URI. A new file gets its name when it is proven; until then it is DST.sealift-copy/disk." };
     private static readonly Option<string> Format = new("--format", "-f") { Description = "Format of a new file: raw or qcow2.", HelpName = "FORMAT", DefaultValueFactory = _ => "raw" };
     private static readonly Option<ImageFormat?> SourceFormat = new("--source-format") { Description = "Format of the source; by default from its content. raw takes any bytes as a disk.", HelpName = "FORMAT" };
     private static readonly Option<string?> AllowBacking = new("--allow-backing") { Description = "Let the source name backing and data files inside this directory.", HelpName = "DIR" };
-    private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Write over a block device or an NBD export, or replace a file of that name after the copy is proven." };
+    private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Write over a block device, an NBD export or a unit over iSCSI, or replace a file of that name after the copy is proven." };
     private static readonly Option<bool> NoProof = new("--no-proof") { Description = "Do not read the target back. The verdict is degraded at best." };
     private static readonly Option<string?> Map = new("--map") { Description = "Keep the block map in this new file.", HelpName = "FILE" };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with a copy of the same source to the same target that was interrupted." };
@@ -32,6 +33,7 @@ internal static class CopyCommand
             IoTimeout.Option,
         };
         Tuning.AddTo(command);
+        IscsiAccess.AddTo(command);
         command.Validators.Add(result =>
         {
             if (!result.GetValue(Resume)) return;
@@ -45,6 +47,7 @@ internal static class CopyCommand
             "sealift copy --overwrite disk.qcow2 /dev/vg/disk",
             "sealift copy --transfer reflink golden.raw web02.raw",
             "sealift copy nbd://host/export disk.raw",
+            "sealift copy --overwrite iscsi://array/iqn.2001-05.com.example:vol/1 iscsi://array/iqn.2001-05.com.example:vol/2",
             "sealift copy --resume web01.vmdk web01.raw");
     }
 
@@ -61,10 +64,16 @@ internal static class CopyCommand
         {
             var probe = new ImageProbeOptions { Format = parsed.GetValue(SourceFormat), AllowBackingDirectory = parsed.GetValue(AllowBacking) is { } directory ? Path.GetFullPath(directory) : null };
             var connection = tuning.Over(IoTimeout.ConnectionOf(parsed));
-            var source = await CopySource.ExamineAsync(from, probe, connection, work.Path, cancel);
+            var units = new[] { from, to }.Select(name => IscsiUri.Is(name) ? IscsiUri.Parse(name) : null).ToArray();
+            var iscsi = IscsiAccess.Of(parsed, connection, units.OfType<IscsiUri>());
+            var source = units[0] is { } fromUnit
+                ? await CopySource.ExamineAsync(ScsiPlace.Of(fromUnit, iscsi), cancel)
+                : await CopySource.ExamineAsync(from, probe, connection, work.Path, cancel);
             foreach (var note in source.Notes) view.Note(note);
             var format = parsed.GetValue(Format) == "qcow2" ? ImageFormat.Qcow2 : ImageFormat.Raw;
-            var target = CopyTarget.Of(to, format, parsed.GetValue(Overwrite), connection, GlobalOptions.StateDirectory(parsed), work.Path);
+            var target = units[1] is { } toUnit
+                ? await CopyTarget.ExamineAsync(ScsiPlace.Of(toUnit, iscsi), format, parsed.GetValue(Overwrite), GlobalOptions.StateDirectory(parsed), cancel)
+                : CopyTarget.Of(to, format, parsed.GetValue(Overwrite), connection, GlobalOptions.StateDirectory(parsed), work.Path);
             var request = new CopyRequest(source, target, parameters)
             {
                 Prove = prove,

@@ -29,11 +29,20 @@ internal sealed record CopyRecord(
     CopyProof? Proof)
 {
     private const int CurrentVersion = 1;
+
+    /// <summary>Who the source says it is, where it is a SCSI unit; else null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? SourceUnit { get; init; }
+
+    /// <summary>The same of the target.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? TargetUnit { get; init; }
+
     // A record names a few files; a chain of 32 images with long paths stays far below it.
     private const int LimitBytes = 1 << 20;
 
     public static CopyRecord Of(CopySource source, long sourceBytes, CopyTarget target, BlkhashParameters parameters) =>
-        new(CurrentVersion, source.Name, sourceBytes, source.Files, target.Name, target.Format, parameters.Algorithm.ToString(), parameters.BlockBytes, null, null);
+        new(CurrentVersion, source.Name, sourceBytes, source.Files, target.Name, target.Format, parameters.Algorithm.ToString(), parameters.BlockBytes, null, null) { SourceUnit = source.Unit?.Identity.Text, TargetUnit = target.Unit?.Identity.Text };
 
     /// <summary>What the storage was asked to make, and has not been seen to be gone; null where there is nothing of that kind.</summary>
     public MadeFile? Making { get; init; }
@@ -70,6 +79,8 @@ internal sealed record CopyRecord(
         if (Target != now.Target || Format != now.Format || Algorithm != now.Algorithm || BlockBytes != now.BlockBytes)
             throw CopyErrors.BadRecord(path, $"it is of a copy to {Target} ({Format}, {Algorithm}, blocks of {BlockBytes} bytes)");
         if (Source != now.Source) throw CopyErrors.BadRecord(path, $"it is of a copy of {Source}");
+        if (TargetUnit != now.TargetUnit) throw CopyErrors.BadRecord(path, $"the unit at {Target} was {TargetUnit ?? "none"}, and is {now.TargetUnit ?? "none"} now");
+        if (SourceUnit != now.SourceUnit) throw CopyErrors.SourceChanged(Source, $"the unit was {SourceUnit ?? "none"}, and is {now.SourceUnit ?? "none"} now");
         if (SourceBytes != now.SourceBytes) throw CopyErrors.SourceChanged(Source, $"it had {SourceBytes} bytes and has {now.SourceBytes} now");
         if (SourceFiles.Count != now.SourceFiles.Count) throw CopyErrors.SourceChanged(Source, $"it consisted of {SourceFiles.Count} files, and of {now.SourceFiles.Count} now");
         foreach (var (before, after) in SourceFiles.Zip(now.SourceFiles))

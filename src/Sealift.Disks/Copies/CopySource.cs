@@ -1,9 +1,10 @@
 using Sealift.Nbd;
 using Sealift.Posix;
+using Sealift.Scsi;
 
 namespace Sealift.Disks;
 
-/// <summary>What a copy is made of: an image that was examined, a block device, or an NBD export. Never written to.</summary>
+/// <summary>What a copy is made of: an image that was examined, a block device, an NBD export, or a SCSI unit. Never written to.</summary>
 public sealed class CopySource
 {
     private readonly ImageReference? image;
@@ -22,11 +23,17 @@ public sealed class CopySource
         files = image is null ? null : SourceFiles.Measure([image.Location.Path, .. image.Files]);
     }
 
+    private CopySource(UnitEnd unit)
+        : this(unit.Place.Name, null, null, new NbdOptions(), string.Empty) => Unit = unit;
+
     /// <summary>What it is called: a full path, or a URI without secrets.</summary>
     public string Name { get; }
 
     /// <summary>What a person should know of the image though it is no error.</summary>
     public IReadOnlyList<string> Notes => image?.Notes ?? [];
+
+    /// <summary>The unit that it is; null where it is none.</summary>
+    internal UnitEnd? Unit { get; }
 
     /// <summary>The files that it consists of, as they were when it was examined; none for an NBD export.</summary>
     internal IReadOnlyList<FileIdentity> Files => files?.Identities ?? [];
@@ -56,15 +63,26 @@ public sealed class CopySource
         return new CopySource(path, await ImageProbe.ExamineAsync(new ImageLocation(path), options, cancel), null, connection, workDirectory);
     }
 
+    /// <summary>A SCSI unit as a source. It is asked who it is, and never sent a command that could change anything.</summary>
+    /// <param name="place">Where it is.</param>
+    /// <param name="cancel">Cancels it.</param>
+    /// <exception cref="ScsiException">It is not reached, or is no disk (SL32xx).</exception>
+    public static async Task<CopySource> ExamineAsync(ScsiPlace place, CancellationToken cancel)
+    {
+        using var unit = await ScsiUnit.OpenAsync(place, mayWrite: false, null, cancel);
+        return new CopySource(new UnitEnd(place, unit.Facts.Identity));
+    }
+
     /// <summary>Opens it as it was examined; SL4201 where it changed since.</summary>
     internal async Task<IDiskReader> OpenAsync(CancellationToken cancel)
     {
         VerifyUnchanged();
+        if (Unit is { } unit) return await ScsiDisk.OpenReadAsync(unit, cancel);
         return uri is null ? await DiskImage.OpenReadAsync(image!, workDirectory, cancel) : await DiskImage.OpenNbdAsync(uri, connection, cancel);
     }
 
     /// <summary>Its place, as storage sees it.</summary>
-    internal TransferEnd PlaceOf(long lengthBytes) => image is null ? new TransferEnd(null, 0, lengthBytes, ImageFormat.Raw) : TransferEnd.Of(image, lengthBytes);
+    internal TransferEnd PlaceOf(long lengthBytes) => image is null ? new TransferEnd(null, 0, lengthBytes, ImageFormat.Raw) { Unit = Unit } : TransferEnd.Of(image, lengthBytes);
 
     /// <summary>Measures its files again; SL4201 where one is not what it was when the source was examined.</summary>
     internal void VerifyUnchanged() => files?.VerifyUnchanged(Name);

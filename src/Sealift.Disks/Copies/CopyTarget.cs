@@ -1,9 +1,10 @@
 using Sealift.Nbd;
 using Sealift.Posix;
+using Sealift.Scsi;
 
 namespace Sealift.Disks;
 
-/// <summary>What a copy is written to: a new file, a block device, or an NBD export.</summary>
+/// <summary>What a copy is written to: a new file, a block device, an NBD export, or a SCSI unit.</summary>
 public abstract class CopyTarget
 {
     private protected CopyTarget(string name, ImageFormat format, string workPath)
@@ -57,6 +58,27 @@ public abstract class CopyTarget
                 throw CopyErrors.TargetRefused(path, $"a {facts!.Kind} is there", "Name a new file, a block device or an NBD URI");
         }
     }
+
+    /// <summary>A SCSI unit as a target. It is asked who it is; nothing is changed.</summary>
+    /// <param name="place">Where it is.</param>
+    /// <param name="format">Raw.</param>
+    /// <param name="overwrite">Whether what it holds may be overwritten.</param>
+    /// <param name="stateDirectory">Where unfinished copies to units are kept.</param>
+    /// <param name="cancel">Cancels it.</param>
+    /// <exception cref="ScsiException">It is not reached, is no disk, or may not be written (SL32xx).</exception>
+    /// <exception cref="SealiftException">It was not to be overwritten, or nobody can tell it from others (SL4253).</exception>
+    public static async Task<CopyTarget> ExamineAsync(ScsiPlace place, ImageFormat format, bool overwrite, string stateDirectory, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(place);
+        if (format != ImageFormat.Raw) throw CopyErrors.TargetRefused(place.Name, "a unit holds the bytes of the disk themselves", "Leave out --format");
+        if (!overwrite) throw CopyErrors.TargetRefused(place.Name, "whatever the unit holds would be overwritten", "Pass --overwrite if that is meant");
+        using var unit = await ScsiUnit.OpenAsync(place, mayWrite: false, null, cancel);
+        if (unit.Facts.Identity.Names.Count == 0) throw CopyErrors.TargetRefused(place.Name, "the unit has neither a name nor a serial number: nobody could tell whether it is still the same one", "Give it an identity, or map another one");
+        return new ScsiTarget(new UnitEnd(place, unit.Facts.Identity), stateDirectory);
+    }
+
+    /// <summary>The unit that it is; null where it is none.</summary>
+    internal virtual UnitEnd? Unit => null;
 
     /// <summary>What exists of it under its own name; null for a new file and for an NBD export.</summary>
     internal abstract FileIdentity? Existing { get; }
@@ -137,6 +159,26 @@ internal sealed class NbdTarget(NbdUri uri, NbdOptions connection, string stateD
     internal override async Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
         await LeadingPart.OfAsync<IUncachedReader>(
             await NbdDisk.ConnectAsync(uri, connection, "over new connections after a flush; what the server itself keeps in memory is beyond our reach", forWriting: false, cancel), lengthBytes);
+
+    internal override async Task<IUncachedReader?> OpenUncachedWhileWrittenAsync(CopyWork work, long lengthBytes, CancellationToken cancel) => await OpenUncachedAsync(work, lengthBytes, cancel);
+}
+
+/// <summary>A SCSI unit, overwritten in place.</summary>
+internal sealed class ScsiTarget(UnitEnd unit, string stateDirectory) : CopyTarget(unit.Place.Name, ImageFormat.Raw, WorkPathIn(stateDirectory, unit.Place.Name))
+{
+    internal override UnitEnd Unit => unit;
+
+    internal override FileIdentity? Existing => null;
+
+    internal override bool IsInPlace => true;
+
+    internal override TransferEnd PlaceOf(CopyWork work, long lengthBytes) => new(null, 0, lengthBytes, Format) { Unit = unit };
+
+    internal override async Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
+        await LeadingPart.OfAsync<IDiskWriter>(await ScsiDisk.OpenWriteAsync(unit, cancel), lengthBytes);
+
+    internal override async Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
+        await LeadingPart.OfAsync<IUncachedReader>(await ScsiDisk.OpenUncachedAsync(unit, cancel), lengthBytes);
 
     internal override async Task<IUncachedReader?> OpenUncachedWhileWrittenAsync(CopyWork work, long lengthBytes, CancellationToken cancel) => await OpenUncachedAsync(work, lengthBytes, cancel);
 }

@@ -80,6 +80,7 @@ public static class ProvenCopy
         var record = CopyRecord.Of(source, reader.LengthBytes, target, request.Parameters);
         if (source.Name == target.Name) throw CopyErrors.TargetIsSource(target.Name, source.Name);
         if (target.Existing is { } existing && source.Files.FirstOrDefault(existing.IsSameFileAs) is { } same) throw CopyErrors.TargetIsSource(target.Name, same.Path);
+        if (source.Unit is { } from && target.Unit is { } to && from.Identity.SharesNameWith(to.Identity)) throw CopyErrors.SameUnit(target.Name, source.Name, to.Identity.Name);
         if (request.MapPath is { } map && request.Start != CopyStart.Resume && FileFacts.OfPathIfExists(map) is not null)
             throw CopyErrors.TargetRefused(map, "the file for the block map exists", "Name a new file with --map");
 
@@ -340,7 +341,7 @@ public static class ProvenCopy
         /// <summary>Whether the file or the device that a record names is still the one that the copy was writing to.</summary>
         private bool IsMade(CopyRecord before)
         {
-            if (target is NbdTarget) return true;
+            if (target is NbdTarget or ScsiTarget) return true; // of a unit, the record says who it was
             if (before.Made is not { } made) return false;
             var path = NewFile is null ? target.Name : work.DiskPath;
             if (FileFacts.OfPathIfExists(path) is null) return false;

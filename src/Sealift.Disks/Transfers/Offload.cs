@@ -93,7 +93,7 @@ public sealed class Offload
     /// <exception cref="SealiftException">SL4284.</exception>
     internal void DemandRepair(ReadBackResult found)
     {
-        if (IsNeeded && !mayFallBack) throw TransferErrors.Lied(chosen.Used, ends.Target.Path ?? "the target", found.MismatchedBytes, found.Mismatches[0].Range);
+        if (IsNeeded && !mayFallBack) throw TransferErrors.Lied(chosen.Used, ends.Target.Name ?? "the target", found.MismatchedBytes, found.Mismatches[0].Range);
     }
 
     /// <summary>Tells what was repaired.</summary>

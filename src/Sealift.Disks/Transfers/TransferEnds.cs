@@ -1,4 +1,5 @@
 using Sealift.Posix;
+using Sealift.Scsi;
 
 namespace Sealift.Disks;
 
@@ -32,6 +33,12 @@ public sealed record TransferEnd(string? Path, long Offset, long LengthBytes, Im
     /// <summary>Why storage cannot be asked for it though it may have a path, in words that follow "the source"; null where it can.</summary>
     public string? Elsewhere { get; init; }
 
+    /// <summary>The SCSI unit that it is, reached by us and not by the kernel; null where it is none.</summary>
+    public UnitEnd? Unit { get; init; }
+
+    /// <summary>What errors call it.</summary>
+    internal string? Name => Path ?? Unit?.Place.Name;
+
     /// <summary>An image that was examined.</summary>
     /// <param name="image">The image.</param>
     /// <param name="lengthBytes">The length of its disk.</param>
@@ -41,7 +48,7 @@ public sealed record TransferEnd(string? Path, long Offset, long LengthBytes, Im
     internal string? WhyNotAFile(string which)
     {
         if (Elsewhere is not null) return $"{which} {Elsewhere}";
-        if (Path is null) return $"{which} is an NBD export";
+        if (Path is null) return Unit is null ? $"{which} is an NBD export" : $"{which} is a SCSI unit";
         if (Format != ImageFormat.Raw) return $"{which} is {Format.ToString().ToLowerInvariant()}: its file does not hold the bytes as the disk has them";
         return FileFacts.OfPath(Path).Kind switch
         {
@@ -51,3 +58,8 @@ public sealed record TransferEnd(string? Path, long Offset, long LengthBytes, Im
         };
     }
 }
+
+/// <summary>A SCSI unit as an end of a transfer.</summary>
+/// <param name="Place">Where it is.</param>
+/// <param name="Identity">Who it is: whoever opens it looks that it still is.</param>
+public sealed record UnitEnd(ScsiPlace Place, UnitIdentity Identity);

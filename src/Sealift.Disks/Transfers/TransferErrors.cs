@@ -6,7 +6,7 @@ namespace Sealift.Disks;
 internal static class TransferErrors
 {
     public static SealiftException Cannot(string name, TransferEnds ends, string why) =>
-        new("SL4281", $"copy by {name}", ends.Source.Path ?? ends.Target.Path ?? "the disk", why, "Ask for --transfer auto, which takes what is possible, or for stream, which always is");
+        new("SL4281", $"copy by {name}", ends.Source.Name ?? ends.Target.Name ?? "the disk", why, "Ask for --transfer auto, which takes what is possible, or for stream, which always is");
 
     public static SealiftException Unknown(string name) =>
         new("SL4282", "copy a disk", name, "there is no such way to transfer one", $"Use one of: {string.Join(", ", TransferPlan.Names)}");

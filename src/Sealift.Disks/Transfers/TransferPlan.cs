@@ -18,7 +18,7 @@ public sealed record TransferPlan(string Name, bool MayFallBack = true)
     public static TransferPlan Default { get; } = new(Auto);
 
     /// <summary>All providers, the fastest first. A new one is added here, and to the conformance suite: docs/offload.md.</summary>
-    public static IReadOnlyList<ITransferProvider> Providers { get; } = [new ReflinkTransfer(), new CopyRangeTransfer(), new EsxiCloneTransfer()];
+    public static IReadOnlyList<ITransferProvider> Providers { get; } = [new ReflinkTransfer(), new CopyRangeTransfer(), new XcopyTransfer(), new EsxiCloneTransfer()];
 
     /// <summary>What can be asked for.</summary>
     public static IReadOnlyList<string> Names { get; } = [Auto, Stream, .. Providers.Select(p => p.Name)];

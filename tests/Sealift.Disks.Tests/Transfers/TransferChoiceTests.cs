@@ -19,7 +19,7 @@ public sealed class TransferChoiceTests(MountedStorage storage) : IClassFixture<
         var report = await ChooseAsync(TransferPlan.Auto, Ends(storage[kind]));
         Assert.Equal(used, report.Used);
         var clone = used == "stream" ? "no ESXi host was named (--esxi)" : null;
-        Assert.Equal([.. new[] { ("reflink", reflink), ("copy-range", copyRange), ("esxi-clone", clone) }.Where(o => o.Item2 is not null)], report.PassedOver.Select(o => (o.Name, (string?)o.Why)));
+        Assert.Equal([.. new[] { ("reflink", reflink), ("copy-range", copyRange), ("xcopy", used == "stream" ? "the source is no SCSI unit over iSCSI" : null), ("esxi-clone", clone) }.Where(o => o.Item2 is not null)], report.PassedOver.Select(o => (o.Name, (string?)o.Why)));
     }
 
     [Theory]
@@ -67,9 +67,9 @@ public sealed class TransferChoiceTests(MountedStorage storage) : IClassFixture<
     public async Task The_plan_is_followed_and_an_unknown_way_refused()
     {
         var ends = Ends(storage["xfs"]);
-        Assert.Equal([("reflink", "stream was asked for"), ("copy-range", "stream was asked for"), ("esxi-clone", "stream was asked for")], (await ChooseAsync(TransferPlan.Stream, ends)).PassedOver.Select(o => (o.Name, o.Why)));
+        Assert.Equal([("reflink", "stream was asked for"), ("copy-range", "stream was asked for"), ("xcopy", "stream was asked for"), ("esxi-clone", "stream was asked for")], (await ChooseAsync(TransferPlan.Stream, ends)).PassedOver.Select(o => (o.Name, o.Why)));
         Assert.Equal([("reflink", "copy-range was asked for")], (await ChooseAsync("copy-range", ends)).PassedOver.Select(o => (o.Name, o.Why)));
-        Assert.Equal("SL4282", (await Assert.ThrowsAsync<SealiftException>(() => ChooseAsync("xcopy", ends))).Code);
+        Assert.Equal("SL4282", (await Assert.ThrowsAsync<SealiftException>(() => ChooseAsync("teleport", ends))).Code);
     }
 
     /// <summary>Asking changes nothing, neither the files nor their times.</summary>

@@ -1,13 +1,14 @@
 using Sealift.Blkhash;
 using Sealift.Nbd;
 using Sealift.Posix;
+using Sealift.Scsi;
 
 namespace Sealift.Disks.Tests;
 
 /// <summary>A whole copy from file to file by one provider, and what became of it.</summary>
 internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
 {
-    public string Source => Path.Combine(folder, "source");
+    public string Source => Path.Combine(folder, SourceName);
 
     /// <summary>The ESXi host that may copy; then the source is a VMDK whose extent is <see cref="Source"/>.</summary>
     public EsxiHost? Esxi { get; init; }
@@ -15,9 +16,22 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
     /// <summary>The descriptor of that VMDK.</summary>
     public string Descriptor => Path.Combine(folder, "it's a $(disk).vmdk");
 
-    public string Target => Path.Combine(folder, "target");
+    public string Target => Path.Combine(folder, TargetName);
 
-    public string Work => Target + ".sealift-copy";
+    public string SourceName { get; init; } = "source";
+
+    public string TargetName { get; init; } = "target";
+
+    /// <summary>Whether the folder is somebody else's, so that only the map is removed in the end.</summary>
+    public bool Keep { get; init; }
+
+    public string Work => work ?? Target + ".sealift-copy";
+
+    /// <summary>The units whose bytes are those of <see cref="Source"/> and <see cref="Target"/>; null where these are files and no more.</summary>
+    public (ScsiPlace? Source, ScsiPlace? Target)? Units { get; init; }
+
+    /// <summary>Whether the target has the name that it gets in the end. A unit has it all the time.</summary>
+    public bool HasItsName => Units?.Target is null && File.Exists(Target);
 
     public List<Mismatch> Mismatches { get; } = [];
 
@@ -52,15 +66,18 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
         }
     }
 
+    private string? work;
+
     public async Task<CopyReport> CopyAsync(string way, CopyStart start = CopyStart.New, bool prove = true, bool mayFallBack = true, ImageFormat format = ImageFormat.Raw)
     {
         var cancel = Stop ?? TestContext.Current.CancellationToken;
         if (Esxi is not null && !File.Exists(Descriptor))
             await File.WriteAllTextAsync(Descriptor, $"# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW {FileFacts.OfPath(Source).LengthBytes / 512} FLAT \"source\" 0\n", cancel);
-        var source = Esxi is null
-            ? await CopySource.ExamineAsync(Source, new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), folder, cancel)
+        var source = Units?.Source is { } from ? await CopySource.ExamineAsync(from, cancel)
+            : Esxi is null ? await CopySource.ExamineAsync(Source, new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), folder, cancel)
             : await CopySource.ExamineAsync(Descriptor, new ImageProbeOptions(), new NbdOptions(), folder, cancel);
-        var target = CopyTarget.Of(Target, format, overwrite: false, new NbdOptions(), folder, folder);
+        var target = Units?.Target is { } to ? await CopyTarget.ExamineAsync(to, format, overwrite: true, folder, cancel) : CopyTarget.Of(Target, format, overwrite: false, new NbdOptions(), folder, folder);
+        work = target.WorkPath;
         return await ProvenCopy.RunAsync(
             new CopyRequest(source, target, BlkhashParameters.Default) { Prove = prove, Start = start, Transfer = new TransferPlan(way, mayFallBack) { Esxi = Esxi }, Providers = Providers, Options = Options, MapPath = prove ? Map : null },
             this,
@@ -82,6 +99,12 @@ internal sealed class TransferRun(string folder) : ICopyObserver, IDisposable
 
     public void Dispose()
     {
+        if (Keep)
+        {
+            File.Delete(Map);
+            return;
+        }
+
         foreach (var entry in Directory.EnumerateDirectories(folder)) Directory.Delete(entry, recursive: true);
         foreach (var entry in Directory.EnumerateFiles(folder)) File.Delete(entry);
     }

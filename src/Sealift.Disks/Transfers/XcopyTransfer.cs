@@ -1,0 +1,74 @@
+using Sealift.Scsi;
+
+namespace Sealift.Disks;
+
+/// <summary>
+/// The array copies between two of its units: SCSI EXTENDED COPY(LID1), SPC-4, 6.4. The command goes to the target, which fetches the blocks
+/// from the source by its name; both must be the ones that were meant, and no third one may have the name of either.
+/// </summary>
+internal sealed class XcopyTransfer : ITransferProvider
+{
+    public string Name => "xcopy";
+
+    public async ValueTask<TransferFitness> LookAsync(TransferEnds ends, CancellationToken cancel)
+    {
+        if (ends.Source.Unit is not { } from) return TransferFitness.Cannot("the source is no SCSI unit over iSCSI");
+        if (ends.Target.Unit is not { } to) return TransferFitness.Cannot("the target is no SCSI unit over iSCSI");
+        if (ends.IsSlowed) return TransferFitness.Cannot("a limit of the bandwidth was asked for, and what storage copies by itself cannot be slowed down");
+        using var source = await ScsiUnit.OpenAsync(from.Place, mayWrite: false, from.Identity, cancel);
+        using var target = await ScsiUnit.OpenAsync(to.Place, mayWrite: false, to.Identity, cancel);
+        return await Task.Run(() => XcopyPlan.Of(source, target, ends, cancel), cancel) is { WhyNot: { } why } ? TransferFitness.Cannot(why) : TransferFitness.Fits;
+    }
+
+    public async ValueTask<ITransfer> OpenAsync(TransferEnds ends, CancellationToken cancel)
+    {
+        var (from, to) = (ends.Source.Unit!, ends.Target.Unit!);
+        using var source = await ScsiUnit.OpenAsync(from.Place, mayWrite: false, from.Identity, cancel);
+        var target = await ScsiUnit.OpenAsync(to.Place, mayWrite: true, to.Identity, cancel);
+        try
+        {
+            var plan = await Task.Run(() => XcopyPlan.Of(source, target, ends, cancel), cancel);
+            if (plan.WhyNot is { } why) throw TransferErrors.Cannot(Name, ends, why);
+            return new Open(target, plan);
+        }
+        catch
+        {
+            target.Dispose();
+            throw;
+        }
+    }
+
+    private sealed class Open(ScsiUnit target, XcopyPlan plan) : ITransfer
+    {
+        // One command: where it fails is told no more exactly than that.
+        public long RangeBytes => plan.CommandBytes;
+
+        public ValueTask<string?> CopyAsync(DiskRange range, IProgress<long>? progress, CancellationToken cancel)
+        {
+            foreach (var (list, part) in plan.Commands(range))
+            {
+                // Between commands, and not within one: what the unit still did of it nobody would know.
+                cancel.ThrowIfCancellationRequested();
+                try
+                {
+                    target.Copy(list, $"{part.LengthBytes} bytes at offset {part.Offset}", CancellationToken.None);
+                }
+                catch (ScsiSenseException e) when (e.Sense.Key is ScsiSense.CopyAborted or ScsiSense.IllegalRequest or ScsiSense.AbortedCommand)
+                {
+                    // Of a command that was not carried out whole nothing counts. What else it may be, medium errors and no space, stream would meet as well.
+                    return ValueTask.FromResult<string?>($"{e.Sense} (EXTENDED COPY of {part.LengthBytes} bytes at offset {part.Offset})");
+                }
+
+                progress?.Report(part.End - range.Offset);
+            }
+
+            return ValueTask.FromResult<string?>(null);
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            target.Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}

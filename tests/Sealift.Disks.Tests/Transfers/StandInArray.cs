@@ -1,0 +1,193 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Sealift.Posix;
+using Sealift.Scsi;
+
+namespace Sealift.Disks.Tests;
+
+/// <summary>
+/// A stand-in for an array: units that are files of a folder, with an EXTENDED COPY that is a copy_file_range, so that it fails and lies as
+/// that is made to. All above the transport is what a real array meets.
+/// </summary>
+internal sealed class StandInArray(string folder)
+{
+    public const int BlockBytes = 512;
+    public const int SegmentBytes = 1 << 20;
+
+    /// <summary>Answers in place of the array where it gives something: the unit's file, the command, what it sends.</summary>
+    public Func<string, ScsiCommand, ReadOnlyMemory<byte>, ScsiReply?>? Instead { get; set; }
+
+    /// <summary>Another name than that of its own, by file.</summary>
+    public Dictionary<string, string> Names { get; } = [];
+
+    /// <summary>All commands, as the unit's file and the operation code.</summary>
+    public List<(string File, byte Code)> Commands { get; } = [];
+
+    public int MaximumSegments { get; init; } = 1;
+
+    public int Sessions { get; init; } = 2;
+
+    /// <summary>The units for the source and the target of a run.</summary>
+    public (ScsiPlace?, ScsiPlace?) Pair() => (Place("source"), Place("target"));
+
+    public ScsiPlace Place(string file) => new($"iscsi://array/iqn.2026-01.invalid.stand-in:{file}/1", "array", new IscsiOptions { Sessions = Sessions }, _ => Task.FromResult<IScsiTransport>(new Unit(this, Path.Combine(folder, file))));
+
+    public static ScsiReply Check(byte key, byte asc, byte ascq) => new(ScsiStatus.CheckCondition, 0, new byte[] { 0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, asc, ascq, 0, 0, 0, 0 });
+
+    private byte[] Naa(string path)
+    {
+        var name = SHA256.HashData(Encoding.UTF8.GetBytes(Names.GetValueOrDefault(Path.GetFileName(path), path)))[..16];
+        name[0] = (byte)(0x60 | (name[0] & 0xF));
+        return name;
+    }
+
+    private sealed class Unit : IScsiTransport
+    {
+        private readonly StandInArray array;
+        private readonly string path;
+
+        public Unit(StandInArray array, string path)
+        {
+            (this.array, this.path) = (array, path);
+            if (File.Exists(path)) return;
+            // The target of a run: as long as its source.
+            using var made = PosixFile.Open(path, OpenMode.ReadWrite | OpenMode.CreateNew);
+            made.SetLength(FileFacts.OfPath(Path.Combine(Path.GetDirectoryName(path)!, "source")).LengthBytes);
+        }
+
+        public ScsiReply Execute(ScsiCommand command, ReadOnlyMemory<byte> output, Memory<byte> input, TimeSpan deadline, CancellationToken cancel)
+        {
+            cancel.ThrowIfCancellationRequested();
+            lock (array.Commands) array.Commands.Add((Path.GetFileName(path), command.OperationCode));
+            if (array.Instead?.Invoke(Path.GetFileName(path), command, output) is { } instead) return instead;
+            try
+            {
+                return Answer(command.Cdb.Span, output.Span, input.Span);
+            }
+            catch (PosixException e)
+            {
+                return e.Errno switch
+                {
+                    Errno.ENOSPC or Errno.EDQUOT => Check(ScsiSense.DataProtect, 0x27, 0x07),
+                    Errno.EIO => Check(ScsiSense.MediumError, 0x0C, 0x00),
+                    _ => Check(ScsiSense.CopyAborted, 0x0D, 0x01),
+                };
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+
+        private ScsiReply Answer(ReadOnlySpan<byte> cdb, ReadOnlySpan<byte> output, Span<byte> input)
+        {
+            switch (cdb[0])
+            {
+                case 0x00:
+                    return ScsiReply.Good();
+                case 0x12:
+                    return Give(Inquiry(cdb[1] == 1 ? cdb[2] : null), input);
+                case 0x9E when cdb[1] == 0x10:
+                    var capacity = new byte[32];
+                    BinaryPrimitives.WriteUInt64BigEndian(capacity, (ulong)(FileFacts.OfPath(path).LengthBytes / BlockBytes) - 1);
+                    BinaryPrimitives.WriteUInt32BigEndian(capacity.AsSpan(8), BlockBytes);
+                    capacity[14] = 0xC0;
+                    return Give(capacity, input);
+                case 0x5A:
+                    return Give([0, 6, 0, 0x10, 0, 0, 0, 0], input);
+                case 0x5E:
+                    return Give(new byte[8], input);
+                case 0x84 when cdb[1] == 0x03:
+                    var ability = new byte[46];
+                    ability[3] = 42;
+                    ability[4] = 1;
+                    ability[9] = 2;
+                    ability[11] = (byte)array.MaximumSegments;
+                    BinaryPrimitives.WriteUInt32BigEndian(ability.AsSpan(12), 4096);
+                    BinaryPrimitives.WriteUInt32BigEndian(ability.AsSpan(16), SegmentBytes);
+                    ability[37] = 9;
+                    ability[43] = 2;
+                    ability[44] = CopyAbility.BlockToBlock;
+                    ability[45] = CopyAbility.Identification;
+                    return Give(ability, input);
+                case 0x88:
+                    using (var file = PosixFile.Open(path, OpenMode.Read)) file.ReadExactlyAt(input, Offset(cdb));
+                    return ScsiReply.Good(input.Length);
+                case 0x8A:
+                    using (var file = PosixFile.Open(path, OpenMode.ReadWrite)) file.WriteAt(output, Offset(cdb));
+                    return ScsiReply.Good();
+                case 0x93:
+                    using (var file = PosixFile.Open(path, OpenMode.ReadWrite))
+                        return file.TryPunchHole(Offset(cdb), Bytes(cdb)) ? ScsiReply.Good() : Check(ScsiSense.IllegalRequest, 0x20, 0);
+                case 0x91:
+                    using (var file = PosixFile.Open(path, OpenMode.ReadWrite)) file.Sync();
+                    return ScsiReply.Good();
+                case 0x83 when cdb[1] == 0x00:
+                    return Copy(output);
+                default:
+                    return Check(ScsiSense.IllegalRequest, 0x20, 0);
+            }
+        }
+
+        private ScsiReply Copy(ReadOnlySpan<byte> list)
+        {
+            var (from, to) = (Find(list.Slice(16, 32)), Find(list.Slice(48, 32)));
+            if (from is null || to != path) return Check(ScsiSense.CopyAborted, 0x0D, 0x02);
+            using var source = PosixFile.Open(from, OpenMode.Read);
+            using var target = PosixFile.Open(to, OpenMode.ReadWrite);
+            for (var at = 80; at < list.Length; at += 28)
+            {
+                var segment = list.Slice(at, 28);
+                long length = BinaryPrimitives.ReadUInt16BigEndian(segment[10..]) * BlockBytes, done = 0;
+                if (length > SegmentBytes) return Check(ScsiSense.IllegalRequest, 0x26, 0x0A);
+                while (done < length)
+                {
+                    var copied = target.CopyRange(source, ((long)BinaryPrimitives.ReadUInt64BigEndian(segment[12..]) * BlockBytes) + done, length - done, ((long)BinaryPrimitives.ReadUInt64BigEndian(segment[20..]) * BlockBytes) + done, out var declined);
+                    if (declined is not null || copied == 0) return Check(ScsiSense.CopyAborted, 0x0D, 0x01);
+                    done += copied;
+                }
+            }
+
+            return ScsiReply.Good();
+        }
+
+        private string? Find(ReadOnlySpan<byte> device)
+        {
+            foreach (var candidate in Directory.EnumerateFiles(Path.GetDirectoryName(path)!))
+                if (device.Slice(8, device[7]).SequenceEqual(array.Naa(candidate))) return candidate;
+            return null;
+        }
+
+        private byte[] Inquiry(byte? page)
+        {
+            switch (page)
+            {
+                case null:
+                    var standard = new byte[36];
+                    standard[5] = 0x08;
+                    Encoding.ASCII.GetBytes("RIG     STAND-IN        1   ").CopyTo(standard, 8);
+                    return standard;
+                case 0x00:
+                    return [0, 0, 0, 4, 0x00, 0x80, 0x83, 0xB2];
+                case 0x80:
+                    return [0, 0x80, 0, 4, .. "0001"u8];
+                case 0x83:
+                    return [0, 0x83, 0, 20, 0x01, 0x03, 0, 16, .. array.Naa(path)];
+                default:
+                    return [0, page.Value, 0, 4, 0, 0xE4, 0, 0];
+            }
+        }
+
+        private static ScsiReply Give(ReadOnlySpan<byte> data, Span<byte> input)
+        {
+            var bytes = Math.Min(data.Length, input.Length);
+            data[..bytes].CopyTo(input);
+            return ScsiReply.Good(bytes);
+        }
+
+        private static long Offset(ReadOnlySpan<byte> cdb) => (long)BinaryPrimitives.ReadUInt64BigEndian(cdb[2..]) * BlockBytes;
+
+        private static long Bytes(ReadOnlySpan<byte> cdb) => BinaryPrimitives.ReadUInt32BigEndian(cdb[10..]) * BlockBytes;
+    }
+}

@@ -1,0 +1,143 @@
+using System.Buffers.Binary;
+using CsCheck;
+
+namespace Sealift.Scsi.Tests;
+
+/// <summary>What a target sends may be anything: each parser makes something of it, or nothing, and never reads beyond it.</summary>
+public sealed class ParserTests
+{
+    // The bytes that lengths and formats are made of.
+    private static readonly byte[] Common = [0, 1, 4, 8, 16, 0x70, 0x72, 0x80, 0x83, 0xFF];
+    private static readonly Gen<byte[]> Noise = Gen.OneOf(Gen.Byte.Array[0, 80], Gen.Int[0, 9].Select(i => Common[i]).Array[0, 80]);
+
+    [Fact]
+    public void No_bytes_are_too_strange() => Noise.Sample(bytes =>
+    {
+        _ = ScsiSense.Parse(bytes).ToString();
+        _ = UnitInquiry.Parse(bytes);
+        _ = BlockLimits.Parse(bytes);
+        _ = BlockProvisioning.Parse(bytes);
+        _ = UnitModes.Parse(bytes);
+        _ = ThirdPartyCopyPage.Lists(bytes, 0x83, 0);
+        foreach (var page in new byte[] { 0x00, 0x80, 0x83 })
+            if (VitalPage.Cut(bytes, page) is { } cut) Assert.True(cut.Length >= 4 && cut.Length <= bytes.Length);
+        if (UnitCapacity.Parse(bytes) is { } capacity) Assert.True(capacity.LengthBytes > 0 && capacity.LengthBytes % capacity.BlockBytes == 0);
+        if (CopyAbility.Parse(bytes) is { } ability) Assert.True(ability.Descriptors.Length <= bytes.Length - 44);
+        if (UnitIdentity.Parse(bytes, bytes) is { } identity)
+        {
+            Assert.True(identity.Designators.Sum(d => d.Bytes.Length + 4) <= Math.Max(0, bytes.Length - 4));
+            Assert.DoesNotContain(identity.Text, char.IsControl);
+        }
+
+        if (UnitNumbers.Parse(bytes) is { } numbers) Assert.All(numbers, n => Assert.InRange(n, 0, 16383));
+    });
+
+    [Fact]
+    public void A_page_is_cut_where_it_ends_and_one_that_is_cut_short_is_none()
+    {
+        Assert.Equal(6, VitalPage.Cut(new byte[] { 0, 0x80, 0, 2, 1, 2, 3, 4 }, 0x80)!.Value.Length);
+        Assert.Null(VitalPage.Cut(new byte[] { 0, 0x80, 0, 5, 1, 2, 3, 4 }, 0x80));
+        Assert.Null(VitalPage.Cut(new byte[] { 0, 0x83, 0, 2, 1, 2, 3, 4 }, 0x80));
+        Assert.Null(VitalPage.Cut(new byte[] { 0, 0x80, 0 }, 0x80));
+    }
+
+    [Fact]
+    public void Designators_are_read_as_they_were_written() =>
+        Gen.Select(Gen.Int[0, 8], Gen.Int[0, 2], Gen.Byte.Array[1, 40]).Array[0, 8].Sample(written =>
+        {
+            var page = new List<byte> { 0, 0x83, 0, 0 };
+            foreach (var (type, association, bytes) in written) page.AddRange([0x01, (byte)((association << 4) | type), 0, (byte)bytes.Length, .. bytes]);
+            var identity = UnitIdentity.Parse(page.ToArray(), default)!;
+            var expected = written.Where(w => w.Item2 == 0 && w.Item1 is not (4 or 5 or 6)).ToList();
+            Assert.Equal(expected.Select(w => (w.Item1, Convert.ToHexString(w.Item3))), identity.Designators.Select(d => ((int)d.Type, Convert.ToHexString(d.Bytes.Span))));
+            // One byte less, and the last of them does not fit.
+            if (written.Length > 0) Assert.Null(UnitIdentity.Parse(page.Take(page.Count - 1).ToArray(), default));
+        });
+
+    [Theory]
+    [InlineData("6001405000000000000000000000abcd", 3, true)]
+    [InlineData("5001405000000000", 3, true)]
+    [InlineData("3001405000000000", 3, false)] // unique in one place only
+    [InlineData("60014050", 3, false)]
+    [InlineData("0011223344556677", 2, true)]
+    [InlineData("0000000000000000", 2, false)]
+    [InlineData("6001405000000000000000000000abcd", 1, false)]
+    public void Only_names_that_are_unique_in_the_world_are_copied_by(string hex, byte type, bool usable)
+    {
+        var bytes = Convert.FromHexString(hex);
+        var identity = UnitIdentity.Parse(new byte[] { 0, 0x83, 0, 0, 0x01, type, 0, (byte)bytes.Length }.Concat(bytes).ToArray(), default)!;
+        Assert.Equal(usable, identity.ForCopies is not null);
+    }
+
+    [Fact]
+    public void Units_are_one_where_they_share_a_name()
+    {
+        static UnitIdentity Of(string serial, params (byte Type, string Hex)[] names) =>
+            UnitIdentity.Parse(new byte[] { 0, 0x83, 0, 0 }.Concat(names.SelectMany(n => new byte[] { 1, n.Type, 0, (byte)(n.Hex.Length / 2) }.Concat(Convert.FromHexString(n.Hex)))).ToArray(), new byte[4].Concat(System.Text.Encoding.ASCII.GetBytes(serial)).ToArray())!;
+        const string naa = "6001405000000000000000000000abcd", other = "6001405000000000000000000000abce";
+        Assert.True(Of("1", (3, naa)).SharesNameWith(Of("2", (3, other), (3, naa))));
+        Assert.False(Of("same", (3, naa)).SharesNameWith(Of("same", (3, other)))); // a serial number is its maker's affair
+        Assert.True(Of("same").SharesNameWith(Of("same")));
+        Assert.False(Of(string.Empty).SharesNameWith(Of(string.Empty)));
+        Assert.Empty(Of(string.Empty).Names);
+    }
+
+    [Theory]
+    [InlineData("70000300000000 0A 00000000 1104 00000000", 3, 0x11, 0x04, null)]
+    [InlineData("F0000300001000 0A 00000000 1104 00000000", 3, 0x11, 0x04, 0x1000UL)]
+    [InlineData("720A0D02 00000000", 0xA, 0x0D, 0x02, null)]
+    [InlineData("720A0D02 0000000C 000A8000 0000000000001234", 0xA, 0x0D, 0x02, 0x1234UL)]
+    [InlineData("720A0D02 0000000C 000A0000 0000000000001234", 0xA, 0x0D, 0x02, null)]
+    [InlineData("70", 0, 0, 0, null)]
+    [InlineData("", 0, 0, 0, null)]
+    [InlineData("41424344", 0, 0, 0, null)]
+    public void Sense_data_are_read_in_both_formats(string hex, byte key, byte asc, byte ascq, ulong? information)
+    {
+        var sense = ScsiSense.Parse(Convert.FromHexString(hex.Replace(" ", string.Empty, StringComparison.Ordinal)));
+        Assert.Equal((key, asc, ascq, information), (sense.Key, sense.Asc, sense.Ascq, sense.Information));
+    }
+
+    [Fact]
+    public void Sense_data_are_said_in_words() =>
+        Assert.Equal("copy aborted, a device of the copy cannot be reached (sense a/0d/02)", new ScsiSense(0xA, 0x0D, 0x02, null, null).ToString());
+
+    [Theory]
+    [InlineData(0UL, 512u, true)]
+    [InlineData(0xFFFFFFFFFFFFFFFFUL, 512u, false)]
+    [InlineData(0x3FFFFFFFFFFFFFUL, 512u, false)] // 2^63 bytes
+    [InlineData(0x3FFFFFFFFFFFFEUL, 512u, true)]
+    [InlineData(100UL, 520u, false)]
+    [InlineData(100UL, 0u, false)]
+    public void A_capacity_that_cannot_be_is_none(ulong last, uint blockBytes, bool isOne)
+    {
+        var data = new byte[32];
+        BinaryPrimitives.WriteUInt64BigEndian(data, last);
+        BinaryPrimitives.WriteUInt32BigEndian(data.AsSpan(8), blockBytes);
+        Assert.Equal(isOne, UnitCapacity.Parse(data) is not null);
+    }
+
+    [Fact]
+    public void A_list_of_copies_says_what_it_was_told()
+    {
+        var (source, target) = (new UnitDesignator(1, 3, Convert.FromHexString("6001405000000000000000000000aaaa")), new UnitDesignator(1, 2, Convert.FromHexString("0011223344556677")));
+        var list = CopyList.Of(source, target, 4096, needsNoListId: true, [new CopySegment(1, 0x1_0000_0002, 3), new CopySegment(4, 5, 0xFFFF)]);
+        Assert.Equal(
+            "0018004000000000" + "0000003800000000"
+            + "E400000001030010" + "6001405000000000000000000000AAAA" + "00000000" + "00001000"
+            + "E400000001020008" + "0011223344556677" + "000000000000000000000000" + "00001000"
+            + "0200001800000001" + "00000003" + "0000000000000001" + "0000000100000002"
+            + "0200001800000001" + "0000FFFF" + "0000000000000004" + "0000000000000005",
+            Convert.ToHexString(list));
+        Assert.Equal("0110", Convert.ToHexString(CopyList.Of(source, target, 512, needsNoListId: false, []))[..4]);
+    }
+
+    [Fact]
+    public void A_page_of_third_party_copies_lists_its_commands()
+    {
+        byte[] page = [0, 0x8F, 0, 12, 0, 1, 0, 8, 6, 0x83, 1, 0x10, 0x84, 1, 0x03, 0];
+        Assert.True(ThirdPartyCopyPage.Lists(page, 0x84, 0x03));
+        Assert.False(ThirdPartyCopyPage.Lists(page, 0x83, 0x00));
+        Assert.Null(ThirdPartyCopyPage.Lists(page.AsSpan(0, 12), 0x83, 0x00));
+        Assert.Null(ThirdPartyCopyPage.Lists([0, 0x8F, 0, 0], 0x83, 0x00));
+    }
+}
