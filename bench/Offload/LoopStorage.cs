@@ -7,7 +7,7 @@ namespace Sealift.Bench.Offloads;
 /// <param name="clock">Runs what is needed.</param>
 /// <param name="scratch">Where it lies.</param>
 /// <param name="name">What it is called.</param>
-internal sealed class LoopStorage(Clock clock, Scratch scratch, string name) : IAsyncDisposable
+internal sealed class LoopStorage(Clock clock, Scratch scratch, string name) : IStorage
 {
     private const int SectorBytes = 512; // of /sys/block/*/stat, whatever the device has
     private string device = string.Empty;
@@ -24,9 +24,9 @@ internal sealed class LoopStorage(Clock clock, Scratch scratch, string name) : I
     }
 
     /// <summary>Takes the page cache of it away: whatever is read afterwards comes from the device.</summary>
-    public async Task RemountAsync(CancellationToken cancel) => _ = await clock.RunAsync($"umount {name} && mount {device} {name}", cancel); // says nothing
+    public async Task PrepareAsync(CancellationToken cancel) => _ = await clock.RunAsync($"umount {name} && mount {device} {name}", cancel); // says nothing
 
-    /// <summary>How many bytes the host has read from its device and written to it.</summary>
+    /// <inheritdoc/>
     public async Task<(long ReadBytes, long WrittenBytes)> MovedAsync(CancellationToken cancel)
     {
         _ = await clock.RunAsync($"sync -f {name}", cancel); // says nothing

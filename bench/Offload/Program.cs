@@ -4,11 +4,11 @@ using System.Runtime.InteropServices;
 using Sealift.Bench.Copies;
 using Sealift.Bench.Offloads;
 
-// What it costs to copy a raw file to another one on the same file system, by each way and by the peers, with and without proof: time, and
-// what the host moved from and to the device. docs/offload.md has the table.
-if (Options.Parse(args, ["xfs", "btrfs", "ext4"], usualRuns: 5) is not { } options)
+// What it costs to copy a raw file to another one on the same file system, and a unit of an array to another one, by each way and by the
+// peers, with and without proof: time, and what the host moved from and to the storage. docs/offload.md has the table.
+if (Options.Parse(args, ["xfs", "btrfs", "ext4", "array"], usualRuns: 5) is not { } options)
 {
-    Console.Error.WriteLine("usage: bench/offload [xfs] [btrfs] [ext4] [--runs N] [--quick] [--output FILE] [--directory DIR] [--sealift DIR]");
+    Console.Error.WriteLine("usage: bench/offload [xfs] [btrfs] [ext4] [array] [--runs N] [--quick] [--output FILE] [--directory DIR] [--sealift DIR]");
     return 2;
 }
 
@@ -41,12 +41,25 @@ try
         await using var storage = new LoopStorage(commands, scratch, name);
         await storage.MountAsync(make, (2 * sizeBytes) + (sizeBytes / 2) + (512L << 20), stop.Token);
         var disk = TestDisk.Dense(scratch.In($"{name}/source.raw"), sizeBytes, 21, half: false, stop.Token);
-        foreach (var side in Sides(name, ways, disk, scratch))
+        await MeasureAsync(name, storage, Sides(name, ways, disk, scratch), line => line.Replace($"{name}/", string.Empty, StringComparison.Ordinal));
+    }
+
+    if (options.Rows.Count == 0 || options.Rows.Contains("array"))
+    {
+        // Its virtual machine is an emulated one, with a network in user space: a quarter is enough to wait for.
+        var disk = TestDisk.Dense(scratch.In("source.raw"), sizeBytes / 4, 22, half: false, stop.Token);
+        await using var storage = await ArrayStorage.StartAsync(scratch, "source.raw", "target.raw", disk.LengthBytes, commands, stop.Token);
+        await MeasureAsync("array", storage, UnitSides(storage, disk, scratch), line => line.Replace(storage.Source, "iscsi://…/1", StringComparison.Ordinal).Replace(storage.Target, "iscsi://…/2", StringComparison.Ordinal));
+    }
+
+    async Task MeasureAsync(string name, IStorage storage, IEnumerable<Contestant> sides, Func<string, string> shown)
+    {
+        foreach (var side in sides)
         {
             var (seconds, read, written) = (new List<double>(), 0L, 0L);
             for (var run = 0; run < options.Runs; run++)
             {
-                await storage.RemountAsync(stop.Token);
+                await storage.PrepareAsync(stop.Token);
                 var before = await storage.MovedAsync(stop.Token);
                 var taken = await commands.MeasureAsync(side, TimeSpan.FromMinutes(10), stop.Token);
                 if (!taken.Ended) throw new BenchException($"{side.Line} did not end");
@@ -57,14 +70,14 @@ try
                 await side.Before(stop.Token);
             }
 
-            lines.Add(string.Create(CultureInfo.InvariantCulture, $"| {name} | `{side.Line.Replace($"{name}/", string.Empty, StringComparison.Ordinal).Replace(" --source-format raw", string.Empty, StringComparison.Ordinal)}` | {new Series(seconds).Text(Report.Seconds)} | {read >> 20} | {written >> 20} |"));
+            lines.Add(string.Create(CultureInfo.InvariantCulture, $"| {name} | `{shown(side.Line).Replace(" --source-format raw", string.Empty, StringComparison.Ordinal)}` | {new Series(seconds).Text(Report.Seconds)} | {read >> 20} | {written >> 20} |"));
             Console.Error.WriteLine($"{clock.Elapsed:mm\\:ss} {lines[^1]}");
         }
     }
 
     var text = $"""
-        {await Machine.DescribeAsync(commands, load, ["btrfs-progs", "coreutils", "e2fsprogs", "qemu-utils", "xfsprogs"], stop.Token)}
-        {Sizes.Text(sizeBytes)} of data, none of it in the page cache; each {options.Runs} times. MiB that the host read from the device and wrote to it, of the last run.
+        {await Machine.DescribeAsync(commands, load, ["btrfs-progs", "coreutils", "e2fsprogs", "libiscsi7", "qemu-block-extra", "qemu-utils", "xfsprogs"], stop.Token)}
+        {Sizes.Text(sizeBytes)} of data, none of it in the page cache; each {options.Runs} times; of units of an array a quarter of that. MiB that the host read from the storage and wrote to it, of the last run.
 
         | file system | command | seconds | MiB read | MiB written |
         |---|---|---|---|---|
@@ -84,6 +97,26 @@ catch (BenchException e)
 {
     Console.Error.WriteLine($"bench: {e.Message}");
     return 1;
+}
+
+static IEnumerable<Contestant> UnitSides(ArrayStorage storage, TestDisk disk, Scratch scratch)
+{
+    foreach (var way in new[] { "xcopy", "stream" })
+        foreach (var proven in new[] { true, false })
+        {
+            yield return new Contestant($"sealift copy --overwrite --transfer {way} {(proven ? string.Empty : "--no-proof ")}{storage.Source} {storage.Target}")
+            {
+                ExitCode = proven ? 0 : 3,
+                WhatIsWrong = (run, cancel) => Task.FromResult(
+                    !run.Output.StartsWith($"{disk.Hash}  ", StringComparison.Ordinal) ? $"not the hash {disk.Hash}: {run.Output}"
+                    : way != "stream" && !run.Output.Contains($"({way}", StringComparison.Ordinal) ? $"another way: {run.Output}" : WhatDiffers(cancel)),
+            };
+        }
+
+    foreach (var offloaded in new[] { true, false })
+        yield return new Contestant($"qemu-img convert -n -f raw -O raw {(offloaded ? "-C " : string.Empty)}{storage.Source} {storage.Target}") { WhatIsWrong = (_, cancel) => Task.FromResult(WhatDiffers(cancel)) };
+
+    string? WhatDiffers(CancellationToken cancel) => RawFiles.WhatDiffers(disk.Path, scratch.In("target.raw"), cancel);
 }
 
 static IEnumerable<Contestant> Sides(string name, string[] ways, TestDisk disk, Scratch scratch)

@@ -174,6 +174,15 @@ public sealed class CopyCommandTests(Rig rig)
         var back = Path.Combine(directory, "back.raw");
         Assert.Equal(0, (await CopyAsync(uri, back)).ExitCode);
         Assert.Equal(Digest.OfFile(store), Digest.OfFile(back));
+
+        // What has become a physical volume since is not overwritten, though that was allowed before.
+        _ = await ChildProcess.RunAsync(new ChildCommand(Path.Combine(Rig.Scripts, "lvm-volume.py"), store, "0", $"{Length >> 20 << 20}", "group", "volume"), Cancel);
+        var group = Digest.OfFile(store);
+        var member = await CopyAsync(source, uri, "--overwrite");
+        Assert.Equal(5, member.ExitCode);
+        Assert.Contains("SL4259", member.ErrorTail, StringComparison.Ordinal);
+        Assert.Equal(group, Digest.OfFile(store));
+        Assert.Contains("SL4256", (await CopyAsync(source, uri, "--overwrite", "--resume")).ErrorTail, StringComparison.Ordinal); // nothing was begun
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Sealift.Blkhash;
 using Sealift.Cli.Terminal;
 using Sealift.Guests;
@@ -67,6 +68,9 @@ internal static class DoctorCommand
                 missing.Add("libguestfs-xfs");
                 Say(json, "missing", "libguestfs-xfs", "XFS cannot be checked without it: apt-get install libguestfs-xfs");
             }
+
+            var libiscsi = NativeLibrary.TryLoad("libiscsi.so.7", out _);
+            Say(json, libiscsi ? "ok" : "note", "libiscsi", libiscsi ? "units of iSCSI targets" : "not installed; needed only for iscsi:// disks: apt-get install libiscsi7");
 
             var fuse = File.Exists("/dev/fuse");
             Say(json, fuse ? "ok" : "note", "fuse", fuse ? "partitions can be shown to checkers" : "there is no /dev/fuse: all file systems are checked in the appliance, slowly but as surely");

@@ -29,6 +29,9 @@ internal static class CopyErrors
     public static SealiftException SameUnit(string target, string source, string name) =>
         new("SL4258", "copy to this target", target, $"it says that it is {name}, and so does the source ({source}): they are one unit, or two that cannot be told apart", "Name another target, or give each unit an identity of its own");
 
+    public static SealiftException BelongsTo(string target, string what, string way) =>
+        new("SL4259", "copy to this target", target, $"it is {what}, of which others may be making use", $"Name another target; or, if it is no longer one, take it out of that ({way}), or wipe its first MiBs (wipefs --all)");
+
     public static SealiftException StillDifferent(string target, long mismatchedBytes, DiskRange first) =>
         new("SL4235", "prove the target", target, $"after a repair {mismatchedBytes} bytes read back wrong that were right before, the first {first.LengthBytes} at offset {first.Offset}", "Do not use this target: check the storage below it, then copy to another one");
 }

@@ -90,6 +90,8 @@ public static class ProvenCopy
         try
         {
             if (await run.PrepareAsync(record, cancel) is { } finished) return finished;
+            // What an unfinished copy has written there is its source's, and that may be a part of anything.
+            if (request.Start == CopyStart.New && target.IsInPlace) await StorageMembership.DemandNoneAsync(c => target.OpenUncachedAsync(work, reader.LengthBytes, c), cancel);
             await run.ChooseTransferAsync(reader.LengthBytes, cancel);
         }
         catch when (request.Start != CopyStart.Resume)
