@@ -293,10 +293,10 @@ public sealed class IscsiSession : INeighbourTransport
         var received = task->Received == 0 || task->ReceivedBytes < 0 ? [] : new ReadOnlySpan<byte>((void*)task->Received, task->ReceivedBytes);
         if (status == ScsiStatus.Good)
         {
-            // More than was asked for is none of ours.
-            var bytes = Math.Min(received.Length, input.Length);
-            received[..bytes].CopyTo(input.Span);
-            return ScsiReply.Good(bytes);
+            // The library puts what comes behind each other in order of its coming: more than was asked for may be anything, also twice the same.
+            if (received.Length > input.Length) throw ScsiErrors.NotUnderstood(name, command.Name, $"it sent {received.Length} bytes, and {input.Length} were asked for");
+            received.CopyTo(input.Span);
+            return ScsiReply.Good(received.Length);
         }
 
         if (status != ScsiStatus.CheckCondition || received.Length < 2) return new ScsiReply((byte)status, 0, default);

@@ -28,7 +28,10 @@ public sealed record IscsiUri
     /// <summary>The target's name: <c>iqn.…</c>, <c>eui.…</c> or <c>naa.…</c>.</summary>
     public string Target { get; private init; } = string.Empty;
 
-    /// <summary>The number of the logical unit, 0 to 16383.</summary>
+    /// <summary>The highest number of a unit: those above it are addressed in more than one way (SAM-5, peripheral and flat), and a target may take the one for another unit.</summary>
+    public const int HighestLun = 255;
+
+    /// <summary>The number of the logical unit, 0 to <see cref="HighestLun"/>.</summary>
     public int Lun { get; private init; }
 
     /// <summary>The user for CHAP; null where nobody is to log in.</summary>
@@ -65,7 +68,7 @@ public sealed record IscsiUri
         var (host, port) = Authority(shown, authority);
         var target = Uri.UnescapeDataString(parts[1]);
         if (Encoding.UTF8.GetByteCount(target) is 0 or > MaxNameBytes || !IsName(target)) throw ScsiErrors.BadUri(shown, "its target is no name such as iqn.2001-05.com.example:vol (also eui. and naa.)");
-        if (!int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var lun) || lun > 16383) throw ScsiErrors.BadUri(shown, "its logical unit is no number from 0 to 16383");
+        if (!int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var lun) || lun > HighestLun) throw ScsiErrors.BadUri(shown, "its logical unit is no number from 0 to 255");
         return new() { Host = host, Port = port, Target = target, Lun = lun, User = user };
     }
 

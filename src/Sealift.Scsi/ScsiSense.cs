@@ -34,6 +34,9 @@ public readonly record struct ScsiSense(byte Key, byte Asc, byte Ascq, ulong? In
     /// <summary>ABORTED COMMAND.</summary>
     public const byte AbortedCommand = 0xB;
 
+    /// <summary>Whether it tells of an earlier command (SPC-4, deferred errors): the one that it came with was not carried out.</summary>
+    public bool IsDeferred { get; init; }
+
     /// <summary>Reads sense data, of fixed (70h, 71h) or descriptor format (72h, 73h); bytes that are neither say nothing.</summary>
     public static ScsiSense Parse(ReadOnlySpan<byte> sense)
     {
@@ -47,7 +50,7 @@ public readonly record struct ScsiSense(byte Key, byte Asc, byte Ascq, ulong? In
                     At(sense, 12),
                     At(sense, 13),
                     isValid && sense.Length >= 7 ? BinaryPrimitives.ReadUInt32BigEndian(sense[3..]) : null,
-                    sense.Length >= 12 ? BinaryPrimitives.ReadUInt32BigEndian(sense[8..]) : null);
+                    sense.Length >= 12 ? BinaryPrimitives.ReadUInt32BigEndian(sense[8..]) : null) { IsDeferred = (sense[0] & 0x7F) == 0x71 };
             case 0x72 or 0x73:
                 ulong? information = null, specific = null;
                 var end = Math.Min(sense.Length, 8 + At(sense, 7));
@@ -58,7 +61,7 @@ public readonly record struct ScsiSense(byte Key, byte Asc, byte Ascq, ulong? In
                     if (sense[at] == 0x01) specific = BinaryPrimitives.ReadUInt64BigEndian(sense[(at + 4)..]);
                 }
 
-                return new((byte)(At(sense, 1) & 0x0F), At(sense, 2), At(sense, 3), information, specific);
+                return new((byte)(At(sense, 1) & 0x0F), At(sense, 2), At(sense, 3), information, specific) { IsDeferred = (sense[0] & 0x7F) == 0x73 };
             default:
                 return default;
         }
@@ -71,14 +74,14 @@ public readonly record struct ScsiSense(byte Key, byte Asc, byte Ascq, ulong? In
     public bool Is(byte key, byte asc, byte ascq) => Is(key, asc) && Ascq == ascq;
 
     /// <summary>Whether the unit does not know the command, or not in this form.</summary>
-    public bool IsRefusal => Key == IllegalRequest && Asc is 0x20 or 0x24 or 0x26 or 0x25 or 0x1A;
+    public bool IsRefusal => !IsDeferred && Key == IllegalRequest && Asc is 0x20 or 0x24 or 0x26 or 0x25 or 0x1A;
 
     /// <summary>In plain words, with the numbers.</summary>
     public override string ToString()
     {
         var key = KeyName(Key);
         var code = ScsiSenseText.Of(Asc, Ascq);
-        return $"{key}{(code is null ? string.Empty : $", {code}")} (sense {Key:x}/{Asc:x2}/{Ascq:x2})";
+        return $"{(IsDeferred ? "deferred: " : string.Empty)}{key}{(code is null ? string.Empty : $", {code}")} (sense {Key:x}/{Asc:x2}/{Ascq:x2})";
     }
 
     private static byte At(ReadOnlySpan<byte> sense, int index) => index < sense.Length ? sense[index] : (byte)0;

@@ -166,8 +166,17 @@ public sealed class ScsiUnit : IDisposable
         ArgumentNullException.ThrowIfNull(identity);
         if (transport is not INeighbourTransport neighbours) return null;
         if (UnitNumbers.Parse(Ask(ScsiCommand.ReportLuns(UnitNumbers.AllocationBytes), UnitNumbers.AllocationBytes, cancel).Span) is not { } numbers) return $"its target has more than {UnitNumbers.Most} units, or numbers them in a way that is not known here: nobody could look whether a name is unique";
-        var same = numbers.Where(lun => Neighbour(neighbours, lun, cancel)?.SharesNameWith(identity) == true).ToList();
-        return same.Count <= 1 ? null : $"{same.Count} units of the target say that they are {identity.Name} (LUN {string.Join(", ", same)}): a copy by name could go to the wrong one";
+        if (numbers.Any(lun => lun > IscsiUri.HighestLun)) return $"its target has units above LUN {IscsiUri.HighestLun}, which are not asked for their names: nobody could look whether a name is unique";
+        var same = new List<int>();
+        foreach (var lun in numbers)
+        {
+            var (neighbour, whyNot) = Neighbour(neighbours, lun, cancel);
+            if (whyNot is not null) return $"LUN {lun} of its target cannot be asked for its name ({whyNot}): nobody could look whether a name is unique";
+            if (neighbour?.SharesNameWith(identity) == true) same.Add(lun);
+        }
+
+        if (same.Count == 0) return $"its target lists no unit that says that it is {identity.Name}";
+        return same.Count == 1 ? null : $"{same.Count} units of the target say that they are {identity.Name} (LUN {string.Join(", ", same)}): a copy by name could go to the wrong one";
     }
 
     /// <summary>What its copy manager can do.</summary>
@@ -201,12 +210,16 @@ public sealed class ScsiUnit : IDisposable
     /// <inheritdoc/>
     public void Dispose() => transport.Dispose();
 
-    private UnitIdentity? Neighbour(INeighbourTransport neighbours, int lun, CancellationToken cancel)
+    /// <summary>Who a unit is; nobody where there is none, or it tells no names. Where it cannot be asked, why.</summary>
+    private (UnitIdentity? Identity, string? WhyNot) Neighbour(INeighbourTransport neighbours, int lun, CancellationToken cancel)
     {
         var data = new byte[VitalPage.LimitBytes];
         var reply = neighbours.Inquire(lun, ScsiCommand.VitalProductData(0x83, data.Length), data, place.Options.ReplyDeadline, cancel);
-        // Who cannot be asked has no name that a copy could go by.
-        return reply.Status == ScsiStatus.Good && VitalPage.Cut(data.AsMemory(0, reply.ReceivedBytes), 0x83) is { } page ? UnitIdentity.Parse(page, default) : null;
+        if (reply.Status == ScsiStatus.Good)
+            return VitalPage.Cut(data.AsMemory(0, reply.ReceivedBytes), 0x83) is { } page && UnitIdentity.Parse(page, default) is { } identity ? (identity, null) : (null, "what it sends makes no sense");
+        var sense = ScsiSense.Parse(reply.Sense.Span);
+        // No such unit any more, or one without such a page: it has no name that a copy could go by.
+        return reply.Status == ScsiStatus.CheckCondition && sense.IsRefusal ? (null, null) : (null, reply.Status == ScsiStatus.CheckCondition ? sense.ToString() : ScsiStatus.Name(reply.Status));
     }
 
     private void FindOut(UnitIdentity? expected, CancellationToken cancel)
@@ -319,8 +332,8 @@ public sealed class ScsiUnit : IDisposable
             var sense = ScsiSense.Parse(reply.Sense.Span);
             if (reply.Status == ScsiStatus.CheckCondition && sense.Key == RecoveredError)
             {
-                // Done, with some trouble. What was read did not come with it, and is asked for again.
-                if (input.Length == 0) return 0;
+                // Done, with some trouble; or it is an earlier one that was, and this one was not. What was read did not come with it, and is asked for again.
+                if (input.Length == 0 && !sense.IsDeferred) return 0;
                 if (left-- > 0) continue;
             }
 

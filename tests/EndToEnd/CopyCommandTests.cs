@@ -181,6 +181,7 @@ public sealed class CopyCommandTests(Rig rig)
         var member = await CopyAsync(source, uri, "--overwrite");
         Assert.Equal(5, member.ExitCode);
         Assert.Contains("SL4259", member.ErrorTail, StringComparison.Ordinal);
+        Assert.Contains("SL4259", (await CopyAsync(source, uri, "--overwrite", "--restart")).ErrorTail, StringComparison.Ordinal);
         Assert.Equal(group, Digest.OfFile(store));
         Assert.Contains("SL4256", (await CopyAsync(source, uri, "--overwrite", "--resume")).ErrorTail, StringComparison.Ordinal); // nothing was begun
     }

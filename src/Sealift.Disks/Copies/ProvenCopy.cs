@@ -89,9 +89,10 @@ public static class ProvenCopy
         if (request.Start == CopyStart.Restart) await run.ThrowAwayAsync(cancel);
         try
         {
+            // What an unfinished copy has written there is its source's, and that may be a part of anything. It has a record that says so.
+            if (target.IsInPlace && (request.Start != CopyStart.Resume || FileFacts.OfPathIfExists(work.RecordPath) is null))
+                await StorageMembership.DemandNoneAsync(c => target.OpenUncachedAsync(work, reader.LengthBytes, c), cancel);
             if (await run.PrepareAsync(record, cancel) is { } finished) return finished;
-            // What an unfinished copy has written there is its source's, and that may be a part of anything.
-            if (request.Start == CopyStart.New && target.IsInPlace) await StorageMembership.DemandNoneAsync(c => target.OpenUncachedAsync(work, reader.LengthBytes, c), cancel);
             await run.ChooseTransferAsync(reader.LengthBytes, cancel);
         }
         catch when (request.Start != CopyStart.Resume)

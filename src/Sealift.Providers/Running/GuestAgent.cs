@@ -51,22 +51,22 @@ internal sealed class GuestAgent(string socketPath, string machine)
             return absent;
         }
 
-        string? notFrozen;
+        var frozen = Reply.None;
         try
         {
             await talk.SendAsync("freeze\n", cancel);
-            notFrozen = await ReplyAsync(talk, cancel);
+            frozen = await ReplyAsync(talk, cancel);
             await act();
         }
         catch (Exception e)
         {
-            if (await ThawAsync(talk) is { } said) throw ProviderErrors.AgentDidNotThaw(machine, said, e);
+            if (await ThawAsync(talk, frozen) is { } said && frozen.MayHaveBeenDone) throw ProviderErrors.AgentDidNotThaw(machine, said, e);
             throw;
         }
 
         // Not cancelled: it must not stay frozen, and one that did not say that it froze may do so by and by.
-        if (await ThawAsync(talk) is { } notThawed && notFrozen is null) throw ProviderErrors.AgentDidNotThaw(machine, notThawed, null);
-        return notFrozen;
+        if (await ThawAsync(talk, frozen) is { } notThawed && frozen.MayHaveBeenDone) throw ProviderErrors.AgentDidNotThaw(machine, notThawed, null);
+        return frozen.WhyNot;
     }
 
     /// <summary>Asks it to shut the guest down. It does not answer that: who asks must look whether the guest does.</summary>
@@ -79,12 +79,23 @@ internal sealed class GuestAgent(string socketPath, string machine)
         {
             await talk.SendAsync("now\n", cancel);
             talk.EndInput(); // what was said is given time to be heard
-            var code = await talk.WaitAsync(cancel).WaitAsync(AnswerDeadline, cancel);
-            return code == 0 ? null : Words(talk);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            limit.CancelAfter(AnswerDeadline);
+            for (var left = MostLines; left > 0; left--)
+            {
+                if (await talk.ReadLineAsync(limit.Token) is not { } line) break;
+                if (Returned(line) is null) return ProviderErrors.Clean(line, 200); // only a refusal is answered
+            }
+
+            return await talk.WaitAsync(limit.Token) == 0 ? null : Words(talk);
         }
-        catch (Exception e) when (e is ChildException or TimeoutException)
+        catch (ChildException e)
         {
             return ProviderErrors.Clean(e.Message, 200);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            return $"it did not answer within {AnswerDeadline.TotalSeconds:0} seconds";
         }
     }
 
@@ -102,16 +113,21 @@ internal sealed class GuestAgent(string socketPath, string machine)
         return ChildProcess.Start(new ChildCommand("sh", "-c", Script, "sh", socketPath, greeting, first, second) { Deadline = Deadline });
     }
 
+    /// <param name="talk">The conversation.</param>
+    /// <param name="frozen">What it said to the freeze: where it has not answered yet, that comes first.</param>
     /// <returns>Why it was not thawed; null where it says that it was.</returns>
-    private static async Task<string?> ThawAsync(ChildProcess talk)
+    private static async Task<string?> ThawAsync(ChildProcess talk, Reply frozen)
     {
         try
         {
             await talk.SendAsync("thaw\n", CancellationToken.None);
-            // Where the answer to the freeze was not waited for, that is the first one, and so the connection is left open for a while.
-            var said = await ReplyAsync(talk, CancellationToken.None);
+            if (!frozen.HasCome) _ = await ReplyAsync(talk, CancellationToken.None); // frozen or not, it is thawed
+            var thawed = await ReplyAsync(talk, CancellationToken.None);
             talk.EndInput();
-            return said;
+            if (thawed.WhyNot is null) return null;
+            // It may still be on its way: the connection stays for as long as the script keeps it.
+            _ = await talk.WaitAsync(CancellationToken.None); // that it did not say so is what counts
+            return thawed.WhyNot;
         }
         catch (ChildException)
         {
@@ -122,33 +138,36 @@ internal sealed class GuestAgent(string socketPath, string machine)
     /// <summary>Waits for the answer to the greeting; what comes before it answers somebody who asked earlier.</summary>
     private static async Task<string?> WhyAbsentAsync(ChildProcess talk, int id, CancellationToken cancel)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(PresenceDeadline);
         try
         {
             for (var left = MostLines; left > 0; left--)
             {
-                if (await talk.ReadLineAsync(cancel).WaitAsync(PresenceDeadline, cancel) is not { } line) return Words(talk);
+                if (await talk.ReadLineAsync(limit.Token) is not { } line) return Words(talk);
                 if (Returned(line) is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var said) && said == id) return null;
             }
 
             return "it says other things than it is asked";
         }
-        catch (TimeoutException)
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             return talk.ErrorTail.Length > 0 ? Words(talk) : $"it did not answer within {PresenceDeadline.TotalSeconds:0} seconds";
         }
     }
 
-    /// <returns>Why it did not do what it was asked; null where it says that it did.</returns>
-    private static async Task<string?> ReplyAsync(ChildProcess talk, CancellationToken cancel)
+    private static async Task<Reply> ReplyAsync(ChildProcess talk, CancellationToken cancel)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(AnswerDeadline);
         try
         {
-            if (await talk.ReadLineAsync(cancel).WaitAsync(AnswerDeadline, cancel) is not { } line) return Words(talk);
-            return Returned(line) is { ValueKind: JsonValueKind.Number } ? null : ProviderErrors.Clean(line, 200);
+            if (await talk.ReadLineAsync(limit.Token) is not { } line) return new Reply(true, Words(talk));
+            return new Reply(true, Returned(line) is { ValueKind: JsonValueKind.Number } ? null : ProviderErrors.Clean(line, 200));
         }
-        catch (TimeoutException)
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            return $"it did not answer within {AnswerDeadline.TotalSeconds:0} seconds";
+            return new Reply(false, $"it did not answer within {AnswerDeadline.TotalSeconds:0} seconds");
         }
     }
 
@@ -166,4 +185,14 @@ internal sealed class GuestAgent(string socketPath, string machine)
     }
 
     private static string Words(ChildProcess talk) => talk.ErrorTail.Trim() is { Length: > 0 } said ? ProviderErrors.Clean(said, 200) : "it hung up";
+
+    /// <summary>An answer.</summary>
+    /// <param name="HasCome">Whether there is one, or will be none.</param>
+    /// <param name="WhyNot">Why it did not do what it was asked; null where it says that it did.</param>
+    private readonly record struct Reply(bool HasCome, string? WhyNot)
+    {
+        public static Reply None => new(false, "nobody waited for its answer");
+
+        public bool MayHaveBeenDone => !HasCome || WhyNot is null;
+    }
 }

@@ -156,6 +156,20 @@ public sealed class XcopyFaultTests : IDisposable
     }
 
     /// <summary>Bytes that never came would be those of another read.</summary>
+    [Theory]
+    [InlineData(0x70, 1)] // of this command: it was done
+    [InlineData(0x71, 2)] // of an earlier one: this one was not carried out
+    public async Task A_flush_that_was_not_carried_out_is_asked_for_again(byte format, int expected)
+    {
+        var (run, array) = Make();
+        using var _ = run;
+        using var unit = await ScsiUnit.OpenAsync(array.Place("target"), mayWrite: true, null, TestContext.Current.CancellationToken);
+        var flushes = 0;
+        array.Instead = (_, command, _) => command.OperationCode == SynchronizeCache && ++flushes == 1 ? new ScsiReply(ScsiStatus.CheckCondition, 0, new byte[] { format, 0, 1, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x0C, 0x01, 0, 0, 0, 0 }) : null;
+        unit.Flush(CancellationToken.None);
+        Assert.Equal(expected, flushes);
+    }
+
     [Fact]
     public async Task A_short_read_that_says_nothing_is_an_error()
     {

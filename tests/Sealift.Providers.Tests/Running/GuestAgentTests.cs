@@ -56,6 +56,19 @@ public sealed class GuestAgentTests : IDisposable
         Assert.Equal("guest-fsfreeze-thaw", stand.Asked[^1]);
     }
 
+    [Fact]
+    public async Task A_guest_is_thawed_before_it_is_over_where_it_is_stopped_while_the_freeze_is_waited_for()
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        await using var stand = new StandInAgent(Socket, (command, id) =>
+        {
+            if (command == "guest-fsfreeze-freeze") stop.Cancel();
+            return StandInAgent.Good(command, id);
+        });
+        _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new GuestAgent(Socket, "a test").WhileFrozenAsync(() => Task.Delay(Timeout.Infinite, stop.Token), stop.Token));
+        Assert.Equal("guest-fsfreeze-thaw", stand.Asked[^1]);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -99,6 +112,20 @@ public sealed class GuestAgentTests : IDisposable
         await using var stand = new StandInAgent(Socket, StandInAgent.Good);
         Assert.Null(await new GuestAgent(Socket, "a test").AskToShutDownAsync(Cancel));
         Assert.Equal(["guest-sync", "guest-shutdown"], stand.Asked);
+    }
+
+    [Fact]
+    public async Task An_agent_that_refuses_to_shut_down_is_quoted_so_that_the_power_button_is_pressed()
+    {
+        await using var stand = new StandInAgent(Socket, (command, id) => command == "guest-shutdown" ? "{\"error\": {\"desc\": \"disabled\"}}" : StandInAgent.Good(command, id));
+        Assert.Contains("disabled", await new GuestAgent(Socket, "a test").AskToShutDownAsync(Cancel), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_agent_that_says_other_things_without_end_does_not_hold_anybody_up()
+    {
+        await using var stand = new StandInAgent(Socket, (_, _) => string.Join('\n', Enumerable.Repeat("{\"return\": 1}", 2000)));
+        Assert.Contains("other things", await new GuestAgent(Socket, "a test").WhyAbsentAsync(Cancel), StringComparison.Ordinal);
     }
 
     [Theory]

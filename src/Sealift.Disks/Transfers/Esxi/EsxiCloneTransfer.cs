@@ -75,6 +75,10 @@ internal sealed class EsxiCloneTransfer : IFileMaker
         {
             return $"the host cannot be asked: {InWords(e)}";
         }
+        catch (PosixException e)
+        {
+            return $"{file.Beside[1]} cannot be removed here: {e.Said}";
+        }
     }
 
     /// <summary>All of it is there, or it would not have been made.</summary>
