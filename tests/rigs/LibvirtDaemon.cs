@@ -2,32 +2,30 @@ using Sealift.Posix;
 
 namespace Sealift.Rigs;
 
-/// <summary>libvirt's daemon: the one that runs on this machine, or else one that ends with the test.</summary>
+/// <summary>libvirt's daemon: the one that runs on this machine, or else one that ends with the last test that uses it.</summary>
 internal sealed class LibvirtDaemon : IAsyncDisposable
 {
-    private readonly IReadOnlyList<ChildProcess> started;
+    private static readonly SemaphoreSlim Gate = new(1);
+    private static IReadOnlyList<ChildProcess> started = [];
+    private static int users;
 
-    private LibvirtDaemon(IReadOnlyList<ChildProcess> started) => this.started = started;
+    private LibvirtDaemon()
+    {
+    }
 
     public static async Task<LibvirtDaemon> StartAsync(CancellationToken cancel)
     {
-        if (await AnswersAsync(cancel)) return new LibvirtDaemon([]);
-        var daemon = new LibvirtDaemon([.. new[] { "virtlogd", "libvirtd" }.Select(p => ChildProcess.Start(new ChildCommand(p) { Deadline = TimeSpan.FromMinutes(30) }))]);
-        for (var left = 600; !await AnswersAsync(cancel); left--)
+        await Gate.WaitAsync(cancel);
+        try
         {
-            var dead = daemon.started.FirstOrDefault(p => !p.IsRunning);
-            if (left > 0 && dead is null)
-            {
-                await Task.Delay(50, cancel);
-                continue;
-            }
-
-            var said = string.Join('\n', daemon.started.Select(p => p.ErrorTail));
-            await daemon.DisposeAsync();
-            throw new InvalidOperationException($"libvirtd does not answer: {said}");
+            if (users == 0 && !await AnswersAsync(cancel)) await StartProcessesAsync(cancel);
+            users++;
+            return new LibvirtDaemon();
         }
-
-        return daemon;
+        finally
+        {
+            _ = Gate.Release(); // how many may come now
+        }
     }
 
     /// <summary>Runs virsh.</summary>
@@ -43,11 +41,43 @@ internal sealed class LibvirtDaemon : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await Gate.WaitAsync();
+        try
+        {
+            if (--users == 0) await EndProcessesAsync();
+        }
+        finally
+        {
+            _ = Gate.Release(); // how many may come now
+        }
+    }
+
+    private static async Task StartProcessesAsync(CancellationToken cancel)
+    {
+        started = [.. new[] { "virtlogd", "libvirtd" }.Select(p => ChildProcess.Start(new ChildCommand(p) { Deadline = TimeSpan.FromMinutes(30) }))];
+        for (var left = 600; !await AnswersAsync(cancel); left--)
+        {
+            if (left > 0 && started.All(p => p.IsRunning))
+            {
+                await Task.Delay(50, cancel);
+                continue;
+            }
+
+            var said = string.Join('\n', started.Select(p => p.ErrorTail));
+            await EndProcessesAsync();
+            throw new InvalidOperationException($"libvirtd does not answer: {said}");
+        }
+    }
+
+    private static async Task EndProcessesAsync()
+    {
         foreach (var process in started.Reverse())
         {
             process.Kill("the test is over");
             await process.DisposeAsync();
         }
+
+        started = [];
     }
 
     private static async Task<bool> AnswersAsync(CancellationToken cancel) =>
