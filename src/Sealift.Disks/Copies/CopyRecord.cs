@@ -50,6 +50,9 @@ internal sealed record CopyRecord(
     /// <summary>Whether <see cref="Made"/> was made by the storage, and holds all of the disk.</summary>
     public bool IsMadeByStorage { get; init; }
 
+    /// <summary>Whether a target that is overwritten in place was found to be a part of nothing larger. What stands there afterwards is the source's, and may begin like anything.</summary>
+    public bool IsLookedAt { get; init; }
+
     /// <summary>Reads a record; null where there is none, because a crash came before it was written.</summary>
     public static CopyRecord? Read(string path)
     {

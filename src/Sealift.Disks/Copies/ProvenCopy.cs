@@ -89,10 +89,8 @@ public static class ProvenCopy
         if (request.Start == CopyStart.Restart) await run.ThrowAwayAsync(cancel);
         try
         {
-            // What an unfinished copy has written there is its source's, and that may be a part of anything. It has a record that says so.
-            if (target.IsInPlace && (request.Start != CopyStart.Resume || FileFacts.OfPathIfExists(work.RecordPath) is null))
-                await StorageMembership.DemandNoneAsync(c => target.OpenUncachedAsync(work, reader.LengthBytes, c), cancel);
             if (await run.PrepareAsync(record, cancel) is { } finished) return finished;
+            await run.LookAtTargetAsync(reader.LengthBytes, cancel);
             await run.ChooseTransferAsync(reader.LengthBytes, cancel);
         }
         catch when (request.Start != CopyStart.Resume)
@@ -164,6 +162,14 @@ public static class ProvenCopy
                 throw CopyErrors.TargetRefused(target.Name, "a file of this name exists", "Choose another name, or pass --overwrite: it is then replaced after the copy is proven");
             if (!IsResumed) await MakeAsync(now, cancel);
             return null;
+        }
+
+        /// <summary>Refuses a target that is a part of something larger, once: before the first byte is written to it.</summary>
+        public async Task LookAtTargetAsync(long lengthBytes, CancellationToken cancel)
+        {
+            if (!target.IsInPlace || record.IsLookedAt) return;
+            await StorageMembership.DemandNoneAsync(c => target.OpenUncachedAsync(work, lengthBytes, c), cancel);
+            Write(record with { IsLookedAt = true });
         }
 
         /// <summary>Chooses who copies, or refuses the one who was asked for, before anything is written.</summary>

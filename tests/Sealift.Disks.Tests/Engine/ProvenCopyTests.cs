@@ -395,6 +395,27 @@ public sealed class ProvenCopyTests : IDisposable
         Assert.Equal(source, CopyRecord.Read(Path.Combine(work, "copy.json"))!.Source);
     }
 
+    [Fact]
+    public async Task A_target_that_is_a_part_of_something_is_refused_until_it_was_found_to_be_none()
+    {
+        var (source, store) = (Source(), scratch.Raw("store", Length + 4096, 2, (0, (int)Length)));
+        var bytes = await File.ReadAllBytesAsync(store, Cancel);
+        "LABELONE"u8.CopyTo(bytes.AsSpan(512));
+        "LVM2 001"u8.CopyTo(bytes.AsSpan(512 + 24));
+        await File.WriteAllBytesAsync(store, bytes, Cancel);
+        await using var server = await Nbdkit.StartAsync(scratch, "file", store);
+        var uri = server.Uri.ToString();
+        foreach (var start in new[] { CopyStart.New, CopyStart.Restart }) await RefusedAsync(start);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(scratch["state/copies"]));
+
+        // Killed just after its record was written, nobody has looked yet: whoever goes on does, each time.
+        Directory.CreateDirectory(CopyTarget.Of(uri, ImageFormat.Raw, overwrite: true, new NbdOptions(), scratch["state"], scratch.Folder).WorkPath);
+        foreach (var start in new[] { CopyStart.Resume, CopyStart.Resume }) await RefusedAsync(start);
+        Assert.Equal(bytes, await File.ReadAllBytesAsync(store, Cancel));
+
+        async Task RefusedAsync(CopyStart start) => Assert.Equal("SL4259", (await Assert.ThrowsAsync<SealiftException>(() => RunAsync(source, start, new Interrupting(int.MaxValue), uri))).Code);
+    }
+
     public void Dispose() => scratch.Dispose();
 
     private string Source()
