@@ -175,8 +175,9 @@ public sealed class ScsiUnit : IDisposable
             if (neighbour?.SharesNameWith(identity) == true) same.Add(lun);
         }
 
-        if (same.Count == 0) return $"its target lists no unit that says that it is {identity.Name}";
-        return same.Count == 1 ? null : $"{same.Count} units of the target say that they are {identity.Name} (LUN {string.Join(", ", same)}): a copy by name could go to the wrong one";
+        // Another unit may be one that only the array reaches; where this one is not among them, they are not the ones that were meant.
+        if (same.Count == 0 && identity.SharesNameWith(facts.Identity)) return $"its target lists no unit that says that it is {identity.Name}";
+        return same.Count <= 1 ? null : $"{same.Count} units of the target say that they are {identity.Name} (LUN {string.Join(", ", same)}): a copy by name could go to the wrong one";
     }
 
     /// <summary>What its copy manager can do.</summary>
