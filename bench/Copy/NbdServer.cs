@@ -1,6 +1,5 @@
-using System.Net;
-using System.Net.Sockets;
 using Sealift.Posix;
+using Sealift.Rigs;
 
 namespace Sealift.Bench.Copies;
 
@@ -43,14 +42,6 @@ internal sealed class NbdServer : IAsyncDisposable
             await process.DisposeAsync();
             throw;
         }
-    }
-
-    /// <summary>A port of this machine that nobody listens on at the moment.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public ValueTask DisposeAsync() => process.DisposeAsync();

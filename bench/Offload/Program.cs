@@ -101,18 +101,7 @@ catch (BenchException e)
 
 static IEnumerable<Contestant> UnitSides(ArrayStorage storage, TestDisk disk, Scratch scratch)
 {
-    foreach (var way in new[] { "xcopy", "stream" })
-        foreach (var proven in new[] { true, false })
-        {
-            yield return new Contestant($"sealift copy --overwrite --transfer {way} {(proven ? string.Empty : "--no-proof ")}{storage.Source} {storage.Target}")
-            {
-                ExitCode = proven ? 0 : 3,
-                WhatIsWrong = (run, cancel) => Task.FromResult(
-                    !run.Output.StartsWith($"{disk.Hash}  ", StringComparison.Ordinal) ? $"not the hash {disk.Hash}: {run.Output}"
-                    : way != "stream" && !run.Output.Contains($"({way}", StringComparison.Ordinal) ? $"another way: {run.Output}" : WhatDiffers(cancel)),
-            };
-        }
-
+    foreach (var side in OwnSides(["xcopy", "stream"], options => $"sealift copy --overwrite {options}{storage.Source} {storage.Target}", disk, WhatDiffers)) yield return side;
     foreach (var offloaded in new[] { true, false })
         yield return new Contestant($"qemu-img convert -n -f raw -O raw {(offloaded ? "-C " : string.Empty)}{storage.Source} {storage.Target}") { WhatIsWrong = (_, cancel) => Task.FromResult(WhatDiffers(cancel)) };
 
@@ -121,30 +110,36 @@ static IEnumerable<Contestant> UnitSides(ArrayStorage storage, TestDisk disk, Sc
 
 static IEnumerable<Contestant> Sides(string name, string[] ways, TestDisk disk, Scratch scratch)
 {
-    foreach (var way in ways)
-        foreach (var proven in new[] { true, false })
-        {
-            yield return Of($"sealift copy --source-format raw --transfer {way} {(proven ? string.Empty : "--no-proof ")}{name}/source.raw {name}/target.raw") with
-            {
-                ExitCode = proven ? 0 : 3,
-                WhatIsWrong = (run, cancel) => Task.FromResult(
-                    !run.Output.StartsWith($"{disk.Hash}  ", StringComparison.Ordinal) ? $"not the hash {disk.Hash}: {run.Output}"
-                    : way != "stream" && !run.Output.Contains($"({way}", StringComparison.Ordinal) ? $"another way: {run.Output}" : WhatDiffers(cancel)),
-            };
-        }
-
-    if (ways.Contains("reflink")) yield return Of($"cp --reflink=always {name}/source.raw {name}/target.raw && sync -f {name}/target.raw");
-    yield return Of($"qemu-img convert -f raw -O raw -C {name}/source.raw {name}/target.raw && sync -f {name}/target.raw");
+    foreach (var side in OwnSides(ways, options => $"sealift copy --source-format raw {options}{name}/source.raw {name}/target.raw", disk, WhatDiffers)) yield return Of(side);
+    if (ways.Contains("reflink")) yield return Peer($"cp --reflink=always {name}/source.raw {name}/target.raw && sync -f {name}/target.raw");
+    yield return Peer($"qemu-img convert -f raw -O raw -C {name}/source.raw {name}/target.raw && sync -f {name}/target.raw");
 
     string? WhatDiffers(CancellationToken cancel) => RawFiles.WhatDiffers(disk.Path, scratch.In($"{name}/target.raw"), cancel);
 
-    Contestant Of(string line) => new(line)
+    Contestant Peer(string line) => Of(new Contestant(line) { WhatIsWrong = (_, cancel) => Task.FromResult(WhatDiffers(cancel)) });
+
+    Contestant Of(Contestant side) => side with
     {
-        WhatIsWrong = (_, cancel) => Task.FromResult(WhatDiffers(cancel)),
         Before = _ =>
         {
             scratch.Remove($"{name}/target.raw");
             return Task.CompletedTask;
         },
     };
+}
+
+// Each way, with and without proof: the hash has to be right, it has to be that way, and the target has to be the disk.
+static IEnumerable<Contestant> OwnSides(string[] ways, Func<string, string> line, TestDisk disk, Func<CancellationToken, string?> whatDiffers)
+{
+    foreach (var way in ways)
+        foreach (var proven in new[] { true, false })
+        {
+            yield return new Contestant(line($"--transfer {way} {(proven ? string.Empty : "--no-proof ")}"))
+            {
+                ExitCode = proven ? 0 : 3,
+                WhatIsWrong = (run, cancel) => Task.FromResult(
+                    !run.Output.StartsWith($"{disk.Hash}  ", StringComparison.Ordinal) ? $"not the hash {disk.Hash}: {run.Output}"
+                    : way != "stream" && !run.Output.Contains($"({way}", StringComparison.Ordinal) ? $"another way: {run.Output}" : whatDiffers(cancel)),
+            };
+        }
 }

@@ -40,17 +40,7 @@ public sealed class PrefilledDisk : IAsyncDisposable
 
     internal void Return(AlignedBuffer buffer) => buffers.Return(buffer);
 
-    internal async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel)
-    {
-        try
-        {
-            await disk.ReadAsync(offset, buffer, cancel);
-        }
-        catch (SealiftException e)
-        {
-            throw DiskErrors.ReadBackFailed(disk.Name, offset, buffer.Length, e);
-        }
-    }
+    internal ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancel) => disk.ReadBackAsync(offset, buffer, cancel);
 
     internal void Compared(long bytes, bool isSame) => Interlocked.Add(ref isSame ? ref sameBytes : ref differingBytes, bytes);
 }

@@ -37,6 +37,9 @@ public sealed class IscsiSession : INeighbourTransport
         tending = new Timer(_ => Tend());
     }
 
+    /// <summary>Whether the library that it needs is there.</summary>
+    public static bool IsInstalled => NativeLibrary.TryLoad(Libiscsi.Name, out _); // it stays loaded, as it does where it is used
+
     /// <summary>Connects and logs in. Nothing is sent to the unit.</summary>
     /// <param name="uri">Where it is.</param>
     /// <param name="options">Names, passwords and deadlines.</param>

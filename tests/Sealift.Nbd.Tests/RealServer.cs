@@ -1,6 +1,5 @@
-using System.Net;
-using System.Net.Sockets;
 using Sealift.Posix;
+using Sealift.Rigs;
 
 namespace Sealift.Nbd.Tests;
 
@@ -29,7 +28,7 @@ internal sealed class RealServer : IAsyncDisposable
 
     public static Task<RealServer> NbdkitOverTcpAsync(TemporaryDirectory directory, string scheme, params string[] arguments)
     {
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         return StartAsync(directory, NbdUri.Parse($"{scheme}://localhost:{port}/"), new ChildCommand("nbdkit", ["-f", "-i", "127.0.0.1", "-p", $"{port}", "-P", directory.File("pid"), .. arguments]));
     }
 
@@ -58,12 +57,5 @@ internal sealed class RealServer : IAsyncDisposable
     {
         await process.DisposeAsync();
         Directory.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Sealift.Posix;
 
 namespace Sealift.Rigs;
@@ -33,7 +31,7 @@ internal sealed class IscsiTarget : IAsyncDisposable
         var kernel = Directory.EnumerateFiles("/boot", "vmlinuz-*-cloud-*").Order(StringComparer.Ordinal).Last();
         var unique = Guid.NewGuid().ToString("N")[..8];
         var serials = settings.Any(s => s.StartsWith("serials=", StringComparison.Ordinal)) ? [] : new[] { $"serials={string.Join(',', images.Select((_, i) => $"{unique}{i}"))}" };
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         var arguments = new List<string>
         {
             "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-monitor", "none",
@@ -67,13 +65,6 @@ internal sealed class IscsiTarget : IAsyncDisposable
     {
         process.Kill("the test is over");
         await process.DisposeAsync();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static string Folder()

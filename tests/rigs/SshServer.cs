@@ -32,7 +32,7 @@ internal sealed class SshServer : IAsyncDisposable
         var directory = Directory.CreateDirectory(Path.Combine(root, "sshd")).FullName;
         foreach (var key in new[] { "host", "client" }) _ = await ChildProcess.RunAsync(new ChildCommand("ssh-keygen", "-q", "-t", "ed25519", "-N", string.Empty, "-f", Path.Combine(directory, key)), cancel);
         File.Copy(Path.Combine(directory, "client.pub"), Path.Combine(directory, "authorized"));
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         await File.WriteAllTextAsync(Path.Combine(directory, "known_hosts"), $"[127.0.0.1]:{port} {await File.ReadAllTextAsync(Path.Combine(directory, "host.pub"), cancel)}", cancel);
         await File.WriteAllTextAsync(Path.Combine(directory, "ssh"), $"#!/bin/sh\nexec ssh -F /dev/null -o UserKnownHostsFile={directory}/known_hosts -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes \"$@\"\n", cancel);
         _ = await ChildProcess.RunAsync(new ChildCommand("chmod", "755", Path.Combine(directory, "ssh")), cancel);
@@ -86,13 +86,6 @@ internal sealed class SshServer : IAsyncDisposable
     {
         process.Kill("the test is over");
         await process.DisposeAsync();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static async Task<bool> AnswersAsync(int port, CancellationToken cancel)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sealift.Rigs;
 using static Sealift.Bench.Copies.Sizes;
 
 namespace Sealift.Bench.Copies.Rows;
@@ -64,13 +65,13 @@ internal sealed class NbdRow : IRow
 
         public static Transport Tcp() => new("TCP", _ =>
         {
-            var port = NbdServer.FreePort();
+            var port = LoopbackPort.Free();
             return (["--ipaddr", "127.0.0.1", "--port", $"{port}"], $"nbd://127.0.0.1:{port}");
         });
 
         public static Transport Tls(string certificates) => new("TLS", _ =>
         {
-            var port = NbdServer.FreePort();
+            var port = LoopbackPort.Free();
             return (["--ipaddr", "127.0.0.1", "--port", $"{port}", "--tls", "require", "--tls-certificates", certificates], $"nbds://localhost:{port}/?tls-certificates={certificates}");
         });
     }

@@ -1,9 +1,9 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using Sealift.Blkhash;
 using Sealift.Cli.Terminal;
 using Sealift.Guests;
 using Sealift.Posix;
+using Sealift.Scsi;
 
 namespace Sealift.Cli.Commands;
 
@@ -69,7 +69,7 @@ internal static class DoctorCommand
                 Say(json, "missing", "libguestfs-xfs", "XFS cannot be checked without it: apt-get install libguestfs-xfs");
             }
 
-            var libiscsi = NativeLibrary.TryLoad("libiscsi.so.7", out _);
+            var libiscsi = IscsiSession.IsInstalled;
             Say(json, libiscsi ? "ok" : "note", "libiscsi", libiscsi ? "units of iSCSI targets" : "not installed; needed only for iscsi:// disks: apt-get install libiscsi7");
 
             var fuse = File.Exists("/dev/fuse");

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Sealift.Posix;
 
 namespace Sealift.Disks;
 
@@ -19,7 +18,7 @@ internal static class StorageMembership
     /// <summary>Throws where it is a part of something.</summary>
     /// <param name="open">Opens the place.</param>
     /// <param name="cancel">Cancels it.</param>
-    /// <exception cref="SealiftException">SL4259.</exception>
+    /// <exception cref="Posix.SealiftException">SL4259.</exception>
     public static async Task DemandNoneAsync(Func<CancellationToken, Task<IUncachedReader>> open, CancellationToken cancel)
     {
         await using var reader = await open(cancel);
@@ -28,24 +27,12 @@ internal static class StorageMembership
         try
         {
             var start = buffer.Memory[..(int)Math.Min(LookBytes, reader.LengthBytes)];
-            await ReadAsync(reader, start, cancel);
+            await reader.ReadBackAsync(0, start, cancel);
             if (Of(start.Span) is var (what, way)) throw CopyErrors.BelongsTo(reader.Name, what, way);
         }
         finally
         {
             buffers.Return(buffer);
-        }
-    }
-
-    private static async Task ReadAsync(IUncachedReader reader, Memory<byte> start, CancellationToken cancel)
-    {
-        try
-        {
-            await reader.ReadAsync(0, start, cancel);
-        }
-        catch (SealiftException e)
-        {
-            throw DiskErrors.ReadBackFailed(reader.Name, 0, start.Length, e); // as any other read of a target
         }
     }
 

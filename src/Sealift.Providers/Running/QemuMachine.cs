@@ -205,7 +205,7 @@ public sealed class QemuMachine : IRunningMachine
     public async Task ForgetAsync(IReadOnlyCollection<string> names, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(names);
-        if (names.FirstOrDefault(n => !n.StartsWith(RunningSource.Prefix, StringComparison.Ordinal)) is { } foreign) throw new ArgumentException($"{foreign} is not ours", nameof(names));
+        RunningSource.DemandOurs(names);
         await ForgetAsync(names.Contains, cancel);
     }
 
@@ -301,7 +301,7 @@ public sealed class QemuMachine : IRunningMachine
     public async Task RemoveAsync(string prefix, bool keepBitmaps, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(prefix);
-        if (!prefix.StartsWith(RunningSource.Prefix, StringComparison.Ordinal)) throw new ArgumentException($"{prefix} is not ours", nameof(prefix));
+        RunningSource.DemandOurs(prefix);
         var left = await LeftoversAsync(prefix, cancel);
         foreach (var name in Of("export")) await EndExportAsync(name, cancel);
         foreach (var name in Of("job")) await EndJobAsync(name, cancel);
@@ -318,7 +318,7 @@ public sealed class QemuMachine : IRunningMachine
     public Task RemoveScratchAsync(string directory, string owner, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(owner);
-        if (!owner.StartsWith(RunningSource.Prefix, StringComparison.Ordinal)) throw new ArgumentException($"{owner} is not ours", nameof(owner));
+        RunningSource.DemandOurs(owner);
         if (FileFacts.OfPathIfExists(directory) is not null)
             foreach (var file in Directory.EnumerateFiles(directory, $"{owner}-d*{ScratchSuffix}")) _ = PosixPath.RemoveFile(file); // false: it has just gone
         return Task.CompletedTask;

@@ -23,6 +23,13 @@ public static class RunningSource
     /// <exception cref="SealiftException">SL6408, SL6411: it is no usable name.</exception>
     public static bool IsAbsolute(string source) => QmpName.Is(source) ? QmpName.Parse(source).IsAbsolute : LibvirtName.Parse(source) is not null;
 
+    /// <summary>Demands that a name is of something that Sealift made: nothing else is ever removed.</summary>
+    /// <exception cref="ArgumentException">It is not.</exception>
+    internal static void DemandOurs(params IEnumerable<string> names)
+    {
+        if (names.FirstOrDefault(n => !n.StartsWith(Prefix, StringComparison.Ordinal)) is { } foreign) throw new ArgumentException($"{foreign} is not ours", nameof(names));
+    }
+
     /// <summary>Connects.</summary>
     /// <exception cref="SealiftException">SL3101, SL641x: it cannot be reached.</exception>
     public static async Task<IRunningMachine> ConnectAsync(string source, CancellationToken cancel) =>

@@ -138,7 +138,7 @@ public sealed class LibvirtMachine : IRunningMachine
     public async Task ForgetAsync(IReadOnlyCollection<string> names, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(names);
-        if (names.FirstOrDefault(n => !n.StartsWith(RunningSource.Prefix, StringComparison.Ordinal)) is { } foreign) throw new ArgumentException($"{foreign} is not ours", nameof(names));
+        RunningSource.DemandOurs(names);
         foreach (var checkpoint in (await CheckpointsAsync(RunningSource.Prefix, cancel)).Where(names.Contains)) await DeleteCheckpointAsync(checkpoint, cancel);
     }
 
@@ -227,7 +227,7 @@ public sealed class LibvirtMachine : IRunningMachine
     public async Task RemoveAsync(string prefix, bool keepBitmaps, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(prefix);
-        if (!prefix.StartsWith(RunningSource.Prefix, StringComparison.Ordinal)) throw new ArgumentException($"{prefix} is not ours", nameof(prefix));
+        RunningSource.DemandOurs(prefix);
         if ((await ExportsAsync(cancel)).Any(e => e.StartsWith(prefix, StringComparison.Ordinal)))
         {
             // Begun by a run that was killed, perhaps between freeze and thaw.
@@ -251,7 +251,7 @@ public sealed class LibvirtMachine : IRunningMachine
     public async Task RemoveScratchAsync(string directory, string owner, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(owner);
-        if (!owner.StartsWith(RunningSource.Prefix, StringComparison.Ordinal)) throw new ArgumentException($"{owner} is not ours", nameof(owner));
+        RunningSource.DemandOurs(owner);
         var place = DirectoryOf(directory, owner);
         if (await host.ExistsAsync(place, cancel)) await host.RemoveDirectoryAsync(place, LibvirtPoint.FileNamesOf(LibvirtPoint.MostDisks), cancel);
     }
@@ -282,7 +282,6 @@ public sealed class LibvirtMachine : IRunningMachine
         var point = new LibvirtPoint(this, directory, parts);
         try
         {
-            await host.RemoveDirectoryAsync(directory, point.FileNames, cancel); // of a run whose QEMU was killed under it
             await host.MakeDirectoryAsync(directory, domain.Owner, cancel);
             var (backup, checkpoint) = (Path.Combine(socketDirectory, "backup.xml"), Path.Combine(socketDirectory, "checkpoint.xml"));
             PosixPath.WriteFileDurably(backup, Encoding.UTF8.GetBytes(LibvirtXml.Backup(point.SocketPath, domain.AllTargets, parts)), replace: true);
