@@ -21,7 +21,7 @@ public static class MigrationRunner
         PosixPath.CreateDirectory(work, 0x1C0 /* 0700 */);
         try
         {
-            var source = await MachineSource.OpenAsync(request.Sources, DescribeStep.SourceOptionsOf(request, work), cancel);
+            var source = await MachineSource.OpenAsync(request.Sources, DescribeStep.SourceOptionsOf(store, request, work), cancel);
             var preflight = Preflight.Look(request, source);
             var names = new TargetNames(request, source.Machine);
             var target = TargetMachine.For(source.Machine, request.TargetDirectory, request.Format, request.Convert);
@@ -120,7 +120,7 @@ public static class MigrationRunner
         using var held = await store.LockAsync(row.Id, CancellationToken.None);
         var files = new Artefacts(store.Journal, row.Id, Path.Combine(row.Request.TargetDirectory, $".sealift-{row.Id}"));
         List<string> removed = [], kept = [];
-        if (row.Request.Warm is not null) await LeaveSourceAsync(row, removed, kept);
+        if (row.Request.Warm is not null) await LeaveSourceAsync(store, row, removed, kept);
         kept.AddRange(await MadeFiles.EndAllAsync(row.Request, store.Journal.Artefacts(row.Id)));
         // Killed between the seal and its note in the journal, the machine is handed over all the same.
         if (store.Journal.Steps(row.Id).Any(s => s.Step.Step == StepName.Seal && s.State == StepState.Done))
@@ -153,12 +153,12 @@ public static class MigrationRunner
     }
 
     /// <summary>Takes back what was made at a running source, where it still runs.</summary>
-    private static async Task LeaveSourceAsync(MigrationRow row, List<string> removed, List<string> kept)
+    private static async Task LeaveSourceAsync(MigrationStore store, MigrationRow row, List<string> removed, List<string> kept)
     {
         var (source, owner) = (row.Request.Sources[0], WarmMachine.OwnerOf(row.Id));
         try
         {
-            await using var machine = await RunningSource.ConnectIfThereAsync(source, CancellationToken.None);
+            await using var machine = await RunningSource.ConnectIfThereAsync(source, store.Servers, CancellationToken.None);
             if (machine is null) return; // it has ended, and with it what was in its memory
             var found = await machine.LeftoversAsync(owner, CancellationToken.None);
             await machine.RemoveAsync(owner, keepBitmaps: false, CancellationToken.None);

@@ -4,6 +4,7 @@ using Sealift.Guests;
 using Sealift.Guests.Boot;
 using Sealift.Guests.Luks;
 using Sealift.Posix;
+using Sealift.Providers;
 
 namespace Sealift.Migrations;
 
@@ -34,6 +35,9 @@ public sealed class MigrationStore : IDisposable
 
     /// <summary>The keys of the encrypted volumes of the machine that is worked on, by <see cref="MigrationRequest.LuksKeys"/>. They are written nowhere; the caller clears them.</summary>
     public IReadOnlyList<VolumeKey> Keys { get; set; } = [];
+
+    /// <summary>The servers of vSphere by what their user calls them; null where there are none.</summary>
+    public Func<string, VSphereAccess>? Servers { get; set; }
 
     internal Journal Journal { get; }
 

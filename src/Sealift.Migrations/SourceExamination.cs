@@ -10,14 +10,16 @@ public static class SourceExamination
 {
     /// <summary>Examines a machine where it is.</summary>
     /// <param name="source">The machine; its files are measured again at the end.</param>
+    /// <param name="servers">The servers of vSphere by what their user calls them; null where there are none.</param>
     /// <param name="options">Which way, where to work and how long it may take.</param>
     /// <param name="log">Receives one line for each step; null for none.</param>
     /// <param name="cancel">Stops it.</param>
     /// <exception cref="SealiftException">A disk cannot be opened or read, the appliance failed, or the source changed meanwhile (SL6003).</exception>
-    public static Task<GuestReport> RunAsync(SourceMachine source, GuestOptions options, IProgress<string>? log, CancellationToken cancel) =>
-        RunAsync(source, options, GuestExamination.RunAsync, options?.WorkDirectory!, log, cancel);
+    public static Task<GuestReport> RunAsync(SourceMachine source, Func<string, VSphereAccess>? servers, GuestOptions options, IProgress<string>? log, CancellationToken cancel) =>
+        RunAsync(source, servers, options, GuestExamination.RunAsync, options?.WorkDirectory!, log, cancel);
 
     /// <param name="source">As above.</param>
+    /// <param name="servers">As above.</param>
     /// <param name="options">As above.</param>
     /// <param name="examiner">What looks into the disks.</param>
     /// <param name="scratchDirectory">Where a running QEMU keeps aside what its guest overwrites meanwhile.</param>
@@ -25,6 +27,7 @@ public static class SourceExamination
     /// <param name="cancel">As above.</param>
     internal static async Task<GuestReport> RunAsync(
         SourceMachine source,
+        Func<string, VSphereAccess>? servers,
         GuestOptions options,
         Func<IReadOnlyList<GuestDrive>, GuestOptions, IProgress<string>?, CancellationToken, Task<GuestReport>> examiner,
         string scratchDirectory,
@@ -34,7 +37,7 @@ public static class SourceExamination
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
         var servers = new List<QemuNbdServer>();
-        await using var point = source.RunningName is not null ? await RunningPoint.TakeAsync(source, scratchDirectory, cancel) : null;
+        await using var point = source.RunningName is not null ? await RunningPoint.TakeAsync(source, servers, scratchDirectory, cancel) : null;
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel, point?.LowSpace ?? CancellationToken.None);
         GuestReport report;
         try
@@ -44,7 +47,7 @@ public static class SourceExamination
             {
                 var server = point is null
                     ? await QemuNbdServer.StartReadOnlyAsync(disk.Image, options.WorkDirectory, cancel)
-                    : await QemuNbdServer.StartReadOnlyAsync(point.UriOf(disk.Key), options.WorkDirectory, cancel);
+                    : await QemuNbdServer.StartReadOnlyAsync(await point.ExportAsync(disk.Key, cancel), options.WorkDirectory, cancel);
                 servers.Add(server);
                 drives.Add(new GuestDrive(disk.Key, server.SocketPath, null, ImageFormat.Raw));
             }

@@ -93,6 +93,9 @@ internal static class NbdErrors
     public static NbdException OutOfRange(string peer, string request, string said) =>
         new("SL3033", request, peer, said, "Stay within the export and on its block size", isTransient: false);
 
+    public static NbdException NotServed(string socketPath, string said, Exception inner) =>
+        new("SL3034", "show a disk by NBD", socketPath, said, "Look at the directory: it must exist, be writable, and have a path short enough for a socket (107 bytes)", isTransient: false, inner);
+
     private const uint Enomem = 12;
     private const uint Eshutdown = 108;
 

@@ -21,6 +21,7 @@ internal static class MachineLimits
         {
             Name = overrides.Name ?? machine.Name,
             Cpus = overrides.Cpus ?? machine.Cpus,
+            CoresPerSocket = overrides.Cpus is null ? machine.CoresPerSocket : 0,
             MemoryBytes = overrides.MemoryBytes ?? machine.MemoryBytes,
             Firmware = overrides.Firmware ?? machine.Firmware,
             // Whoever says BIOS says no to secure boot as well, unless they ask for both: then it is refused below.

@@ -25,7 +25,7 @@ public static class MachineSource
         if (sources.FirstOrDefault(RunningSource.Is) is { } name)
         {
             if (sources.Count > 1) throw ProviderErrors.SeveralSources(name, sources.Count);
-            await using var running = await RunningSource.ConnectAsync(name, cancel);
+            await using var running = await RunningSource.ConnectAsync(name, options.Servers, cancel);
             return await running.DescribeAsync(options.Overrides, cancel);
         }
 

@@ -159,11 +159,42 @@ internal static class ProviderErrors
         "SL6209", "match the file with its description", $"{Clean(source)}, {file.Line}, File '{Clean(file.Href)}'",
         $"the descriptor says {file.SizeBytes} bytes, and the file has {sizeBytes}", "It was truncated or replaced. " + GetItAgain);
 
+    // SL654x: machines of vSphere.
+
+    public static SealiftException BadVSphereName(string source, string said) => new(
+        "SL6541", "use a machine of vSphere as a source", Clean(source), said, "Write it as vsphere://SERVER/DATACENTER/vm/FOLDER/MACHINE, as `sealift inventory vms SERVER` shows it, or with its UUID");
+
+    public static SealiftException NoVSphereMachine(string source) => new(
+        "SL6542", "find the machine", Clean(source), "the server has no such machine, or the account may not see it", "Look for it with `sealift inventory vms`; name it by its UUID, which stays the same when it is renamed or moved");
+
+    public static SealiftException VSphereObstacles(string source, IReadOnlyList<Concern> obstacles) => new(
+        "SL6543", "migrate the machine", Clean(source),
+        string.Join("; ", obstacles.Take(10).Select(o => $"{o.Class}: {Clean(o.Subject)}: {Clean(o.Text)}")) + (obstacles.Count > 10 ? $"; and {obstacles.Count - 10} more" : string.Empty),
+        string.Join(". ", obstacles.Take(10).Select(o => o.NextStep).Distinct()));
+
+    public static SealiftException TrackerRefused(string disk, SealiftException inner) => new(
+        TrackerRefusedCode, "ask which areas of a disk changed", Clean(disk), inner.Message.TrimEnd('.'), "Nothing is lost: all of the disk is read and compared", inner);
+
+    public static SealiftException StillRuns(string source, string state) => new(
+        "SL6545", "read the disks of a machine that is off", Clean(source), $"it is {Clean(state)}", "Somebody started it: shut it down, then resume");
+
+    public static SealiftException NotHeard(string source, string said) => new(
+        "SL6546", "shut the guest down", Clean(source), said.TrimEnd('.'), "Start VMware Tools in the guest, or shut it down there and resume; --force-off stops it as a power cut would");
+
+    public static SealiftException NotInSnapshot(string source, string disk, string said) => new(
+        "SL6547", "take a point in time", $"{Clean(source)}, {disk}", said, "Its disks are being changed: resume when that is over");
+
+    public static SealiftException NoServers(string source) => new(
+        "SL6548", "use a machine of vSphere as a source", Clean(source), "no servers are known here", "Add the server with `sealift provider add vsphere`");
+
     public static SealiftException TargetName(string what, string name, string said) => new(
         "SL6301", $"describe the target's {what}", Clean(name), said, "This is a value that the target must not have: report it as a bug");
 
     public static SealiftException TooManyForBus(string machine, DiskBus bus, int count, int limit) => new(
         "SL6302", "attach the target's disks", Clean(machine), $"{count} disks on {bus}, which takes {limit}", "Choose another bus (--bus), or convert the guest to virtio");
+
+    /// <summary>Of <see cref="TrackerRefused"/>: everything is read then.</summary>
+    public const string TrackerRefusedCode = "SL6544";
 
     internal static string Clean(string text) => Clean(text, 300);
 

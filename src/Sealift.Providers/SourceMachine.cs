@@ -5,7 +5,7 @@ namespace Sealift.Providers;
 
 /// <summary>A machine that was read from its source, and what it was read from.</summary>
 /// <param name="Machine">The machine.</param>
-/// <param name="Kind"><c>image</c>, <c>ovf</c>, <c>ova</c>, or <c>qemu</c> or <c>libvirt</c> where it runs.</param>
+/// <param name="Kind"><c>image</c>, <c>ovf</c>, <c>ova</c>, or <c>qemu</c>, <c>libvirt</c> or <c>vsphere</c> where it is read through what runs it.</param>
 /// <param name="Files">Every source file that was read, as it was then: measure again before the machine is handed over.</param>
 /// <param name="Notes">What was decided or found on the way that changes nothing, one sentence each: a manifest that is missing, a default that was taken.</param>
 /// <param name="CreatedFiles">Files that were unpacked into <see cref="SourceOptions.WorkDirectory"/>; the caller removes them when the disks have been copied.</param>

@@ -20,6 +20,9 @@ public sealed record SourceOptions
     /// <summary>The format of disk images given by path; null to detect it from content.</summary>
     public ImageFormat? Format { get; init; }
 
+    /// <summary>The servers of vSphere by what their user calls them; null where there are none.</summary>
+    public Func<string, VSphereAccess>? Servers { get; init; }
+
     /// <summary>Told of manifest verification and unpacking, in bytes of the file at hand.</summary>
     public IProgress<DiskProgress>? Progress { get; init; }
 }

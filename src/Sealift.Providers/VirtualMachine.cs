@@ -11,6 +11,9 @@ public sealed record VirtualMachine
     /// <summary>Number of virtual CPUs, 1 or more.</summary>
     public required int Cpus { get; init; }
 
+    /// <summary>Cores of each socket; 0 where the source leaves that to the hypervisor.</summary>
+    public int CoresPerSocket { get; init; }
+
     /// <summary>Memory in bytes.</summary>
     public required long MemoryBytes { get; init; }
 
@@ -25,6 +28,9 @@ public sealed record VirtualMachine
 
     /// <summary>Its network interfaces.</summary>
     public required IReadOnlyList<NetworkInterface> NetworkInterfaces { get; init; }
+
+    /// <summary>What somebody wrote about it at the source: any text; empty where nobody did.</summary>
+    public string Description { get; init; } = string.Empty;
 
     /// <summary>What the source says about the guest, such as <c>debian12_64Guest</c>; empty where it says nothing.</summary>
     public string GuestHint { get; init; } = string.Empty;

@@ -3,26 +3,23 @@ using Sealift.Posix;
 
 namespace Sealift.Disks;
 
-/// <summary>
-/// A disk at a point in time, behind an NBD export, with what QEMU's dirty bitmaps say of the changes since earlier ones (metadata
-/// contexts <c>qemu:dirty-bitmap:NAME</c>; qemu's docs/interop/nbd.txt).
-/// </summary>
-public sealed class TrackedDisk : IAsyncDisposable
+/// <summary>A disk at a point in time, with what a change tracker says of the changes since earlier ones.</summary>
+/// <param name="reader">The disk; closed with this.</param>
+/// <param name="changed">Asks the tracker: the blocks of that length in bytes that it calls changed.</param>
+public sealed class TrackedDisk(IDiskReader reader, Func<int, CancellationToken, Task<BlockSet>> changed) : IAsyncDisposable
 {
     private const string BitmapContext = "qemu:dirty-bitmap:";
     private const uint Dirty = 1;
     // As for the allocation map: below what the wire's 32 bits hold, with room for any alignment.
     private const long StatusStepBytes = 1L << 30;
 
-    private readonly NbdDisk disk;
-    private readonly IReadOnlyList<string> contexts;
-
-    private TrackedDisk(NbdDisk disk, IReadOnlyList<string> contexts) => (this.disk, this.contexts) = (disk, contexts);
-
     /// <summary>The disk.</summary>
-    public IDiskReader Reader => disk;
+    public IDiskReader Reader => reader;
 
-    /// <summary>Connects to an export.</summary>
+    /// <summary>
+    /// Connects to an NBD export that shows what QEMU's dirty bitmaps say (metadata contexts <c>qemu:dirty-bitmap:NAME</c>; qemu's
+    /// docs/interop/nbd.txt).
+    /// </summary>
     /// <param name="uri">Where it is.</param>
     /// <param name="bitmaps">The bitmaps that must be exported with it, at most 15.</param>
     /// <param name="options">Deadlines and credentials.</param>
@@ -42,14 +39,19 @@ public sealed class TrackedDisk : IAsyncDisposable
             throw DiskErrors.NoChangeList(uri.ToString(), missing);
         }
 
-        return new TrackedDisk(disk, contexts);
+        return new TrackedDisk(disk, (blockBytes, stop) => ChangedAsync(disk, contexts, blockBytes, stop));
     }
 
-    /// <summary>The blocks that any of the bitmaps calls dirty.</summary>
+    /// <summary>The blocks that the tracker calls changed since any of the earlier points in time.</summary>
     /// <param name="blockBytes">The length of a leaf's block in bytes.</param>
     /// <param name="cancel">Stops it.</param>
     /// <exception cref="SealiftException">SL3xxx, or SL4271: the list makes no sense.</exception>
-    public Task<BlockSet> ChangedAsync(int blockBytes, CancellationToken cancel) => ChangeList.ReadAsync(
+    public Task<BlockSet> ChangedAsync(int blockBytes, CancellationToken cancel) => changed(blockBytes, cancel);
+
+    /// <summary>Disconnects.</summary>
+    public ValueTask DisposeAsync() => reader.DisposeAsync();
+
+    private static Task<BlockSet> ChangedAsync(NbdDisk disk, List<string> contexts, int blockBytes, CancellationToken cancel) => ChangeList.ReadAsync(
         disk.Name,
         disk.LengthBytes,
         blockBytes,
@@ -71,7 +73,4 @@ public sealed class TrackedDisk : IAsyncDisposable
             return new ChangePage(end, changed);
         },
         cancel);
-
-    /// <summary>Disconnects.</summary>
-    public ValueTask DisposeAsync() => disk.DisposeAsync();
 }

@@ -12,7 +12,7 @@ internal sealed class CutoverStep() : Step(StepName.Cutover, string.Empty)
         var precopy = context.Result(StepName.Precopy, string.Empty, JournalJson.Default.PrecopyStepResult);
         await using var machine = await WarmMachine.ConnectAsync(context, cancel);
         var begun = context.Time.GetUtcNow();
-        context.Events.Send(new Note(StepName.Cutover, "the guest was asked to shut down") { IsPassing = true });
+        if (!await machine.IsOffAsync(cancel)) context.Events.Send(new Note(StepName.Cutover, "the guest was asked to shut down") { IsPassing = true });
         var forced = await machine.ShutDownAsync(cancel);
         if (forced) context.Events.Send(new Note(StepName.Cutover, $"the guest did not shut down within {plan.ShutdownDeadline.TotalSeconds:0} seconds and was stopped where it was, as the plan allows"));
         var off = context.Time.GetUtcNow();

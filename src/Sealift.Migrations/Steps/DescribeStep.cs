@@ -11,7 +11,7 @@ internal sealed class DescribeStep() : Step(StepName.Describe, string.Empty)
     {
         if (!context.Files.Remove(context.Unpacked)) throw MigrationErrors.FileReplaced(context.Unpacked);
         context.Files.OwnDirectory(context.Unpacked, Artefacts.ScratchDirectory, 0x1C0 /* 0700 */);
-        var source = await MachineSource.OpenAsync(context.Request.Sources, SourceOptionsOf(context.Request, context.Unpacked) with { Progress = context.Events.Progress(Planned) }, cancel);
+        var source = await MachineSource.OpenAsync(context.Request.Sources, SourceOptionsOf(context.Store, context.Request, context.Unpacked) with { Progress = context.Events.Progress(Planned) }, cancel);
         // What was unpacked must outlive a power cut, for the copy reads it again after a resume.
         foreach (var path in source.CreatedFiles)
         {
@@ -31,11 +31,12 @@ internal sealed class DescribeStep() : Step(StepName.Describe, string.Empty)
             JournalJson.Default.SourceMachine);
     }
 
-    public static SourceOptions SourceOptionsOf(MigrationRequest request, string workDirectory) => new()
+    public static SourceOptions SourceOptionsOf(MigrationStore store, MigrationRequest request, string workDirectory) => new()
     {
         WorkDirectory = workDirectory,
         AllowBackingDirectory = request.AllowBackingDirectory,
         Format = request.SourceFormat,
         Overrides = request.Overrides,
+        Servers = store.Servers,
     };
 }

@@ -16,6 +16,8 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
     {
         var plan = context.Request.Warm!;
         await using var source = new PatientMachine(context, StepName.Precopy);
+        if (context.Journal.Passes(context.Id).Count == 0 && await source.AskAsync(m => m.IsOffAsync(cancel), cancel))
+            return MigrationContext.Done("the machine is off: it is copied in one pass", new PrecopyStepResult(0, false) { ReadBack = ReadBackScope.Full }, JournalJson.Default.PrecopyStepResult);
         var previous = TimeSpan.MaxValue;
         while (true)
         {

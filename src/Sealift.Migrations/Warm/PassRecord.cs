@@ -1,5 +1,6 @@
 using Sealift.Disks;
 using Sealift.Migrations.Seals;
+using Sealift.Providers;
 
 namespace Sealift.Migrations;
 
@@ -34,10 +35,13 @@ public sealed record PassRecord(int Number, bool IsFinal, string Bitmap, DateTim
 /// <param name="Node">The block node it was read from.</param>
 /// <param name="File">The file below it.</param>
 /// <param name="LengthBytes">Its length in bytes.</param>
-/// <param name="Since">The bitmaps whose changes were copied.</param>
+/// <param name="Since">The bitmaps whose changes were copied, or the mark that they were asked for since.</param>
 /// <param name="FullBecause">Why everything was read and compared by hash; null where the tracker was believed.</param>
 public sealed record PassDisk(string Key, string Identity, string Node, string File, long LengthBytes, IReadOnlyList<string> Since, string? FullBecause)
 {
+    /// <summary>What the hypervisor's tracker calls this instant, where it knows instants by marks (a change id of vSphere's); null where it keeps bitmaps, or nothing.</summary>
+    public TrackerMark? Mark { get; init; }
+
     /// <summary>Bytes that the tracker named, in whole blocks.</summary>
     public long ClaimedBytes { get; init; }
 

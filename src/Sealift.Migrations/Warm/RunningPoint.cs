@@ -20,11 +20,12 @@ internal sealed class RunningPoint : IAsyncDisposable
 
     /// <summary>Takes it.</summary>
     /// <param name="source">The machine.</param>
+    /// <param name="servers">The servers of vSphere; null where there are none.</param>
     /// <param name="ownDirectory">Where what the guest overwrites meanwhile is kept aside.</param>
     /// <param name="cancel">Stops it.</param>
-    public static async Task<RunningPoint> TakeAsync(SourceMachine source, string ownDirectory, CancellationToken cancel)
+    public static async Task<RunningPoint> TakeAsync(SourceMachine source, Func<string, VSphereAccess>? servers, string ownDirectory, CancellationToken cancel)
     {
-        var taken = new RunningPoint(await RunningSource.ConnectAsync(source.RunningName!, cancel));
+        var taken = new RunningPoint(await RunningSource.ConnectAsync(source.RunningName!, servers, cancel));
         try
         {
             await taken.machine.RemoveAsync(Owner, keepBitmaps: false, cancel);
@@ -50,8 +51,8 @@ internal sealed class RunningPoint : IAsyncDisposable
     /// <summary>That there is too little room for what the guest overwrites, or why nobody knows.</summary>
     public async Task<SealiftException> ScratchFullAsync(CancellationToken cancel) => scratch?.NotMeasured ?? MigrationErrors.ScratchFull(scratchDirectory, await machine.FreeBytesAsync(scratchDirectory, cancel));
 
-    /// <summary>Where a disk is shown.</summary>
-    public NbdUri UriOf(string key) => point!.UriOf(key);
+    /// <inheritdoc cref="PointInTime.ExportAsync"/>
+    public Task<NbdUri> ExportAsync(string key, CancellationToken cancel) => point!.ExportAsync(key, cancel);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

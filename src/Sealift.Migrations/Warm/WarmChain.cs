@@ -26,8 +26,11 @@ internal static class WarmChain
         var last = -1;
         for (var i = 0; i < passes.Count; i++)
             if (passes[i].IsDone) last = i;
-        var (since, broken) = last < 0 ? ([], "it is the first pass") : Since(passes.Skip(last).Select(p => p.Bitmap).ToList(), now.Bitmaps);
         var before = last < 0 ? null : passes[last].Disks.FirstOrDefault(d => d.Key == described.Key);
+        var (since, broken) = last < 0 ? ([], "it is the first pass")
+            : before?.Mark is { } mark ? Since(mark, now.Record)
+            : now.Record is not null ? ([], "its changes were not kept track of in the last pass")
+            : Since(passes.Skip(last).Select(p => p.Bitmap).ToList(), now.Bitmaps);
         var lied = passes.FirstOrDefault(p => p.Disks.Any(d => d.Key == described.Key && d.LieBytes > 0));
         var was = before?.LengthBytes ?? described.Image.VirtualLengthBytes;
         var because = was != now.LengthBytes ? $"it had {was} bytes, and has {now.LengthBytes} now: it is copied anew"
@@ -41,6 +44,12 @@ internal static class WarmChain
             : broken;
         return new PassDisk(described.Key, described.Identity, now.Node, now.File, now.LengthBytes, because is null ? since : [], because);
     }
+
+    /// <summary>The mark of the last pass that was done, whatever passes were begun since: a tracker that knows instants can be asked for any of them.</summary>
+    private static (IReadOnlyList<string> Since, string? Broken) Since(TrackerMark mark, string? record) =>
+        record is null ? ([], "its changes are no longer kept track of")
+        : record != mark.Record ? ([], "the tracking of its changes began anew: it was reverted, resized, moved, or the tracking was switched off")
+        : ([mark.Id], null);
 
     /// <summary>
     /// The bitmaps that together hold every change since the first of them began. That of a pass that was killed may not have been begun;

@@ -29,11 +29,11 @@ internal sealed class WarmMachine : IAsyncDisposable
 
     /// <summary>Connects, and takes back what an earlier run of this migration that was killed has left there; its bitmaps stay.</summary>
     public static async Task<WarmMachine> ConnectAsync(MigrationContext context, CancellationToken cancel) =>
-        await TidiedAsync(context, await RunningSource.ConnectAsync(context.Request.Sources[0], cancel), cancel);
+        await TidiedAsync(context, await RunningSource.ConnectAsync(context.Request.Sources[0], context.Store.Servers, cancel), cancel);
 
     /// <summary>The same, or null where there is no such machine any more.</summary>
     public static async Task<WarmMachine?> ConnectIfThereAsync(MigrationContext context, CancellationToken cancel) =>
-        await RunningSource.ConnectIfThereAsync(context.Request.Sources[0], cancel) is { } machine ? await TidiedAsync(context, machine, cancel) : null;
+        await RunningSource.ConnectIfThereAsync(context.Request.Sources[0], context.Store.Servers, cancel) is { } machine ? await TidiedAsync(context, machine, cancel) : null;
 
     private static async Task<WarmMachine> TidiedAsync(MigrationContext context, IRunningMachine machine, CancellationToken cancel)
     {
@@ -112,7 +112,16 @@ internal sealed class WarmMachine : IAsyncDisposable
         var now = await machine.DisksAsync(cancel);
         var next = WarmChain.Next(context.Source.Machine.Disks, now, context.Journal.Passes(context.Id), Plan.UseTracker);
         if (next.Any(d => d.FullBecause is not null)) return null;
+        if (now.Any(d => d.Record is not null)) return Expected(context.Journal.Passes(context.Id), DateTimeOffset.UtcNow);
         return now.Sum(d => d.Bitmaps.Where(b => next.Any(n => n.Node == d.Node && n.Since.Contains(b.Name))).Sum(b => b.DirtyBytes));
+    }
+
+    /// <summary>What has changed since the last pass where the tracker cannot be asked without another point in time: at the pace at which it did before that. Null before two passes.</summary>
+    internal static long? Expected(IReadOnlyList<PassRecord> passes, DateTimeOffset now)
+    {
+        if (passes.Where(p => p is { IsDone: true, PointInTime: not null }).TakeLast(2).ToList() is not [var before, var last] || last.Disks.Any(d => d.FullBecause is not null)) return null;
+        var seconds = Math.Max(1, (last.PointInTime!.Value - before.PointInTime!.Value).TotalSeconds);
+        return (long)(last.Disks.Sum(d => d.ClaimedBytes) / seconds * Math.Max(0, (now - last.PointInTime.Value).TotalSeconds));
     }
 
     /// <summary>How long copying some bytes takes, by the fastest of the passes so far.</summary>
@@ -135,6 +144,9 @@ internal sealed class WarmMachine : IAsyncDisposable
         return Estimate(bytes);
     }
 
+    /// <inheritdoc cref="IRunningMachine.IsOffAsync"/>
+    public Task<bool> IsOffAsync(CancellationToken cancel) => machine.IsOffAsync(cancel);
+
     /// <inheritdoc cref="IRunningMachine.ShutDownAsync"/>
     public Task<bool> ShutDownAsync(CancellationToken cancel) => machine.ShutDownAsync(Plan.ShutdownDeadline, Plan.ForceOff, cancel);
 
@@ -149,7 +161,7 @@ internal sealed class WarmMachine : IAsyncDisposable
         var point = await machine.ShowStoppedAsync(Owner, last.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel);
         try
         {
-            return new StoppedDisk(this, point, await DiskImage.OpenNbdAsync(point.UriOf(key), new NbdOptions(), cancel));
+            return new StoppedDisk(this, point, (await point.OpenAsync(key, cancel)).Reader);
         }
         catch
         {
@@ -182,11 +194,11 @@ internal sealed class WarmMachine : IAsyncDisposable
 
     private async Task<PassDisk> DiskAsync(PointInTime point, PassDisk disk, TransferEnd place, PassRecord pass, IReadOnlyList<PassRecord> earlier, string step, CancellationToken cancel)
     {
-        await using var source = await TrackedDisk.ConnectAsync(point.UriOf(disk.Key), point.BitmapsOf(disk.Key), new NbdOptions(), cancel);
+        await using var source = await point.OpenAsync(disk.Key, cancel);
         var before = CopyTargets.Interrupted(context, disk.Key, disk.LengthBytes, step);
         var isNew = before is null;
         using var map = before ?? await CopyTargets.BeginAsync(context, disk.Key, disk.LengthBytes, cancel);
-        var changed = disk.FullBecause is null && !isNew ? await source.ChangedAsync(context.Hash.BlockBytes, cancel) : null;
+        var changed = disk.FullBecause is null && !isNew ? await ChangedAsync() : null;
         var last = earlier.LastOrDefault(p => p.IsDone)?.Disks.FirstOrDefault(d => d.Key == disk.Key);
         using var proven = Plan.ReadsPassesBack ? CopyTargets.Proofs(context, disk.Key, map, last?.Target, step) : null;
         // What the last pass writes is read back by the step that follows, with the machine off.
@@ -200,7 +212,7 @@ internal sealed class WarmMachine : IAsyncDisposable
         var planned = new PlannedStep(step, disk.Key);
         var plan = new WarmPassPlan(changed, pass.Audit) { Proven = proven, Proving = proving, OnClosed = () => left = TargetState.Of(path) };
         var result = await WarmPass.RunAsync(source.Reader, target, map, plan, context.Copying with { TargetReadsZeroes = isNew && offload?.Disk is null, Prefilled = offload?.Disk }, _ => context.Events.Progress(planned), cancel);
-        if (isReadBack) disk = await PassProof.RunAsync(context, disk, c => DiskImage.OpenNbdAsync(point.UriOf(disk.Key), new NbdOptions(), c), map, proven!, result.Found, left!, step, cancel);
+        if (isReadBack) disk = await PassProof.RunAsync(context, disk, async c => (await point.OpenAsync(disk.Key, c)).Reader, map, proven!, result.Found, left!, step, cancel);
         else if (proven is not null) disk = disk with { Target = left };
         proven?.Close();
         map.Close();
@@ -213,10 +225,25 @@ internal sealed class WarmMachine : IAsyncDisposable
             ReadBytes = result.ReadBytes,
             ComparedBytes = result.ComparedBytes,
             LieBytes = result.LieBytes,
+            Mark = point.MarkOf(disk.Key),
             Lies = result.Lies,
             Root = MigrationContext.Hex(result.Copied.Root),
             Transfer = offload?.Report,
         };
+
+        async Task<BlockSet?> ChangedAsync()
+        {
+            try
+            {
+                return await source.ChangedAsync(context.Hash.BlockBytes, cancel);
+            }
+            catch (SealiftException e) when (e.Code == ProviderErrors.TrackerRefusedCode)
+            {
+                disk = disk with { FullBecause = $"the change tracker does not answer: {e.InnerException?.Message ?? e.Message}" };
+                context.Events.Send(new Note(step, $"{disk.Key}: everything is read and compared: {disk.FullBecause}"));
+                return null;
+            }
+        }
     }
 
     /// <summary>A disk of a machine that is off, and the connection that it is read over.</summary>

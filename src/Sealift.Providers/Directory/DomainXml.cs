@@ -28,12 +28,14 @@ public static class DomainXml
             xml.WriteElementString("name", target.Machine.FileName);
             xml.WriteElementString("uuid", target.Uuid.ToString("D"));
             xml.WriteElementString("title", Printable(target.Machine.Name));
-            if (target.NetworkInterfaces.Any(n => n.Network.Length > 0))
-                xml.WriteElementString("description", "Networks at the source: " + string.Join(", ", target.NetworkInterfaces.Select((n, i) => $"{target.MacOf(i)} on {(n.Network.Length == 0 ? "none named" : $"'{Printable(n.Network)}'")}")));
+            if (DescriptionOf(target) is { Length: > 0 } description) xml.WriteElementString("description", description);
             Element(xml, "memory", Number(target.MemoryMebibytes * 1024), ("unit", "KiB"));
             xml.WriteElementString("vcpu", Number(target.Machine.Cpus));
             WriteBoot(xml, target);
-            Element(xml, "cpu", null, ("mode", target.Kvm ? "host-passthrough" : "maximum"));
+            xml.WriteStartElement("cpu");
+            xml.WriteAttributeString("mode", target.Kvm ? "host-passthrough" : "maximum");
+            if (target.Machine.CoresPerSocket is > 0 and var cores) Element(xml, "topology", null, ("sockets", Number(target.Machine.Cpus / cores)), ("cores", Number(cores)), ("threads", "1"));
+            xml.WriteEndElement();
             Element(xml, "clock", null, ("offset", target.GuestIsWindows ? "localtime" : "utc"));
             xml.WriteStartElement("devices");
             WriteDisks(xml, target);
@@ -44,6 +46,14 @@ public static class DomainXml
         }
 
         return text.Append('\n').ToString();
+    }
+
+    private static string DescriptionOf(TargetMachine target)
+    {
+        var networks = target.NetworkInterfaces.Any(n => n.Network.Length > 0)
+            ? "Networks at the source: " + string.Join(", ", target.NetworkInterfaces.Select((n, i) => $"{target.MacOf(i)} on {(n.Network.Length == 0 ? "none named" : $"'{Printable(n.Network)}'")}"))
+            : string.Empty;
+        return string.Join(" | ", new[] { Printable(target.Machine.Description), networks }.Where(t => t.Length > 0));
     }
 
     /// <summary>What libvirt calls a disk within the domain: <c>vda</c>, <c>sdb</c>, <c>hdc</c>, <c>vdaa</c>.</summary>

@@ -78,7 +78,7 @@ public static class StartScript
         yield return $"-name {Quote(target.Machine.FileName)}";
         yield return $"-uuid {target.Uuid:D}";
         yield return $"-machine {(target.NeedsIde ? "pc" : "q35")}{(secure ? ",smm=on" : string.Empty)} -accel \"$accel\" -cpu \"$cpu\"";
-        yield return string.Create(CultureInfo.InvariantCulture, $"-smp cpus={target.Machine.Cpus},sockets={target.Machine.Cpus} -m {target.MemoryMebibytes}M");
+        yield return string.Create(CultureInfo.InvariantCulture, $"-smp cpus={target.Machine.Cpus},{(target.Machine.CoresPerSocket is > 0 and var cores ? $"sockets={target.Machine.Cpus / cores},cores={cores},threads=1" : $"sockets={target.Machine.Cpus}")} -m {target.MemoryMebibytes}M");
         yield return $"-nodefaults -display none -vga std -serial mon:stdio -rtc base={(target.GuestIsWindows ? "localtime" : "utc")}";
         if (target.Machine.Firmware == Firmware.Uefi)
         {

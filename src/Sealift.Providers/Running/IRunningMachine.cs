@@ -21,6 +21,9 @@ public interface IRunningMachine : IAsyncDisposable
     /// <summary>Whether its guest executes nothing: it is off, or stopped.</summary>
     Task<bool> IsStoppedAsync(CancellationToken cancel);
 
+    /// <summary>Whether it is off, and not only stopped, and stays so until somebody starts it: then one pass is all it takes.</summary>
+    Task<bool> IsOffAsync(CancellationToken cancel) => Task.FromResult(false);
+
     /// <summary>The directory for what the guest overwrites during a point in time; it is on the machine's host.</summary>
     /// <param name="planned">The one that the plan names; null where it names none.</param>
     /// <param name="own">One of the migration's own, on this host.</param>

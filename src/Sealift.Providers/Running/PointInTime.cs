@@ -1,9 +1,10 @@
+using Sealift.Disks;
 using Sealift.Nbd;
 using Sealift.Posix;
 
 namespace Sealift.Providers;
 
-/// <summary>The disks of a running machine at one instant, each behind an NBD export, until it is released.</summary>
+/// <summary>The disks of a running machine at one instant, until it is released.</summary>
 public abstract class PointInTime : IAsyncDisposable
 {
     private bool isReleased;
@@ -16,11 +17,19 @@ public abstract class PointInTime : IAsyncDisposable
     internal static string ByAgent(string? notFrozen) =>
         notFrozen is null ? "the guest agent froze the file systems" : $"as after a power cut: the guest agent did not freeze the file systems ({notFrozen})";
 
-    /// <summary>Where a disk is shown.</summary>
-    public abstract NbdUri UriOf(string key);
+    /// <summary>Opens a disk as it was then, with what changed since the earlier points in time that were asked for.</summary>
+    /// <param name="key">The disk's key.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="SealiftException">It cannot be opened.</exception>
+    public abstract Task<TrackedDisk> OpenAsync(string key, CancellationToken cancel);
 
-    /// <summary>The bitmaps that are shown with it, by their names in the export's metadata contexts.</summary>
-    public abstract IReadOnlyList<string> BitmapsOf(string key);
+    /// <summary>Shows a disk as it was then, read-only, to whoever on this host may open the socket.</summary>
+    /// <inheritdoc cref="OpenAsync"/>
+    public abstract Task<NbdUri> ExportAsync(string key, CancellationToken cancel);
+
+    /// <summary>What the hypervisor's tracker calls this instant of a disk; null where it keeps bitmaps, or nothing.</summary>
+    /// <param name="key">The disk's key.</param>
+    public virtual TrackerMark? MarkOf(string key) => null;
 
     /// <summary>Takes all of it back, and checks that it is gone.</summary>
     /// <exception cref="SealiftException">Something could not be taken back.</exception>

@@ -3,7 +3,7 @@ using Sealift.Nbd;
 namespace Sealift.Providers;
 
 /// <summary>A point in time that was made in a QEMU.</summary>
-internal sealed class QemuPoint(QemuMachine machine, bool isStopped, IReadOnlyList<FrozenPart> parts) : PointInTime
+internal sealed class QemuPoint(QemuMachine machine, bool isStopped, IReadOnlyList<FrozenPart> parts) : ExportedPoint
 {
     public IReadOnlyList<FrozenPart> Parts => parts;
 
@@ -11,9 +11,9 @@ internal sealed class QemuPoint(QemuMachine machine, bool isStopped, IReadOnlyLi
 
     public override string Consistency => Said;
 
-    public override NbdUri UriOf(string key) => machine.UriOf(Part(key));
+    protected override NbdUri UriOf(string key) => machine.UriOf(Part(key));
 
-    public override IReadOnlyList<string> BitmapsOf(string key) => Part(key).Disk.Since;
+    protected override IReadOnlyList<string> BitmapsOf(string key) => Part(key).Disk.Since;
 
     protected override async ValueTask ReleaseAsync() => await machine.ReleaseAsync(this, CancellationToken.None);
 

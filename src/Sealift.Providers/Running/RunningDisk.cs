@@ -12,6 +12,9 @@ namespace Sealift.Providers;
 /// <param name="Bitmaps">The dirty bitmaps on its node.</param>
 public sealed record RunningDisk(string Identity, string Node, string File, long LengthBytes, long AllocatedBytes, IReadOnlyList<DirtyBitmap> Bitmaps)
 {
+    /// <summary>The record of a tracker that knows instants by marks (<see cref="TrackerMark.Record"/>); null where it keeps bitmaps, or nothing.</summary>
+    public string? Record { get; init; }
+
     /// <summary>Why what changes on it cannot be recorded; null where it can.</summary>
     public string? Untracked { get; init; }
 
@@ -44,3 +47,8 @@ public sealed record DirtyBitmap(string Name, long DirtyBytes, bool IsRecording,
 /// <param name="LengthBytes">Its length in bytes.</param>
 /// <param name="Since">The bitmaps whose changes are to be shown, all of ours.</param>
 public sealed record FrozenDisk(string Key, string Node, long LengthBytes, IReadOnlyList<string> Since);
+
+/// <summary>What a change tracker that needs no bitmaps calls an instant of a disk.</summary>
+/// <param name="Record">The record that it belongs to: with a new one, the tracker has begun anew and knows nothing of before.</param>
+/// <param name="Id">The instant, as the tracker is asked for what changed since.</param>
+public sealed record TrackerMark(string Record, string Id);

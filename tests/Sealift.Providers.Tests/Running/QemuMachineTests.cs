@@ -170,7 +170,7 @@ public sealed class QemuMachineTests : IDisposable
 
     private async Task<WarmPassResult> PassAsync(PointInTime point, string key, Target target, bool everything, AuditScope audit)
     {
-        await using var source = await TrackedDisk.ConnectAsync(point.UriOf(key), point.BitmapsOf(key), new NbdOptions(), Cancel);
+        await using var source = await point.OpenAsync(key, Cancel);
         using var map = BlockMap.OpenForUpdate(target.MapPath);
         await using var writer = await DiskImage.OpenWriteAsync(target.Path, ImageFormat.Raw, directory.Path, Cancel);
         var changed = everything ? null : await source.ChangedAsync(Hash.BlockBytes, Cancel);

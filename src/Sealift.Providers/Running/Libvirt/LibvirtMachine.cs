@@ -407,7 +407,7 @@ public sealed class LibvirtMachine : IRunningMachine
 }
 
 /// <summary>A backup job that shows the disks of a domain.</summary>
-internal sealed class LibvirtPoint(LibvirtMachine machine, string directory, IReadOnlyList<LibvirtPart> parts) : PointInTime
+internal sealed class LibvirtPoint(LibvirtMachine machine, string directory, IReadOnlyList<LibvirtPart> parts) : ExportedPoint
 {
     private const string SocketName = "nbd";
 
@@ -431,10 +431,10 @@ internal sealed class LibvirtPoint(LibvirtMachine machine, string directory, IRe
 
     public override string Consistency => Said;
 
-    public override NbdUri UriOf(string key) => NbdUri.Unix(ReachableSocket, Part(key).Name);
+    protected override NbdUri UriOf(string key) => NbdUri.Unix(ReachableSocket, Part(key).Name);
 
     // QEMU's name for what libvirt merged of all bitmaps since the checkpoint.
-    public override IReadOnlyList<string> BitmapsOf(string key) => Part(key) is { Since: not null } part ? [$"backup-{part.Target}"] : [];
+    protected override IReadOnlyList<string> BitmapsOf(string key) => Part(key) is { Since: not null } part ? [$"backup-{part.Target}"] : [];
 
     /// <summary>What is made in such a directory for so many disks.</summary>
     public static IEnumerable<string> FileNamesOf(int disks) => Enumerable.Range(0, disks).Select(ScratchName).Append(SocketName);
