@@ -124,7 +124,15 @@ public static class PosixPath
             file.Sync();
         }
 
-        Rename(temporary, path, replace);
+        try
+        {
+            Rename(temporary, path, replace);
+        }
+        catch (PosixException e) when (e.Errno == Errno.EEXIST)
+        {
+            _ = RemoveFile(temporary); // false: somebody removed it already; it may hold a key, which is not left lying about
+            throw;
+        }
     }
 
     /// <summary>Free space for this user on the file system that holds a path, in bytes; statvfs(3).</summary>

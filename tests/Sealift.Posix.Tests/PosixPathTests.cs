@@ -140,6 +140,7 @@ public sealed class PosixPathTests : IDisposable
         Assert.Equal(0x180, FileFacts.OfPath(directory.File("key")).Permissions);
         Assert.Single(Directory.GetFileSystemEntries(directory.Path));
         Assert.Throws<PosixException>(() => PosixPath.WriteFileDurably(directory.File("key"), "other"u8, replace: false));
+        Assert.Equal(["key"], PosixPath.List(directory.Path)); // what was to replace it is a secret, too
         Assert.Equal("secret", File.ReadAllText(directory.File("key")));
     }
 
