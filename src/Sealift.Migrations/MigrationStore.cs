@@ -25,6 +25,7 @@ public sealed class MigrationStore : IDisposable
         PosixPath.EnsureDirectory(StateDirectory, 0x1C0 /* 0700 */);
         PosixPath.EnsureDirectory(Path.Combine(StateDirectory, "migrations"), 0x1C0 /* 0700 */);
         Journal = new Journal(Path.Combine(StateDirectory, "sealift.db"));
+        Servers = new VSphereRegistry(StateDirectory).Access;
     }
 
     /// <summary>The state directory, as an absolute path.</summary>
@@ -36,8 +37,8 @@ public sealed class MigrationStore : IDisposable
     /// <summary>The keys of the encrypted volumes of the machine that is worked on, by <see cref="MigrationRequest.LuksKeys"/>. They are written nowhere; the caller clears them.</summary>
     public IReadOnlyList<VolumeKey> Keys { get; set; } = [];
 
-    /// <summary>The servers of vSphere by what their user calls them; null where there are none.</summary>
-    public Func<string, VSphereAccess>? Servers { get; set; }
+    /// <summary>The servers of vSphere by what their user calls them: those of <c>providers/</c>. Tests put in what they made.</summary>
+    internal Func<string, VSphereAccess> Servers { get; set; }
 
     internal Journal Journal { get; }
 

@@ -36,7 +36,7 @@ public static class SourceExamination
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
-        var servers = new List<QemuNbdServer>();
+        var exports = new List<QemuNbdServer>();
         await using var point = source.RunningName is not null ? await RunningPoint.TakeAsync(source, servers, scratchDirectory, cancel) : null;
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel, point?.LowSpace ?? CancellationToken.None);
         GuestReport report;
@@ -48,7 +48,7 @@ public static class SourceExamination
                 var server = point is null
                     ? await QemuNbdServer.StartReadOnlyAsync(disk.Image, options.WorkDirectory, cancel)
                     : await QemuNbdServer.StartReadOnlyAsync(await point.ExportAsync(disk.Key, cancel), options.WorkDirectory, cancel);
-                servers.Add(server);
+                exports.Add(server);
                 drives.Add(new GuestDrive(disk.Key, server.SocketPath, null, ImageFormat.Raw));
             }
 
@@ -60,7 +60,7 @@ public static class SourceExamination
         }
         finally
         {
-            foreach (var server in servers) await server.DisposeAsync();
+            foreach (var server in exports) await server.DisposeAsync();
         }
 
         source.VerifyUnchanged();

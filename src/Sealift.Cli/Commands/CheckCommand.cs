@@ -52,6 +52,7 @@ internal static class CheckCommand
         var kept = parsed.GetValue(Log) is { } path ? Path.GetFullPath(path) : null;
         var log = kept ?? Path.Combine(Path.GetTempPath(), $"sealift-check-{Guid.NewGuid():N}.log");
         using var view = new CheckView(json);
+        var servers = new VSphereRegistry(GlobalOptions.StateDirectory(parsed));
         var source = await MachineSource.OpenAsync(
             [.. parsed.GetValue(Source)!.Select(SourceName.Full)],
             new SourceOptions
@@ -60,6 +61,7 @@ internal static class CheckCommand
                 AllowBackingDirectory = parsed.GetValue(AllowBacking) is { } directory ? Path.GetFullPath(directory) : null,
                 Format = parsed.GetValue(SourceFormat),
                 Overrides = new MachineOverrides { Name = parsed.GetValue(Name) },
+                Servers = servers.Access,
             },
             cancel);
         var options = new GuestOptions
@@ -71,7 +73,7 @@ internal static class CheckCommand
             LintScope = parsed.GetValue(NoConvert) ? LintScope.AsItIs : LintScope.Conversion,
             Way = parsed.GetValue(InAppliance) ? CheckWay.Appliance : CheckWay.Direct,
         };
-        var report = await SourceExamination.RunAsync(source, options, view, cancel);
+        var report = await SourceExamination.RunAsync(source, servers.Access, options, view, cancel);
         if (kept is null) _ = PosixPath.RemoveFile(log); // false: somebody removed it already, which is what is wanted
         return view.Finished(source.Machine, report, parsed.GetValue(Inspect));
     }

@@ -13,7 +13,7 @@ internal static class MigrateCommand
 {
     private static readonly Argument<string[]> Source = new("SOURCE")
     {
-        Description = "One OVA or OVF, a directory that holds one OVF, the disk images of one machine in the order in which it sees them, or a machine that runs: a QEMU as qmp:SOCKET, a libvirt domain as qemu:///system/DOMAIN or qemu+ssh://HOST/system/DOMAIN.",
+        Description = "One OVA or OVF, a directory that holds one OVF, the disk images of one machine in the order in which it sees them, a machine that runs: a QEMU as qmp:SOCKET, a libvirt domain as qemu:///system/DOMAIN or qemu+ssh://HOST/system/DOMAIN; or one of vSphere, running or off, as vsphere://SERVER/MACHINE.",
         Arity = ArgumentArity.OneOrMore,
     };
 
@@ -79,6 +79,7 @@ internal static class MigrateCommand
             "sealift migrate laptop.vmdk --to /srv/vms --luks-key 1b2c7c1e-5d0f-4c6b-9a55-2f1f4f0e8a11=file:keys/laptop.key",
             "sealift migrate qmp:/run/vm/web01.qmp --to /srv/vms --downtime 10s",
             "sealift migrate qemu+ssh://root@host7/system/web01 --to /srv/vms --interval 30m",
+            "sealift migrate vsphere://vc1/DC0/vm/web01 --to /srv/vms --downtime 30s",
             "sealift migrate appliance.qcow2 --to /srv/vms --no-convert --bus sata --nic e1000e,mac=52:54:00:12:34:56");
     }
 
@@ -136,6 +137,7 @@ internal static class MigrateCommand
             return null;
         }
 
+        if (parsed.GetValue(Scratch) is { } given && parsed.GetValue(Source)!.Any(RunningSource.IsVSphere)) throw CliErrors.BadValue("--scratch", given, "nothing where the source is vSphere's, which keeps aside itself what a guest overwrites");
         var plan = new WarmPlan
         {
             Downtime = TimeOf(Downtime),

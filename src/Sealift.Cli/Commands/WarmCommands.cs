@@ -74,7 +74,7 @@ internal static class WarmCommands
         {
             var name = parsed.GetValue(source)!;
             if (!RunningSource.Is(name)) throw CliErrors.BadValue("SOURCE", name, $"a running machine as {RunningSource.Forms}");
-            await using var machine = await RunningSource.ConnectAsync(RunningSource.Full(name), cancel);
+            await using var machine = await RunningSource.ConnectAsync(RunningSource.Full(name), new VSphereRegistry(GlobalOptions.StateDirectory(parsed)).Access, cancel);
             var found = await machine.LeftoversAsync(RunningSource.Prefix, cancel);
             if (parsed.GetValue(remove)) await machine.RemoveAsync(RunningSource.Prefix, keepBitmaps: false, cancel);
             var left = parsed.GetValue(remove) ? await machine.LeftoversAsync(RunningSource.Prefix, cancel) : found;

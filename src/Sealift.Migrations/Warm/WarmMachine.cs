@@ -237,7 +237,7 @@ internal sealed class WarmMachine : IAsyncDisposable
             {
                 return await source.ChangedAsync(context.Hash.BlockBytes, cancel);
             }
-            catch (SealiftException e) when (e.Code == ProviderErrors.TrackerRefusedCode)
+            catch (SealiftException e) when (RunningSource.IsTrackerRefusal(e))
             {
                 disk = disk with { FullBecause = $"the change tracker does not answer: {e.InnerException?.Message ?? e.Message}" };
                 context.Events.Send(new Note(step, $"{disk.Key}: everything is read and compared: {disk.FullBecause}"));

@@ -60,5 +60,8 @@ public static class RunningSource
         return false;
     }
 
+    /// <summary>Whether an error says that what changed cannot be told: then everything is read and compared.</summary>
+    public static bool IsTrackerRefusal(SealiftException error) => error is { Code: ProviderErrors.TrackerRefusedCode };
+
     private static VSphereAccess AccessOf(string source, Func<string, VSphereAccess>? servers) => servers is null ? throw ProviderErrors.NoServers(source) : servers(VSphereName.Parse(source).Server);
 }

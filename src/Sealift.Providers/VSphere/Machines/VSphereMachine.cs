@@ -212,7 +212,7 @@ public sealed class VSphereMachine : IRunningMachine
     public async Task RemoveAsync(string prefix, bool keepBitmaps, CancellationToken cancel)
     {
         // The newest first: what is on top of another is moved into it.
-        foreach (var snapshot in (await OursAsync(prefix, cancel)).OrderByDescending(s => s.Id).Where(s => !keepBitmaps || !s.Name.EndsWith(OffSuffix, StringComparison.Ordinal))) await RemoveSnapshotAsync(snapshot.Snapshot, cancel);
+        foreach (var snapshot in (await OursAsync(prefix, cancel)).OrderByDescending(s => s.Number).Where(s => !keepBitmaps || !s.Name.EndsWith(OffSuffix, StringComparison.Ordinal))) await RemoveSnapshotAsync(snapshot.Snapshot, cancel);
     }
 
     /// <inheritdoc/>
