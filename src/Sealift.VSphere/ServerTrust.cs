@@ -57,8 +57,9 @@ public sealed class ServerTrust
     /// <summary>Sets TLS up.</summary>
     /// <param name="options">What is set up.</param>
     /// <param name="onRefused">Told why a certificate is refused.</param>
+    /// <param name="onTrusted">Told which certificate is accepted.</param>
     [SuppressMessage("Security", "CA5359", Justification = "It accepts one certificate by its digest, which is stricter than any chain, or what the framework accepts.")]
-    internal void Apply(SslClientAuthenticationOptions options, Action<string> onRefused)
+    internal void Apply(SslClientAuthenticationOptions options, Action<string> onRefused, Action<ServerCertificate>? onTrusted = null)
     {
         options.CertificateRevocationCheckMode = X509RevocationMode.NoCheck;
         if (authorities is not null)
@@ -85,15 +86,21 @@ public sealed class ServerTrust
             if (thumbprint is not null)
             {
                 var digest = thumbprint.Length == Sha256Bytes ? SHA256.HashData(raw) : SHA1.HashData(raw);
-                if (CryptographicOperations.FixedTimeEquals(digest, thumbprint)) return true;
+                if (CryptographicOperations.FixedTimeEquals(digest, thumbprint)) return Trusted();
                 onRefused($"its certificate ({certificate.Subject}) is another one: its SHA-256 is {shown}, its SHA-1 {Convert.ToHexString(SHA1.HashData(raw))}");
                 return false;
             }
 
-            if (problems == SslPolicyErrors.None) return true;
+            if (problems == SslPolicyErrors.None) return Trusted();
             var why = problems.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? "is not for this name" : $"is not signed by {this}, or is not valid now";
             onRefused($"its certificate ({certificate.Subject}) {why}; its SHA-256 is {shown}");
             return false;
+
+            bool Trusted()
+            {
+                onTrusted?.Invoke(ServerCertificate.Of(raw));
+                return true;
+            }
         };
     }
 }

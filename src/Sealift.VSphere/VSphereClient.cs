@@ -44,6 +44,9 @@ public sealed partial class VSphereClient : IAsyncDisposable
     /// <summary>How messages name the server: its host, and its port where that is not 443.</summary>
     public string Peer => http.Peer;
 
+    /// <summary>The certificate by which the server was recognised.</summary>
+    public ServerCertificate Certificate => http.Certificate ?? throw new InvalidOperationException("No client is without a connection that was trusted");
+
     /// <summary>Connects and logs in.</summary>
     /// <param name="options">Where, who, and how the server is recognised.</param>
     /// <param name="cancel">Stops waiting.</param>

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Sealift.Posix;
 using Sealift.VSphere;
 
@@ -100,12 +101,48 @@ internal sealed class VCenter : IAsyncDisposable
     /// <summary>What change tracking says of a disk: see trackedDisk in tests/rigs/vcsim/added.go.</summary>
     public Task TrackAsync(string json, CancellationToken cancel) => SteerAsync("disk", json, cancel);
 
+    /// <summary>Gives a disk the bytes of a file, and its length: that of the file, or another. A disk of another length than before is tracked anew.</summary>
+    public Task FillDiskAsync(ManagedReference machine, int key, string file, CancellationToken cancel, long? capacityBytes = null) =>
+        AskAsync("content", new JsonObject { ["vm"] = machine.Value, ["key"] = key, ["file"] = file, ["capacity"] = capacityBytes ?? 0 }, cancel);
+
+    /// <summary>Gives a disk another length.</summary>
+    public Task ResizeDiskAsync(ManagedReference machine, int key, long capacityBytes, CancellationToken cancel) =>
+        AskAsync("content", new JsonObject { ["vm"] = machine.Value, ["key"] = key, ["capacity"] = capacityBytes }, cancel);
+
+    /// <summary>The file with the bytes of a disk as the machine has it now: who writes there does so as the guest.</summary>
+    public async Task<string> DiskPathAsync(ManagedReference machine, int key, CancellationToken cancel)
+    {
+        using var answer = JsonDocument.Parse(await AskAsync("path", new JsonObject { ["vm"] = machine.Value, ["key"] = key }, cancel));
+        return answer.RootElement.GetProperty("path").GetString()!;
+    }
+
+    /// <summary>Gives a machine's disks back the bytes of a snapshot. Changes are tracked anew from then on.</summary>
+    public Task RevertAsync(ManagedReference machine, ManagedReference snapshot, CancellationToken cancel) =>
+        AskAsync("revert", new JsonObject { ["vm"] = machine.Value, ["snapshot"] = snapshot.Value }, cancel);
+
+    /// <summary>Areas that are left out of every answer about the changes of a disk, in place of those before.</summary>
+    public Task LieAsync(ManagedReference machine, int key, IEnumerable<(long Start, long Length)> areas, CancellationToken cancel) =>
+        AskAsync("lie", new JsonObject { ["vm"] = machine.Value, ["key"] = key, ["areas"] = new JsonArray([.. areas.Select(a => new JsonArray(a.Start, a.Length))]) }, cancel);
+
+    /// <summary>Whether a machine's guest ignores that it shall shut down.</summary>
+    public Task DeafenAsync(ManagedReference machine, bool deaf, CancellationToken cancel) =>
+        AskAsync("deaf", new JsonObject { ["vm"] = machine.Value, ["deaf"] = deaf }, cancel);
+
+    /// <summary>What goes wrong with disks that are opened from now on by the stand-in for VMware's library: see libraryFault in tests/rigs/vcsim/vddk.go.</summary>
+    public Task BreakLibraryAsync(string json, CancellationToken cancel) => SteerAsync("library", json, cancel);
+
+    /// <summary>Puts the stand-in for nbdkit's vddk plugin before the nbdkit of this host, for every program that this process starts from now on.</summary>
+    public static void UseLibraryStandIn()
+    {
+        var folder = Path.Combine(Path.GetDirectoryName(ThisFile())!, "vddk");
+        var path = Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin";
+        if (!path.StartsWith(folder + ":", StringComparison.Ordinal)) Environment.SetEnvironmentVariable("PATH", $"{folder}:{path}");
+    }
+
     /// <summary>How many requests of an operation came.</summary>
     public async Task<int> CountAsync(string operation, CancellationToken cancel)
     {
-        using var reply = await steering.GetAsync(new Uri("rig/counts", UriKind.Relative), cancel);
-        reply.EnsureSuccessStatusCode();
-        using var counts = JsonDocument.Parse(await reply.Content.ReadAsStringAsync(cancel));
+        using var counts = JsonDocument.Parse(await SteerAsync("counts", "{}", cancel));
         return counts.RootElement.TryGetProperty(operation, out var count) ? count.GetInt32() : 0;
     }
 
@@ -116,11 +153,14 @@ internal sealed class VCenter : IAsyncDisposable
         directory.Delete(recursive: true);
     }
 
-    private async Task SteerAsync(string what, string json, CancellationToken cancel)
+    private Task<string> AskAsync(string what, JsonObject arguments, CancellationToken cancel) => SteerAsync(what, arguments.ToJsonString(), cancel);
+
+    private async Task<string> SteerAsync(string what, string json, CancellationToken cancel)
     {
         using var content = new StringContent(json, Encoding.UTF8, "application/json");
         using var reply = await steering.PostAsync(new Uri("rig/" + what, UriKind.Relative), content, cancel);
-        if (reply.StatusCode != HttpStatusCode.OK) throw new InvalidOperationException($"the rig: {await reply.Content.ReadAsStringAsync(cancel)}");
+        var said = await reply.Content.ReadAsStringAsync(cancel);
+        return reply.StatusCode == HttpStatusCode.OK ? said : throw new InvalidOperationException($"the rig: {said}");
     }
 
     /// <summary>Builds the program into out/, where the compiler's own cache makes the next time short. Two test projects may do so at once.</summary>

@@ -21,6 +21,7 @@ internal sealed class SoapHttp : IDisposable
     private readonly HttpClient http;
     private volatile string? cookie;
     private volatile string? refusedCertificate;
+    private volatile ServerCertificate? certificate;
 
     public SoapHttp(VSphereOptions options)
     {
@@ -40,12 +41,15 @@ internal sealed class SoapHttp : IDisposable
             UseProxy = false,
             SslOptions = new SslClientAuthenticationOptions { EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13 },
         };
-        options.Trust.Apply(handler.SslOptions, said => refusedCertificate = said);
+        options.Trust.Apply(handler.SslOptions, said => refusedCertificate = said, shown => certificate = shown);
         http = new HttpClient(handler, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     /// <summary>How messages name the server.</summary>
     public string Peer { get; }
+
+    /// <summary>The certificate that was trusted last; null before the first connection.</summary>
+    public ServerCertificate? Certificate => certificate;
 
     /// <summary>What the server is told to be spoken to in: <c>urn:vim25/8.0.3.0</c>.</summary>
     public string Action { get; set; } = "urn:vim25";

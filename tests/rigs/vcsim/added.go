@@ -45,6 +45,15 @@ func (f *front) own(call request) (func() (int, []byte), bool) {
 		return func() (int, []byte) { return f.queryChangedDiskAreas(call) }, true
 	case "ConsolidateVMDisks_Task":
 		return func() (int, []byte) { return f.consolidate(call) }, true
+	case "ShutdownGuest":
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		if !f.deaf[call.target] {
+			return nil, false
+		}
+		return func() (int, []byte) {
+			return http.StatusOK, envelope(`<ShutdownGuestResponse xmlns="urn:vim25"></ShutdownGuestResponse>`)
+		}, true
 	case "ExportVm", "ExportSnapshot":
 		return func() (int, []byte) { return f.export(call) }, true
 	case "ContinueRetrievePropertiesEx", "CancelRetrievePropertiesEx":
@@ -58,7 +67,9 @@ func (f *front) queryChangedDiskAreas(call request) (int, []byte) {
 	defer f.mutex.Unlock()
 	disk, ok := f.areas[int32(call.numberOf("deviceKey"))]
 	if !ok {
-		return http.StatusInternalServerError, faultBody("InvalidArgument", "A specified parameter was not correct: deviceKey", "<invalidProperty>deviceKey</invalidProperty>")
+		f.mutex.Unlock()
+		defer f.mutex.Lock()
+		return f.compareDisks(call)
 	}
 	if change := call.valueOf("changeId"); change != "*" && !strings.Contains(change, "/") {
 		return http.StatusInternalServerError, faultBody("FileFault", "Error caused by file", "<file>"+call.target+".vmdk</file>")
@@ -178,41 +189,6 @@ func (f *front) giveTo(owner *types.ManagedObjectReference, reply []byte) {
 	}
 	f.registry.WithLock(task, func() {
 		task.Info.Entity, task.Info.EntityName = owner, owner.Value
-	})
-}
-
-// stampDisks gives each disk of a machine that tracks changes the next change id. Snapshots keep the devices that they were made with,
-// so these are replaced and not changed.
-func (f *front) stampDisks(value string) {
-	vm := f.machine(value)
-	if vm == nil {
-		return
-	}
-	f.mutex.Lock()
-	f.changeNo++
-	number := f.changeNo
-	f.mutex.Unlock()
-	f.registry.WithLock(vm, func() {
-		tracks := vm.Config.ChangeTrackingEnabled != nil && *vm.Config.ChangeTrackingEnabled
-		devices := append([]types.BaseVirtualDevice(nil), vm.Config.Hardware.Device...)
-		for i, device := range devices {
-			disk, ok := device.(*types.VirtualDisk)
-			if !ok {
-				continue
-			}
-			backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
-			if !ok {
-				continue
-			}
-			stamped, file := *disk, *backing
-			file.ChangeId = ""
-			if tracks {
-				file.ChangeId = fmt.Sprintf("52 6c 8c 1c 3e 5a 0a 71-0b 8d 9e 4f 2b 6a 11 %02x/%d", disk.Key&0xff, number)
-			}
-			stamped.Backing = &file
-			devices[i] = &stamped
-		}
-		vm.Config.Hardware.Device = devices
 	})
 }
 

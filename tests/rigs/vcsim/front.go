@@ -21,6 +21,14 @@ const sessionCookie = "vmware_soap_session"
 type front struct {
 	inner    string
 	registry *simulator.Registry
+	user     string
+	password string
+	isHost   bool   // an ESXi host rather than a vCenter
+	keep     string // where copies of disks are kept
+
+	content  sync.Mutex // held while disks are looked at or copied; taken before the simulator's locks
+	disks    map[diskName]*diskState
+	changeNo int
 
 	mutex    sync.Mutex
 	live     map[string]bool // session cookies that the simulator gave out and that have not ended
@@ -29,7 +37,8 @@ type front struct {
 	areas    map[int32]*trackedDisk
 	pages    map[string]*heldPage
 	updates  map[string]*heldUpdates
-	changeNo int
+	library  libraryFault
+	deaf     map[string]bool // machines whose guest does not shut down when it is asked to
 	tokenNo  int
 }
 
@@ -46,9 +55,10 @@ type incident struct {
 	Type      string `json:"type"` // content type of that reply
 }
 
-func newFront(inner string, registry *simulator.Registry) *front {
+func newFront(inner string, registry *simulator.Registry, user, password, keep string) *front {
 	return &front{
-		inner: inner, registry: registry,
+		inner: inner, registry: registry, user: user, password: password, keep: keep,
+		disks: map[diskName]*diskState{}, deaf: map[string]bool{},
 		live: map[string]bool{}, counts: map[string]int{}, areas: map[int32]*trackedDisk{},
 		pages: map[string]*heldPage{}, updates: map[string]*heldUpdates{},
 	}
@@ -208,10 +218,14 @@ func (f *front) serve(r *http.Request, call request) (int, http.Header, []byte, 
 		return http.StatusOK, nil, held, nil
 	}
 	var owner *types.ManagedObjectReference
+	number := 0
 	switch call.operation {
 	case "CreateSnapshot_Task":
-		f.stampDisks(call.target)
-	case "RemoveSnapshot_Task":
+		var err error
+		if number, err = f.stampDisks(call.target, true); err != nil {
+			return 0, nil, nil, err
+		}
+	case "RemoveSnapshot_Task", "RevertToSnapshot_Task":
 		owner = f.machineOf(call.target)
 	}
 	status, header, reply, err := f.ask(r, call.body)
@@ -224,11 +238,18 @@ func (f *front) serve(r *http.Request, call request) (int, http.Header, []byte, 
 	case "WaitForUpdatesEx":
 		reply = f.firstUpdates(call, reply)
 	case "ReconfigVM_Task", "PowerOnVM_Task":
-		f.stampDisks(call.target)
+		_, err = f.stampDisks(call.target, false)
+	case "CreateSnapshot_Task":
+		f.keepFor(call.target, number, reply)
 	case "RemoveSnapshot_Task":
 		f.giveTo(owner, reply)
+	case "RevertToSnapshot_Task":
+		f.giveTo(owner, reply)
+		if owner != nil && f.taskIn(reply) != nil {
+			err = f.revert(owner.Value, call.target)
+		}
 	}
-	return status, header, reply, nil
+	return status, header, reply, err
 }
 
 func (f *front) ask(r *http.Request, body []byte) (int, http.Header, []byte, error) {
@@ -305,6 +326,20 @@ func faultBody(name, message, detail string) []byte {
 	return envelope(fmt.Sprintf(`<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>%s</faultstring><detail><%sFault xmlns="urn:vim25" xsi:type="%s">%s</%sFault></detail></soapenv:Fault>`, text.String(), name, name, detail, name))
 }
 
+// tell answers a test, unless there is nothing to tell.
+func (f *front) tell(w http.ResponseWriter, answer any, problem error) error {
+	if problem != nil {
+		return problem
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	f.write(w, text)
+	return nil
+}
+
 // steer does what a test asks for.
 func (f *front) steer(w http.ResponseWriter, r *http.Request, body []byte) {
 	var err error
@@ -322,11 +357,41 @@ func (f *front) steer(w http.ResponseWriter, r *http.Request, body []byte) {
 		err = f.trackDisk(body)
 	case "/rig/counts":
 		f.mutex.Lock()
-		counts, problem := json.Marshal(f.counts)
+		counts := map[string]int{}
+		for operation, count := range f.counts {
+			counts[operation] = count
+		}
 		f.mutex.Unlock()
-		if err = problem; err == nil {
-			w.Header().Set("Content-Type", "application/json")
-			f.write(w, counts)
+		err = f.tell(w, counts, nil)
+	case "/rig/content":
+		err = f.setContent(body)
+	case "/rig/path":
+		answer, problem := f.livePath(body)
+		err = f.tell(w, answer, problem)
+	case "/rig/revert":
+		var one struct{ Vm, Snapshot string }
+		if err = json.Unmarshal(body, &one); err == nil {
+			err = f.revert(one.Vm, one.Snapshot)
+		}
+	case "/rig/lie":
+		err = f.lie(body)
+	case "/rig/open":
+		answer, problem := f.openDisk(body)
+		err = f.tell(w, answer, problem)
+	case "/rig/library":
+		f.mutex.Lock()
+		f.library = libraryFault{}
+		err = json.Unmarshal(body, &f.library)
+		f.mutex.Unlock()
+	case "/rig/deaf":
+		var one struct {
+			Vm   string `json:"vm"`
+			Deaf bool   `json:"deaf"`
+		}
+		if err = json.Unmarshal(body, &one); err == nil {
+			f.mutex.Lock()
+			f.deaf[one.Vm] = one.Deaf
+			f.mutex.Unlock()
 		}
 	default:
 		err = fmt.Errorf("the rig has no %s", r.URL.Path)

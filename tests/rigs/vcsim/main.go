@@ -55,8 +55,16 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
+	keep := filepath.Join(*directory, "kept")
+	if err := os.Mkdir(keep, 0o700); err != nil {
+		fail(err)
+	}
+	handler := newFront("http://"+server.URL.Host, simulator.Map, *user, *password, keep)
+	if err := handler.readyDisks(); err != nil {
+		fail(err)
+	}
 	front := &http.Server{
-		Handler:      newFront("http://"+server.URL.Host, simulator.Map),
+		Handler:      handler,
 		TLSConfig:    &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1, as vCenter's own
 		ErrorLog:     log.New(os.Stderr, "", 0),
