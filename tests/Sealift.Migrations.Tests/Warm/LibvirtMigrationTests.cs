@@ -200,7 +200,7 @@ public sealed class LibvirtMigrationTests : IDisposable
     private static async Task AssertLeftAsync(RunningDomain domain, string state)
     {
         Assert.Equal(state, await domain.StateAsync(Cancel));
-        await using var machine = await RunningSource.ConnectAsync(domain.Source, Cancel);
+        await using var machine = await RunningSource.ConnectAsync(domain.Source, null, Cancel);
         Assert.Empty(await machine.LeftoversAsync(RunningSource.Prefix, Cancel));
         var image = await ChildProcess.RunAsync(new ChildCommand("qemu-img", "info", "-U", "--output=json", domain.Images[0]), Cancel);
         if (state == "shut off") Assert.DoesNotContain("\"bitmaps\"", image.Output, StringComparison.Ordinal);

@@ -142,8 +142,8 @@ public sealed class WarmEnduranceTests : IDisposable
     public async Task A_domain_that_was_stopped_by_force_by_a_run_that_was_killed_is_not_said_to_have_shut_down()
     {
         await using var domain = await RunningDomain.StartAsync([("qcow2", 1 << 20)], Cancel);
-        await using (var first = await RunningSource.ConnectAsync(domain.Source, Cancel)) Assert.True(await first.ShutDownAsync(Plan.ShutdownDeadline, force: true, Cancel));
-        await using var second = await RunningSource.ConnectAsync(domain.Source, Cancel);
+        await using (var first = await RunningSource.ConnectAsync(domain.Source, null, Cancel)) Assert.True(await first.ShutDownAsync(Plan.ShutdownDeadline, force: true, Cancel));
+        await using var second = await RunningSource.ConnectAsync(domain.Source, null, Cancel);
         Assert.True(await second.ShutDownAsync(Plan.ShutdownDeadline, force: true, Cancel));
         await second.QuitAsync(Cancel);
         Assert.Equal("shut off", await domain.StateAsync(Cancel));
@@ -154,13 +154,13 @@ public sealed class WarmEnduranceTests : IDisposable
     {
         const string Owner = "sealift-endurance";
         await using var domain = await RunningDomain.StartAsync([("qcow2", 1 << 20)], Cancel);
-        await using var killed = await RunningSource.ConnectAsync(domain.Source, Cancel);
+        await using var killed = await RunningSource.ConnectAsync(domain.Source, null, Cancel);
         IReadOnlyList<FrozenDisk> disks = [.. (await killed.DisksAsync(Cancel)).Select(d => new FrozenDisk("disk1", d.Node, d.LengthBytes, []))];
         var scratch = killed.ScratchDirectory(null, rig.Root);
         _ = await killed.FreezeAsync(Owner, null, disks, scratch, rig.Root, Cancel); // as one is left by whoever is killed
         await domain.KillAsync(Cancel);
         Assert.NotEmpty(Directory.EnumerateFiles(Assert.Single(Directory.EnumerateDirectories(scratch, Owner + "*"))));
-        await using var next = await RunningSource.ConnectAsync(domain.Source, Cancel);
+        await using var next = await RunningSource.ConnectAsync(domain.Source, null, Cancel);
         await next.RemoveAsync(Owner, keepBitmaps: false, Cancel);
         await next.RemoveScratchAsync(scratch, Owner, Cancel);
         Assert.Empty(Directory.EnumerateDirectories(scratch, Owner + "*"));

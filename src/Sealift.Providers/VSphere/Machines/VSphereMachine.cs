@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Sealift.Disks;
 using Sealift.Posix;
 using Sealift.VSphere;
 using Machine = Sealift.VSphere.VirtualMachine;
@@ -29,6 +28,9 @@ public sealed class VSphereMachine : IRunningMachine
 
     /// <inheritdoc/>
     public string Name => name.Source;
+
+    /// <summary>Where it is on its server.</summary>
+    internal string Place => name.Place;
 
     /// <summary>The session.</summary>
     internal VSphereClient Client { get; }
@@ -225,7 +227,7 @@ public sealed class VSphereMachine : IRunningMachine
     internal static string? RecordOf(VirtualDisk disk) => disk.ChangeId is { } id && id.LastIndexOf('/') is > 0 and var slash ? id[..slash] : null;
 
     /// <summary>Opens a disk at a point in time.</summary>
-    internal Task<IDiskReader> OpenAsync(VSphereDiskPoint point, string socketDirectory, CancellationToken cancel) => VSphereDisk.OpenAsync(Client, access, point, socketDirectory, cancel);
+    internal Task<VSphereDiskReader> OpenAsync(VSphereDiskPoint point, string socketDirectory, CancellationToken cancel) => VSphereDisk.OpenAsync(Client, access, point, socketDirectory, cancel);
 
     /// <summary>Removes a snapshot of ours, sees that it is gone, and has its files moved into those below where the server did not.</summary>
     internal async Task RemoveSnapshotAsync(ManagedReference snapshot, CancellationToken cancel)

@@ -23,7 +23,7 @@ internal sealed class VSpherePoint(VSphereMachine machine, bool isOff, MachineSn
     public override async Task<TrackedDisk> OpenAsync(string key, CancellationToken cancel)
     {
         var part = Part(key);
-        var reader = await machine.OpenAsync(new VSphereDiskPoint(machine.Reference, machine.Name, isOff, snapshot?.Snapshot, part.Disk), socketDirectory, cancel);
+        var reader = await machine.OpenAsync(new VSphereDiskPoint(machine.Reference, machine.Place, isOff, snapshot?.Snapshot, part.Disk), socketDirectory, cancel);
         return new TrackedDisk(reader, (blockBytes, stop) => ChangedAsync(part, blockBytes, stop));
     }
 
