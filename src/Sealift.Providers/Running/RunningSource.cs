@@ -54,6 +54,8 @@ public static class RunningSource
     /// <summary>Whether an error says that a machine could not be reached, or was lost: it may be there again later. A refusal is none.</summary>
     public static bool IsLost(SealiftException error)
     {
+        // What VMware's library refuses it refuses again, whatever its nbdkit did then.
+        if (error.Code == "SL6523") return false;
         // What reads a disk may have wrapped what the connection said.
         for (Exception? e = error; e is not null; e = e.InnerException)
             if (e is QmpException { IsRefusal: false } or NbdException { IsTransient: true } or LibvirtException { IsUnreachable: true } or VSphereException { Code: "SL3302" or "SL3305" or "SL3306" } or SealiftException { Code: ProviderErrors.NotForwardedCode or ProviderErrors.NotLoggedInCode or ProviderErrors.HostLostCode }) return true;

@@ -81,7 +81,7 @@ public sealed class VSphereMachine : IRunningMachine
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<RunningDisk>> DisksAsync(CancellationToken cancel) =>
-        [.. (await MachineAsync(cancel)).Devices.Disks.Select(d => new RunningDisk(VSphereDescription.IdentityOf(d), NodeOf(d), d.File, d.CapacityBytes, d.CapacityBytes, []) { Record = RecordOf(d) })];
+        [.. (await MachineAsync(cancel)).Devices.Disks.Select(d => new RunningDisk(VSphereDescription.IdentityOf(d), NodeOf(d), d.File, d.CapacityBytes, d.CapacityBytes, []) { Record = RecordOf(d), Untracked = RecordOf(d) is null ? "vSphere does not keep track of its changes" : null })];
 
     /// <inheritdoc/>
     public async Task<bool> IsStoppedAsync(CancellationToken cancel) => await Client.PowerStateAsync(Reference, cancel) == "poweredOff";
@@ -114,8 +114,9 @@ public sealed class VSphereMachine : IRunningMachine
         ArgumentNullException.ThrowIfNull(disks);
         RunningSource.DemandOurs(owner);
         var machine = await MachineAsync(cancel);
-        if (bitmap is not null) await TrackAsync(machine, owner, cancel);
         var isOff = machine.PowerState == "poweredOff";
+        if (bitmap is not null) await TrackAsync(machine, owner, cancel);
+        else if (isOff) return new VSpherePoint(this, isOff, null, isKept: true, "the machine is off", Parts(disks, machine.Devices.Disks), socketDirectory);
         var (snapshot, said) = await SnapshotAsync(bitmap ?? $"{owner}-look", machine, cancel);
         try
         {
