@@ -24,7 +24,7 @@ internal sealed class RigMachine : IAsyncDisposable
     public int Key { get; }
 
     /// <summary>What the guest sees.</summary>
-    public byte[] Content { get; }
+    public byte[] Content { get; private set; }
 
     public static async Task<RigMachine> StartAsync(string directory, int lengthBytes, CancellationToken cancel)
     {
@@ -53,6 +53,13 @@ internal sealed class RigMachine : IAsyncDisposable
     public VSphereAccess Access(string name) => name == "rig"
         ? new VSphereAccess("rig", Server.Options) { Vddk = new VddkOptions { LibraryDirectory = directory } }
         : throw new InvalidOperationException($"there is no server {name}");
+
+    /// <summary>Makes the disk longer; what is new reads as zeros.</summary>
+    public async Task ResizeAsync(int lengthBytes, CancellationToken cancel)
+    {
+        await Server.ResizeDiskAsync(Machine, Key, lengthBytes, cancel);
+        Content = [.. Content, .. new byte[lengthBytes - Content.Length]];
+    }
 
     /// <summary>Writes as the guest.</summary>
     public async Task WriteAsync(long offset, byte[] bytes, CancellationToken cancel)

@@ -129,6 +129,48 @@ public sealed class VSphereMigrationTests : IDisposable
     }
 
     [Fact]
+    public async Task A_disk_that_is_resized_is_copied_anew_at_its_new_length()
+    {
+        await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
+        using var store = Open(machine);
+        var outcome = await MigrationRunner.StartAsync(store, Request, Once(store, () => machine.ResizeAsync(Length + 4096, Cancel).GetAwaiter().GetResult()), Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        AssertSame(machine);
+        Assert.Contains($"it had {Length} bytes, and has {Length + 4096} now", Disk(Passes(outcome)[^1]).GetProperty("fullBecause").GetString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>What the machine writes to is then another file, on top of what it wrote to before: the base is not its disk.</summary>
+    [Fact]
+    public async Task A_snapshot_that_somebody_else_takes_meanwhile_is_left_alone_and_costs_a_full_pass()
+    {
+        await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
+        using var store = Open(machine);
+        var outcome = await MigrationRunner.StartAsync(store, Request, Once(store, () =>
+        {
+            machine.WriteSomewhereAsync(3, Cancel).GetAwaiter().GetResult();
+            _ = machine.Client.MakeSnapshotAsync(machine.Machine, "theirs", "", quiesce: false, Cancel).GetAwaiter().GetResult();
+            machine.WriteSomewhereAsync(3, Cancel).GetAwaiter().GetResult();
+        }), Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        AssertSame(machine);
+        Assert.Equal(["theirs"], await machine.SnapshotsAsync(Cancel));
+    }
+
+    /// <summary>Asked for twice, it would be made twice, and one of them forgotten.</summary>
+    [Fact]
+    public async Task A_snapshot_of_which_the_reply_was_lost_is_found_and_not_made_twice()
+    {
+        await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
+        using var store = Open(machine);
+        await machine.Server.HappenAsync("CreateSnapshot_Task", "drop-reply", Cancel, skip: 1);
+        var outcome = await MigrationRunner.StartAsync(store, Request, Once(store, () => { }), Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        AssertSame(machine);
+        Assert.Equal(3, await machine.Server.CountAsync("CreateSnapshot_Task", Cancel)); // for the tracking to begin, the first pass, the last
+        Assert.Empty(await machine.SnapshotsAsync(Cancel));
+    }
+
+    [Fact]
     public async Task A_server_that_does_not_know_a_change_id_costs_a_full_pass_and_nothing_else()
     {
         await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
