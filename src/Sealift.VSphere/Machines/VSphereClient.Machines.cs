@@ -88,7 +88,7 @@ public sealed partial class VSphereClient
             if (await LookForAsync(Attempt, machine, t => t.Kind.Contains("reconfig", StringComparison.OrdinalIgnoreCase), async () => await IsOnAsync() == on ? "set" : null, cancel) is not null) return;
         }
 
-        if (await IsOnAsync() != on) throw VSphereErrors.NotDone(Attempt, SubjectOf(machine), $"it is still {(on ? "off" : "on")} after the machine was reconfigured");
+        if (await LookAfterAsync(Attempt, machine, IsOnAsync) != on) throw VSphereErrors.NotDone(Attempt, SubjectOf(machine), $"it is still {(on ? "off" : "on")} after the machine was reconfigured");
 
         async Task<bool> IsOnAsync()
         {
