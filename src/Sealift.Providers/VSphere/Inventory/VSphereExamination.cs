@@ -75,6 +75,15 @@ public sealed class VSphereExamination
         foreach (var examined in await OfBatchAsync(batch, isWarm, complete, cancel)) yield return examined;
     }
 
+    /// <summary>Every concern about one machine, with what was read before.</summary>
+    /// <param name="machine">The machine.</param>
+    /// <param name="isWarm">Whether it is to run while it is copied.</param>
+    /// <param name="complete">Adds to its scope what the target has; null for nothing.</param>
+    /// <param name="cancel">Stops waiting.</param>
+    /// <exception cref="VSphereException">The server did not answer, or refused.</exception>
+    public async Task<ExaminedMachine> OfAsync(Machine machine, bool isWarm, Func<Machine, VSphereConcernScope, VSphereConcernScope>? complete, CancellationToken cancel) =>
+        (await OfBatchAsync([machine], _ => isWarm, complete, cancel))[0];
+
     private async Task<IReadOnlyList<ExaminedMachine>> OfBatchAsync(List<Machine> batch, Func<Machine, bool> isWarm, Func<Machine, VSphereConcernScope, VSphereConcernScope>? complete, CancellationToken cancel)
     {
         if (batch.Count == 0) return [];
