@@ -17,6 +17,9 @@ internal static class CliErrors
     public static SealiftException NoTerminal(string selector) => new(
         "SL8007", "ask for the key of an encrypted volume", selector, "standard input is no terminal", "Give it in a file: --luks-key UUID=file:PATH");
 
+    public static SealiftException NoPassword(string provider, string said) => new(
+        "SL8008", "read the password", $"provider {provider}, from standard input", said, "Write it there as one line, or name where it is: --password-file, --password-env or --password-keyring");
+
     public static SealiftException BadValue(string option, string value, string expected) => new(
         "SL8004", $"understand {option}", value, $"it should be {expected}", "See the command's --help for examples");
 }

@@ -8,8 +8,6 @@ namespace Sealift.Cli;
 /// <summary>The keys of encrypted volumes on a command line: from files, or asked for on the terminal. A key itself is never an argument, which everybody on the host can read.</summary>
 internal static class LuksKeys
 {
-    private const int LongestAsked = 512; // what cryptsetup(8) takes from a terminal
-
     /// <summary>The option, of each command that looks into disks.</summary>
     public static Option<string[]> Option() => new("--luks-key")
     {
@@ -32,19 +30,11 @@ internal static class LuksKeys
     private static VolumeKey Ask(string selector)
     {
         if (Console.IsInputRedirected) throw CliErrors.NoTerminal(selector);
-        Console.Error.Write(selector == VolumeKey.AnyVolume ? "Passphrase of all encrypted volumes: " : $"Passphrase of the encrypted volume {selector}: ");
-        var typed = GC.AllocateArray<char>(LongestAsked, pinned: true);
-        var bytes = GC.AllocateArray<byte>(Encoding.UTF8.GetMaxByteCount(LongestAsked), pinned: true);
+        var typed = GC.AllocateArray<char>(HiddenLine.LimitCharacters, pinned: true);
+        var bytes = GC.AllocateArray<byte>(Encoding.UTF8.GetMaxByteCount(HiddenLine.LimitCharacters), pinned: true);
         try
         {
-            var length = 0;
-            while (Console.ReadKey(intercept: true) is { Key: not ConsoleKey.Enter } key)
-            {
-                if (key.Key == ConsoleKey.Backspace) length = Math.Max(0, length - 1);
-                else if (key.KeyChar != 0 && length < LongestAsked) typed[length++] = key.KeyChar;
-            }
-
-            Console.Error.WriteLine();
+            var length = HiddenLine.Read(selector == VolumeKey.AnyVolume ? "Passphrase of all encrypted volumes: " : $"Passphrase of the encrypted volume {selector}: ", typed);
             return new VolumeKey(selector, bytes.AsSpan(0, Encoding.UTF8.GetBytes(typed.AsSpan(0, length), bytes)));
         }
         finally

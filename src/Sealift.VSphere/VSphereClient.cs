@@ -163,7 +163,7 @@ public sealed partial class VSphereClient : IAsyncDisposable
                 await OpenAgainAsync(seen, cancel);
                 if (repeat == Repeat.WithinSession) throw VSphereErrors.SessionLost(e.Attempt, subject);
             }
-            catch (VSphereException e) when (resent < ResendLimit && (e.Code == "SL3302" || (e.IsOutcomeUnknown && repeat == Repeat.Anytime)))
+            catch (VSphereException e) when (resent < ResendLimit && (e.IsUnreachable || (e.IsOutcomeUnknown && repeat == Repeat.Anytime)))
             {
                 // Not sent at all, or nothing that counts twice.
                 resent++;

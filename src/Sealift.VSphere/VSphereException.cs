@@ -19,6 +19,12 @@ public class VSphereException : SealiftException
     /// </summary>
     public bool IsOutcomeUnknown => Code == "SL3305";
 
+    /// <summary>Whether nobody was there, so that this request was not sent. What was sent before it is another matter: where something was, it is <see cref="IsOutcomeUnknown"/>.</summary>
+    public bool IsUnreachable => Code == "SL3302";
+
+    /// <summary>Whether the server's certificate is not trusted, so that this request was not sent.</summary>
+    public bool IsNotTrusted => Code == "SL3303";
+
     /// <summary>Whether the session ended, and with it every view, filter and page that belonged to it. A new one has been opened: start again.</summary>
     public bool IsSessionLost => Code == "SL3306";
 }

@@ -82,7 +82,7 @@ public sealed class HostileReplyTests
 
     [Theory]
     [InlineData(200, "text/html", "<html></html>")] // a proxy's page
-    [InlineData(503, "text/plain", "busy")]
+    [InlineData(500, "text/plain", "busy")]
     [InlineData(302, "text/html", "")]
     [InlineData(200, "text/xml", "<a/>")]
     [InlineData(200, "text/xml", "LAUGHS")]
@@ -108,6 +108,24 @@ public sealed class HostileReplyTests
         Assert.Contains("FindByInventoryPath", error.Message, StringComparison.Ordinal);
         if (body == "LONG") Assert.Contains("more than 1048576 bytes", error.Message, StringComparison.Ordinal); // it was not read to its end
         Assert.NotNull(await client.FindByInventoryPathAsync("DC0", Cancel)); // and the next one is answered
+    }
+
+    [Theory]
+    [InlineData(502, "text/html", "<html></html>")]
+    [InlineData(503, "text/plain", "busy")]
+    [InlineData(504, "text/xml", "<a/>")]
+    public async Task A_gate_that_does_not_reach_the_server_leaves_open_what_became_of_the_request(int status, string type, string body)
+    {
+        await using var server = await VCenter.StartAsync(Cancel);
+        await using var client = await server.ConnectAsync(Cancel);
+        await server.AnswerAsync("FindByInventoryPath", status, type, body, Cancel);
+        Assert.NotNull(await client.FindByInventoryPathAsync("DC0", Cancel)); // what changes nothing is asked again
+        Assert.Equal(2, await server.CountAsync("FindByInventoryPath", Cancel));
+        await server.AnswerAsync("ConsolidateVMDisks_Task", status, type, body, Cancel);
+        var error = await Assert.ThrowsAsync<VSphereException>(() => client.ConsolidateDisksAsync(new ManagedReference("VirtualMachine", "vm-1"), Cancel));
+        Assert.True(error.IsOutcomeUnknown);
+        Assert.Contains($"HTTP status {status}", error.Message, StringComparison.Ordinal);
+        Assert.Equal(1, await server.CountAsync("ConsolidateVMDisks_Task", Cancel));
     }
 
     [Fact]

@@ -25,4 +25,7 @@ public sealed record VSphereConcernScope
 
     /// <summary>The rules of its cluster that bind the machine to hosts or to other machines.</summary>
     public IReadOnlyList<string> AffinityRules { get; init; } = [];
+
+    /// <summary>What was to be read besides the machine, and the server does not tell.</summary>
+    public IReadOnlyList<string> Untold { get; init; } = [];
 }

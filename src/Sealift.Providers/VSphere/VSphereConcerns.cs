@@ -24,6 +24,8 @@ public static class VSphereConcerns
     {
         if (machine.Untold.Count > 0)
             yield return OfMachine(VSphereConcernClasses.NotTold, ConcernSeverity.Warning, $"the account may not see {Listed(machine.Untold.Keys.Order(StringComparer.Ordinal))}, so more may be wrong than is said here", $"Give the account the privilege {Listed(machine.Untold.Values.Select(f => f.PrivilegeId ?? f.Name).Distinct())} on the machine");
+        if (scope.Untold.Count > 0)
+            yield return OfMachine(VSphereConcernClasses.NotTold, ConcernSeverity.Warning, $"the server does not tell the account {Listed(scope.Untold)}", "Let the account see it (System.Read), or look there by hand");
         if (scope.MissingPrivileges.Count > 0)
             yield return OfMachine(VSphereConcernClasses.Privileges, ConcernSeverity.Obstacle, $"the account lacks {Listed(scope.MissingPrivileges)}", "Give the account a role that has them, on the machine and what it is in");
         if (machine.ConnectionState is not ("connected" or ""))

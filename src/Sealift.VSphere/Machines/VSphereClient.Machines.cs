@@ -15,6 +15,17 @@ public sealed partial class VSphereClient
         await foreach (var one in RetrieveAsync(query, cancel)) yield return Understand("read a machine", SubjectOf(one.Reference), () => VirtualMachine.Of(one));
     }
 
+    /// <summary>Some machines, in no order; those that are gone by now are left out.</summary>
+    /// <param name="machines">The machines.</param>
+    /// <param name="cancel">Stops waiting.</param>
+    /// <exception cref="VSphereException">The server did not answer, or refused.</exception>
+    public async IAsyncEnumerable<VirtualMachine> MachinesOfAsync(IReadOnlyCollection<ManagedReference> machines, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(machines);
+        var query = new PropertyQuery("VirtualMachine", VirtualMachine.Properties) { Objects = [.. machines] };
+        await foreach (var one in RetrieveAsync(query, cancel)) yield return Understand("read a machine", SubjectOf(one.Reference), () => VirtualMachine.Of(one));
+    }
+
     /// <summary>One machine.</summary>
     /// <param name="machine">The machine.</param>
     /// <param name="cancel">Stops waiting.</param>
@@ -88,7 +99,7 @@ public sealed partial class VSphereClient
             if (await LookForAsync(Attempt, machine, t => t.Kind.Contains("reconfig", StringComparison.OrdinalIgnoreCase), async () => await IsOnAsync() == on ? "set" : null, cancel) is not null) return;
         }
 
-        if (await IsOnAsync() != on) throw VSphereErrors.NotDone(Attempt, SubjectOf(machine), $"it is still {(on ? "off" : "on")} after the machine was reconfigured");
+        if (await LookAfterAsync(Attempt, machine, IsOnAsync) != on) throw VSphereErrors.NotDone(Attempt, SubjectOf(machine), $"it is still {(on ? "off" : "on")} after the machine was reconfigured");
 
         async Task<bool> IsOnAsync()
         {

@@ -44,7 +44,7 @@ public sealed partial class VSphereClient
         {
             try
             {
-                _ = await CallAsync(Operation, machine, null, Repeat.Never, cancel); // as above
+                _ = await LookAfterAsync(Operation, machine, () => CallAsync(Operation, machine, null, Repeat.Never, cancel)); // as above
             }
             catch (VSphereFaultException again) when (again.Fault.IsInvalidPowerState && again.Fault.ExistingState == "poweredOff")
             {
@@ -66,7 +66,7 @@ public sealed partial class VSphereClient
         catch (VSphereException e) when (e.IsOutcomeUnknown)
         {
             if (await LookForAsync(attempt, machine, t => t.Kind.Contains("power", StringComparison.OrdinalIgnoreCase), async () => await PowerStateAsync(machine, cancel) == wanted ? wanted : null, cancel) is null)
-                throw VSphereErrors.NotDone(attempt, SubjectOf(machine), $"the reply was lost, and it is {await PowerStateAsync(machine, cancel)}");
+                throw VSphereErrors.NotDone(attempt, SubjectOf(machine), $"the reply was lost, and it is {await LookAfterAsync(attempt, machine, () => PowerStateAsync(machine, cancel))}");
         }
     }
 }

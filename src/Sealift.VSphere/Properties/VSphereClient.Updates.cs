@@ -30,12 +30,13 @@ public sealed partial class VSphereClient
                     set = await watch.NextAsync(this, cancel);
                     failures = 0;
                 }
-                catch (VSphereException e) when (failures < RestartLimit && (e.IsSessionLost || e.IsOutcomeUnknown || IsForgotten(e)))
+                catch (VSphereException e) when (failures < RestartLimit && (e.IsSessionLost || IsUnheard(e) || IsForgotten(e)))
                 {
-                    // A reply that was lost is asked for again, from the same version; with the session goes all of it.
+                    // A reply that was lost, or a server that is away for a moment, is asked again, from the same version; with the session goes all of it.
                     failures++;
                     if (watch is not null && IsForgotten(e)) await LetGoAsync(watch);
-                    if (!e.IsOutcomeUnknown) watch = null;
+                    if (IsUnheard(e)) await Task.Delay(ResendPause, cancel);
+                    else watch = null;
                     continue;
                 }
 
@@ -47,6 +48,9 @@ public sealed partial class VSphereClient
             if (watch is not null) await LetGoAsync(watch);
         }
     }
+
+    /// <summary>Whether nobody answered: the server could not be reached, or its reply was lost.</summary>
+    private static bool IsUnheard(VSphereException error) => error.IsUnreachable || error.IsOutcomeUnknown;
 
     /// <summary>Whether the server no longer knows until when it has told.</summary>
     private static bool IsForgotten(VSphereException error) => error is VSphereFaultException { Fault.Name: "InvalidCollectorVersion" };

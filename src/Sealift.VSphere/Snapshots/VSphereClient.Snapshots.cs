@@ -50,7 +50,7 @@ public sealed partial class VSphereClient
                 ?? throw VSphereErrors.SnapshotNotMade(SubjectOf(machine), name);
         }
 
-        return await FindSnapshotAsync(machine, name, cancel) ?? throw VSphereErrors.NotDone(Attempt, SubjectOf(machine), $"its task succeeded, and no snapshot is called '{name}'");
+        return await LookAfterAsync(Attempt, machine, () => FindSnapshotAsync(machine, name, cancel)) ?? throw VSphereErrors.NotDone(Attempt, SubjectOf(machine), $"its task succeeded, and no snapshot is called '{name}'");
     }
 
     /// <summary>Removes a snapshot and moves what is in its files into those below. It is no error if it is gone already.</summary>
@@ -73,7 +73,7 @@ public sealed partial class VSphereClient
         catch (VSphereFaultException e) when (e.Fault.IsNotFound)
         {
             // Somebody removed it, or we did in an earlier life. Where the machine itself is gone, the look at it says so.
-            if (await IsThereAsync()) throw;
+            if (await LookAfterAsync(Attempt, machine, IsThereAsync)) throw;
         }
         catch (VSphereException e) when (e.IsOutcomeUnknown)
         {

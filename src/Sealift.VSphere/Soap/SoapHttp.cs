@@ -117,6 +117,9 @@ internal sealed class SoapHttp : IDisposable
         try
         {
             using var reply = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            // Whoever answers so stands before the server, and does not know what became of the request: one that waits, or a server's own gate while what is behind it starts.
+            if (reply.StatusCode is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout)
+                throw VSphereErrors.Lost(attempt, subject, $"HTTP status {(int)reply.StatusCode}: what is before the server does not reach it");
             var type = reply.Content.Headers.ContentType?.MediaType;
             if (type is not ("text/xml" or "application/xml" or "application/soap+xml"))
             {

@@ -5,7 +5,7 @@ public sealed partial class VSphereClient
 {
     private static readonly TimeSpan LookPause = TimeSpan.FromSeconds(1);
 
-    /// <summary>Waits until a task is over.</summary>
+    /// <summary>Waits until a task is over. A server that is not heard of meanwhile is waited for, as long as the task may take.</summary>
     /// <param name="attempt">What it does, for errors: <c>make a snapshot</c>.</param>
     /// <param name="subject">On what, for errors.</param>
     /// <param name="task">The task.</param>
@@ -14,33 +14,60 @@ public sealed partial class VSphereClient
     /// <param name="cancel">Stops waiting; the task goes on.</param>
     /// <returns>The task, which succeeded.</returns>
     /// <exception cref="VSphereFaultException">It failed.</exception>
-    /// <exception cref="VSphereException">SL3320: it is not over in time.</exception>
+    /// <exception cref="VSphereException">SL3320: it is not over in time; SL3305: the server is not heard of again in that time, is not trusted any more, or has forgotten the task.</exception>
     public async Task<VimTask> WaitForTaskAsync(string attempt, ManagedReference subject, ManagedReference task, Action<int>? onProgress, TimeSpan deadline, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(deadline);
-        var live = new LiveObjects();
+        VSphereException? unheard = null;
         try
         {
-            await foreach (var set in WatchAsync(new PropertyQuery("Task", ["info"]) { Objects = [task] }, limit.Token))
+            // Until the deadline: each look at a server that is not heard of ends with a pause.
+            for (; ; await Task.Delay(LookPause, limit.Token))
             {
-                _ = live.Apply(set); // there is only one object
-                if (!set.IsComplete) continue;
-                if (!live.Objects.TryGetValue(task, out var now)) throw VSphereErrors.Lost(attempt, SubjectOf(subject), $"the server no longer knows its task {task.Value}");
-                if (now.Missing.TryGetValue("info", out var why)) throw VSphereErrors.Refused(attempt, SubjectOf(subject), why);
-                if (now["info"] is not { } info) continue;
-                var state = Understand(attempt, SubjectOf(subject), () => VimTask.Of(task, info));
-                if (state is { Percent: { } percent, IsOver: false }) onProgress?.Invoke(percent);
-                if (state.State == VimTaskState.Error) throw VSphereErrors.Refused(attempt, SubjectOf(subject), state.Error ?? new VSphereFault("MethodFault", "the task failed and does not say why", null));
-                if (state.State == VimTaskState.Success) return state;
+                var live = new LiveObjects();
+                await using var sets = WatchAsync(new PropertyQuery("Task", ["info"]) { Objects = [task] }, limit.Token).GetAsyncEnumerator(limit.Token);
+                while (await HearAsync(sets) is { } set)
+                {
+                    _ = live.Apply(set); // there is only one object
+                    if (!set.IsComplete) continue;
+                    if (!live.Objects.TryGetValue(task, out var now)) throw VSphereErrors.Lost(attempt, SubjectOf(subject), $"the server no longer knows its task {task.Value}");
+                    if (now.Missing.TryGetValue("info", out var why)) throw VSphereErrors.Refused(attempt, SubjectOf(subject), why);
+                    if (now["info"] is not { } info) continue;
+                    var state = Understand(attempt, SubjectOf(subject), () => VimTask.Of(task, info));
+                    if (state is { Percent: { } percent, IsOver: false }) onProgress?.Invoke(percent);
+                    if (state.State == VimTaskState.Error) throw VSphereErrors.Refused(attempt, SubjectOf(subject), state.Error ?? new VSphereFault("MethodFault", "the task failed and does not say why", null));
+                    if (state.State == VimTaskState.Success) return state;
+                }
             }
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancel.IsCancellationRequested)
         {
-            throw VSphereErrors.TaskOverdue(attempt, SubjectOf(subject), task.Value, deadline);
+            throw unheard is { } e
+                ? VSphereErrors.Lost(attempt, SubjectOf(subject), $"its task {task.Value} was begun, and the server was not heard of again: {e.Said}", e)
+                : VSphereErrors.TaskOverdue(attempt, SubjectOf(subject), task.Value, deadline);
         }
 
-        throw VSphereErrors.Lost(attempt, SubjectOf(subject), $"the server says nothing more about its task {task.Value}");
+        // The next set; null where the server is not heard of.
+        async Task<UpdateSet?> HearAsync(IAsyncEnumerator<UpdateSet> sets)
+        {
+            try
+            {
+                var any = await sets.MoveNextAsync();
+                unheard = null;
+                return any ? sets.Current : null;
+            }
+            catch (VSphereException e) when (IsUnheard(e) || e.IsSessionLost)
+            {
+                unheard = e;
+                return null;
+            }
+            catch (VSphereException e) when (e.IsNotTrusted)
+            {
+                // This look was not sent. The task was.
+                throw VSphereErrors.Lost(attempt, SubjectOf(subject), $"its task {task.Value} was begun, and the server is not trusted any more: {e.Said}", e);
+            }
+        }
     }
 
     /// <summary>The tasks of an object that the server still knows: those that go on, and those of the last minutes.</summary>
@@ -78,29 +105,61 @@ public sealed partial class VSphereClient
     /// <param name="look">Null as long as it cannot be seen.</param>
     /// <param name="cancel">Stops waiting.</param>
     /// <returns>What was seen; null where it does not come.</returns>
+    /// <exception cref="VSphereException">SL3305: the server is not heard of, so that nothing is known.</exception>
     private async Task<T?> LookForAsync<T>(string attempt, ManagedReference target, Func<VimTask, bool> kind, Func<Task<T?>> look, CancellationToken cancel)
         where T : class
     {
+        VSphereException? unheard = null;
         var looks = 1 + (int)Math.Ceiling(options.LostReplyGrace / LookPause);
         for (var i = 0; i < looks; i++)
+        {
+            try
+            {
+                await OutlastAsync();
+                if (await look() is { } seen) return seen;
+                unheard = null;
+            }
+            catch (VSphereException e) when (e.IsUnreachable)
+            {
+                unheard = e;
+            }
+
+            if (i + 1 < looks) await Task.Delay(LookPause, cancel);
+        }
+
+        // Not to have been able to look is not to have seen that it is not there.
+        return unheard is null ? null : throw NotHeardOfAgain(attempt, target, unheard);
+
+        async Task OutlastAsync()
         {
             foreach (var task in (await RecentTasksAsync(target, cancel)).Where(t => kind(t) && !t.IsOver))
             {
                 try
                 {
-                    _ = await WaitForTaskAsync(attempt, target, task.Task, null, options.TaskDeadline, cancel); // what it did is looked for below
+                    _ = await WaitForTaskAsync(attempt, target, task.Task, null, options.TaskDeadline, cancel); // what it did is looked for afterwards
                 }
                 catch (VSphereFaultException e)
                 {
-                    // It may be somebody else's that failed. Whether ours did its work is seen below, or not.
+                    // It may be somebody else's that failed. Whether ours did its work is seen afterwards, or not.
                     if (e.Fault.IsNoPermission) throw;
                 }
             }
-
-            if (await look() is { } seen) return seen;
-            if (i + 1 < looks) await Task.Delay(LookPause, cancel);
         }
-
-        return null;
     }
+
+    /// <summary>A look after something was asked for: that this look was not sent does not mean that nothing was.</summary>
+    private async Task<T> LookAfterAsync<T>(string attempt, ManagedReference target, Func<Task<T>> look)
+    {
+        try
+        {
+            return await look();
+        }
+        catch (VSphereException e) when (e.IsUnreachable)
+        {
+            throw NotHeardOfAgain(attempt, target, e);
+        }
+    }
+
+    private VSphereException NotHeardOfAgain(string attempt, ManagedReference target, VSphereException why) =>
+        VSphereErrors.Lost(attempt, SubjectOf(target), $"it was asked for, and the server was not heard of again: {why.Said}", why);
 }

@@ -44,6 +44,7 @@ public sealed record VSphereProvider
         Require(Address.UserInfo.Length == 0, "address", "user and password do not belong into it");
         Require(IsLine(User), "user", "it must be one line of text");
         Require(CaFile is null || Thumbprint is null, "trust", "a file of authorities and a thumbprint are two ways to know the server: one must be chosen");
+        if (Thumbprint is { } pin) _ = ServerTrust.Pinned(pin); // it throws where it is none
         Require(CaFile is null || IsPath(CaFile), "file of authorities", "its path must be absolute");
         Require(Password.Kind == PasswordKind.Store == (Password.Reference.Length == 0) && (Password.Reference.Length == 0 || IsLine(Password.Reference)), "place of the password", "it must be named in one line");
         Require(Password.Kind != PasswordKind.File || IsPath(Password.Reference), "file of the password", "its path must be absolute");

@@ -29,18 +29,26 @@ public sealed class VSphereRegistry(string stateDirectory)
         return [.. PosixPath.List(directory).Where(f => f.EndsWith(Suffix, StringComparison.Ordinal)).Select(f => f[..^Suffix.Length]).Where(IsName).Order(StringComparer.Ordinal)];
     }
 
+    /// <summary>Refuses what <see cref="Add"/> would refuse, before anybody is asked for a password.</summary>
+    /// <param name="provider">The provider.</param>
+    /// <exception cref="SealiftException">SL6501, SL6511, SL3301: something of it cannot be used; SL6502: the name is taken.</exception>
+    public void CheckNew(VSphereProvider provider)
+    {
+        ArgumentNullException.ThrowIfNull(provider);
+        provider.Check();
+        if (FileFacts.OfPathIfExists(PathOf(provider.Name)) is not null) throw RegistryErrors.Exists(provider.Name);
+    }
+
     /// <summary>Registers a provider.</summary>
     /// <param name="provider">The provider.</param>
     /// <param name="password">Its password where that is to be stored (<see cref="PasswordKind.Store"/>), else null.</param>
     /// <exception cref="SealiftException">SL6501, SL6508, SL6511: something of it cannot be used; SL6502: the name is taken; SL6504, SL6507: the key cannot be used.</exception>
     public void Add(VSphereProvider provider, string? password)
     {
-        ArgumentNullException.ThrowIfNull(provider);
-        provider.Check();
+        CheckNew(provider);
         if ((password is not null) != (provider.Password.Kind == PasswordKind.Store)) throw new ArgumentException("A password is given exactly where it is stored.", nameof(password));
         var path = PathOf(provider.Name);
         OwnerOnly.EnsureDirectory(directory);
-        if (FileFacts.OfPathIfExists(path) is not null) throw RegistryErrors.Exists(provider.Name);
         byte[]? encrypted = null;
         if (password is not null)
         {
