@@ -16,6 +16,12 @@ public sealed class TrackedDisk(IDiskReader reader, Func<int, CancellationToken,
     /// <summary>The disk.</summary>
     public IDiskReader Reader => reader;
 
+    /// <summary>By which of several ways it is read; null where there is only one.</summary>
+    public string? ReadBy { get; init; }
+
+    /// <summary>The ways that would have been preferred, each with why it is not taken.</summary>
+    public IReadOnlyList<string> PassedOver { get; init; } = [];
+
     /// <summary>
     /// Connects to an NBD export that shows what QEMU's dirty bitmaps say (metadata contexts <c>qemu:dirty-bitmap:NAME</c>; qemu's
     /// docs/interop/nbd.txt).

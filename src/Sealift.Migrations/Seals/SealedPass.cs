@@ -36,7 +36,7 @@ public sealed record SealedPass
         IsFinal = pass.IsFinal,
         Consistency = pass.Consistency,
         Audit = pass.Audit,
-        Disks = [.. pass.Disks.Select(d => new SealedPassDisk(d.Key, d.FullBecause, d.ClaimedBytes, d.ReadBytes, d.ComparedBytes, d.LieBytes, [.. d.Lies.Select(r => new SealedRange(r.Offset, r.LengthBytes))], d.Root) { ProvenBytes = d.ProvenBytes })],
+        Disks = [.. pass.Disks.Select(d => new SealedPassDisk(d.Key, d.FullBecause, d.ClaimedBytes, d.ReadBytes, d.ComparedBytes, d.LieBytes, [.. d.Lies.Select(r => new SealedRange(r.Offset, r.LengthBytes))], d.Root) { ProvenBytes = d.ProvenBytes, ReadBy = d.ReadBy })],
     };
 }
 
@@ -51,6 +51,9 @@ public sealed record SealedPass
 /// <param name="Root">The blkhash of the disk at that instant.</param>
 public sealed record SealedPassDisk(string Key, string? FullBecause, long ClaimedBytes, long ReadBytes, long ComparedBytes, long LieBytes, IReadOnlyList<SealedRange> Lies, string? Root)
 {
+    /// <summary>By which of several ways the source was read: <c>vddk</c>, <c>https</c> or <c>nfc</c> of vSphere; null where there is only one.</summary>
+    public string? ReadBy { get; init; }
+
     /// <summary>Bytes of the target that were read back in this pass, zeros in believed holes among them; 0 where passes read nothing back.</summary>
     public long ProvenBytes { get; init; }
 }

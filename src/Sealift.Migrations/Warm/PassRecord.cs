@@ -42,6 +42,9 @@ public sealed record PassDisk(string Key, string Identity, string Node, string F
     /// <summary>What the hypervisor's tracker calls this instant, where it knows instants by marks (a change id of vSphere's); null where it keeps bitmaps, or nothing.</summary>
     public TrackerMark? Mark { get; init; }
 
+    /// <summary>By which of several ways the source was read; null where there is only one.</summary>
+    public string? ReadBy { get; init; }
+
     /// <summary>Bytes that the tracker named, in whole blocks.</summary>
     public long ClaimedBytes { get; init; }
 

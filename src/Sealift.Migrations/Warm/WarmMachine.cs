@@ -197,6 +197,7 @@ internal sealed class WarmMachine : IAsyncDisposable
         await using var source = await point.OpenAsync(disk.Key, cancel);
         var before = CopyTargets.Interrupted(context, disk.Key, disk.LengthBytes, step);
         var isNew = before is null;
+        if (isNew && source.ReadBy is { } way) context.Events.Send(new Note(step, $"{disk.Key} is read by {way}{string.Concat(source.PassedOver.Select(p => $"; not by {p}"))}"));
         using var map = before ?? await CopyTargets.BeginAsync(context, disk.Key, disk.LengthBytes, cancel);
         var changed = disk.FullBecause is null && !isNew ? await ChangedAsync() : null;
         var last = earlier.LastOrDefault(p => p.IsDone)?.Disks.FirstOrDefault(d => d.Key == disk.Key);
@@ -226,6 +227,7 @@ internal sealed class WarmMachine : IAsyncDisposable
             ComparedBytes = result.ComparedBytes,
             LieBytes = result.LieBytes,
             Mark = point.MarkOf(disk.Key),
+            ReadBy = source.ReadBy,
             Lies = result.Lies,
             Root = MigrationContext.Hex(result.Copied.Root),
             Transfer = offload?.Report,

@@ -31,6 +31,7 @@ public sealed class VSphereMigrationTests : IDisposable
         var pass = Assert.Single(predicate.GetProperty("passes").EnumerateArray());
         Assert.True(pass.GetProperty("isFinal").GetBoolean());
         Assert.Equal("the machine is off", pass.GetProperty("consistency").GetString());
+        Assert.Equal("vddk", Disk(pass).GetProperty("readBy").GetString());
         Assert.Equal("vsphere", predicate.GetProperty("source").GetProperty("kind").GetString());
         Assert.Equal((0, 0), (await machine.Server.CountAsync("CreateSnapshot_Task", Cancel), await machine.Server.CountAsync("ReconfigVM_Task", Cancel)));
         Assert.Equal("poweredOff", await machine.Client.PowerStateAsync(machine.Machine, Cancel));

@@ -24,7 +24,7 @@ internal sealed class VSpherePoint(VSphereMachine machine, bool isOff, MachineSn
     {
         var part = Part(key);
         var reader = await machine.OpenAsync(new VSphereDiskPoint(machine.Reference, machine.Place, isOff, snapshot?.Snapshot, part.Disk), socketDirectory, cancel);
-        return new TrackedDisk(reader, (blockBytes, stop) => ChangedAsync(part, blockBytes, stop));
+        return new TrackedDisk(reader, (blockBytes, stop) => ChangedAsync(part, blockBytes, stop)) { ReadBy = reader.DataPath, PassedOver = reader.Notes };
     }
 
     public override async Task<NbdUri> ExportAsync(string key, CancellationToken cancel)
