@@ -75,6 +75,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.steer(w, r, body)
 	case r.URL.Path == "/sdk" && r.Method == http.MethodPost:
 		f.call(w, r, body)
+	case strings.HasPrefix(r.URL.Path, "/folder/") && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		f.folder(w, r)
 	case strings.HasPrefix(r.URL.Path, "/folder/") && !f.isLive(r):
 		http.Error(w, "no session", http.StatusUnauthorized) // a real server asks for one, the simulator does not
 	default:

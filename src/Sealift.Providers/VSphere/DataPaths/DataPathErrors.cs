@@ -34,6 +34,9 @@ internal static class DataPathErrors
         "SL6528", "find a way to read the disk", Clean(disk), Clean(string.Join("; ", reasons), 2000),
         "Lift one of these: mostly, install VMware's library (nbdkit's vddk plugin, --vddk-libdir), or shut the machine down");
 
+    public static SealiftException NoFlatFile(string disk, string said) =>
+        new("SL6531", "read the disk's file over HTTPS", Clean(disk), Clean(said), "Read it in another way: by VMware's library, or by an export with the machine off");
+
     /// <summary>What was said, and the last words of whoever said nothing better.</summary>
     private static string Quote(string said, string lastWords) => lastWords.Length == 0 ? Clean(said) : $"{Clean(said)}; the last words of nbdkit: {Clean(lastWords, 2000)}";
 
