@@ -89,7 +89,7 @@ public sealed class DatastoreFile : IDisposable
                     HttpStatusCode.RequestedRangeNotSatisfiable => throw VSphereErrors.FileChanged(attempt, subject, "it ends before this range"),
                     HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout or HttpStatusCode.InternalServerError or HttpStatusCode.TooManyRequests =>
                         throw VSphereErrors.Lost(attempt, subject, $"HTTP status {(int)reply.StatusCode}"),
-                    HttpStatusCode.OK or HttpStatusCode.PartialContent => await read(reply, stop),
+                    HttpStatusCode.OK or HttpStatusCode.PartialContent => await read(reply, stop.Token),
                     _ => throw VSphereErrors.FileRefused(attempt, subject, (int)reply.StatusCode),
                 }, cancel);
             }

@@ -44,23 +44,23 @@ internal sealed class FileHttp : IDisposable
     /// <param name="address">Where the file is.</param>
     /// <param name="range">The bytes that are wanted; null for all.</param>
     /// <param name="cookie">The session; null for none.</param>
-    /// <param name="deadline">How long all of it may take.</param>
-    /// <param name="read">Judges the reply and reads what is in it.</param>
+    /// <param name="deadline">How long all of it may take, or each part that the reading allows the same time again.</param>
+    /// <param name="read">Judges the reply and reads what is in it; told by what it is stopped.</param>
     /// <param name="cancel">Stops waiting.</param>
     /// <exception cref="VSphereException">SL3302, SL3303, SL3304; SL3305: the connection was lost, or it took too long; and what the reading throws.</exception>
     public async Task<T> AskAsync<T>(
         string attempt, string subject, HttpMethod method, Uri address, (long From, long To)? range, string? cookie, TimeSpan deadline,
-        Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancel)
+        Func<HttpResponseMessage, CancellationTokenSource, Task<T>> read, CancellationToken cancel)
     {
         using var request = new HttpRequestMessage(method, address) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         if (range is { } wanted) request.Headers.Range = new RangeHeaderValue(wanted.From, wanted.To);
         if (cookie is not null && !request.Headers.TryAddWithoutValidation("Cookie", cookie)) throw VSphereErrors.NotUnderstood(attempt, subject, "its session cookie cannot be sent back");
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        if (deadline != Timeout.InfiniteTimeSpan) limit.CancelAfter(deadline);
+        limit.CancelAfter(deadline);
         try
         {
             using var reply = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
-            return await read(reply, limit.Token);
+            return await read(reply, limit);
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -68,7 +68,7 @@ internal sealed class FileHttp : IDisposable
         }
         catch (OperationCanceledException e) when (limit.IsCancellationRequested)
         {
-            throw VSphereErrors.Lost(attempt, subject, $"not done within {deadline.TotalSeconds:0} seconds", e);
+            throw VSphereErrors.Lost(attempt, subject, $"no answer within {deadline.TotalSeconds:0} seconds", e);
         }
         catch (OperationCanceledException e)
         {
