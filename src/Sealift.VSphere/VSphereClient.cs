@@ -175,7 +175,7 @@ public sealed partial class VSphereClient : IAsyncDisposable
     /// <summary>Opens the session again, unless another call has done so meanwhile.</summary>
     /// <param name="seen">The number of the session that has ended.</param>
     /// <param name="cancel">Stops waiting.</param>
-    private async Task OpenAgainAsync(long seen, CancellationToken cancel)
+    internal async Task OpenAgainAsync(long seen, CancellationToken cancel)
     {
         await loggingIn.WaitAsync(cancel);
         try

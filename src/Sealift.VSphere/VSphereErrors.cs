@@ -71,6 +71,34 @@ internal static class VSphereErrors
     public static VSphereException LeaseEnded(string peer, string said) =>
         new("SL3325", "export a machine's disks", Fit(peer), Fit(said), "Look at the events of the machine, then start again");
 
+    // SL3327 to SL3331: files of datastores.
+
+    public static VSphereException NoSuchFile(string attempt, string file) =>
+        new("SL3327", attempt, Fit(file), "the server has no such file", "Look at the datastore: the disk may have been moved or removed");
+
+    public static VSphereException FileRefused(string attempt, string file, int status) =>
+        new("SL3328", attempt, Fit(file), string.Create(CultureInfo.InvariantCulture, $"the server does not give it (HTTP status {status})"), "Give the account the privilege Datastore.Browse on the datastore, or read the disk in another way");
+
+    public static VSphereException NotThatRange(string attempt, string file, string said) =>
+        new("SL3329", attempt, Fit(file), $"the reply is not what was asked for: {Fit(said)}", "Something between here and the server changes what it sends: read the disk from elsewhere, or in another way");
+
+    public static VSphereException FileChanged(string attempt, string file, string said) =>
+        new("SL3330", attempt, Fit(file), $"the file is not what it was when it was opened: {Fit(said)}", "Somebody writes to it, or has replaced it: shut the machine down, then start again");
+
+    public static VSphereException LostTooOften(string attempt, string file, int tries, Exception inner) =>
+        new("SL3331", attempt, Fit(file), string.Create(CultureInfo.InvariantCulture, $"lost {tries} times; at last: {Fit(inner is VSphereException e ? e.Said : inner.Message)}"), "Check the network and the server, then resume", inner);
+
+    // SL3332 to SL3334: files of leases.
+
+    public static VSphereException BadLeaseFile(string peer, string url, string said) =>
+        new("SL3332", "read a file of an export", Fit($"{peer}, {url}"), Fit(said), "Check the server's version; if it is a supported one, report this as a bug");
+
+    public static VSphereException LeaseFileLost(string peer, string url, string said, Exception? inner = null) =>
+        new("SL3333", "read a file of an export", Fit($"{peer}, {url}"), Fit(said), "Check the network, the server and the host that the machine is on, then start again: an export is read from its beginning", inner);
+
+    public static VSphereException OtherThanManifest(string peer, string key, string said) =>
+        new("SL3334", "compare a file of an export with the server's manifest", Fit($"{peer}, {key}"), Fit(said), "It was damaged on the way: start again; if it repeats, read the disk in another way");
+
     /// <summary>What a server says quotes names that somebody chose: one line, of printable characters.</summary>
     internal static string Fit(string said)
     {

@@ -24,7 +24,8 @@ public sealed class ExportTests
         var file = Assert.Single(lease.Files);
         Assert.True(file.IsDisk);
         Assert.StartsWith("https://*/nfc/", file.Url, StringComparison.Ordinal);
-        Assert.Equal(("AA:BB", 4096L), (file.Thumbprint, file.FileBytes!.Value));
+        Assert.Equal(server.Sha1, file.Thumbprint!.Replace(":", string.Empty, StringComparison.Ordinal), ignoreCase: true);
+        Assert.True(file.FileBytes > 0);
         await client.KeepLeaseAsync(lease, 50, Cancel);
         await client.CompleteLeaseAsync(lease, Cancel);
     }

@@ -131,6 +131,9 @@ internal sealed class VCenter : IAsyncDisposable
     /// <summary>What goes wrong with disks that are opened from now on by the stand-in for VMware's library: see libraryFault in tests/rigs/vcsim/vddk.go.</summary>
     public Task BreakLibraryAsync(string json, CancellationToken cancel) => SteerAsync("library", json, cancel);
 
+    /// <summary>What is odd about leases from now on: see leaseFault in tests/rigs/vcsim/export.go.</summary>
+    public Task BreakLeasesAsync(string json, CancellationToken cancel) => SteerAsync("lease", json, cancel);
+
     /// <summary>Puts the stand-in for nbdkit's vddk plugin before the nbdkit of this host, for every program that this process starts from now on.</summary>
     public static void UseLibraryStandIn()
     {

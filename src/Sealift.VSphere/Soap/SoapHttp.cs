@@ -48,6 +48,9 @@ internal sealed class SoapHttp : IDisposable
     /// <summary>How messages name the server.</summary>
     public string Peer { get; }
 
+    /// <summary>The session, as it is sent with each request; null before there is one.</summary>
+    public string? Cookie => cookie;
+
     /// <summary>The certificate that was trusted last; null before the first connection.</summary>
     public ServerCertificate? Certificate => certificate;
 

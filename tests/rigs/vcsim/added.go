@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -54,6 +53,8 @@ func (f *front) own(call request) (func() (int, []byte), bool) {
 		return func() (int, []byte) {
 			return http.StatusOK, envelope(`<ShutdownGuestResponse xmlns="urn:vim25"></ShutdownGuestResponse>`)
 		}, true
+	case "HttpNfcLeaseGetManifest":
+		return func() (int, []byte) { return f.manifest(call) }, true
 	case "ExportVm", "ExportSnapshot":
 		return func() (int, []byte) { return f.export(call) }, true
 	case "ContinueRetrievePropertiesEx", "CancelRetrievePropertiesEx":
@@ -137,35 +138,6 @@ func (f *front) slowly(r *http.Request, call request) []byte {
 	f.registry.WithLock(vm, func() { vm.RecentTask = append(vm.RecentTask, task.Self) })
 	go task.Run()
 	return envelope(fmt.Sprintf(`<%sResponse xmlns="urn:vim25"><returnval type="Task">%s</returnval></%sResponse>`, call.operation, task.Self.Value, call.operation))
-}
-
-// export gives a lease that gets ready a moment later, as a real one does.
-func (f *front) export(call request) (int, []byte) {
-	target := types.ManagedObjectReference{Type: call.targetOf, Value: call.target}
-	if f.registry.Get(target) == nil {
-		return http.StatusInternalServerError, faultBody("ManagedObjectNotFound", "no such object", fmt.Sprintf(`<obj type="%s">%s</obj>`, call.targetOf, call.target))
-	}
-	if vm := f.machine(call.target); vm != nil && vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff {
-		return http.StatusInternalServerError, faultBody("InvalidPowerState", "it runs", "<requestedState>poweredOff</requestedState><existingState>"+string(vm.Runtime.PowerState)+"</existingState>")
-	}
-	lease := &simulator.HttpNfcLease{HttpNfcLease: mo.HttpNfcLease{State: types.HttpNfcLeaseStateInitializing}}
-	f.registry.Put(lease)
-	go func() {
-		time.Sleep(200 * time.Millisecond)
-		f.registry.WithLock(lease, func() {
-			f.registry.Update(lease, []types.PropertyChange{
-				{Name: "info", Val: &types.HttpNfcLeaseInfo{
-					Lease: lease.Self, Entity: target, LeaseTimeout: 300,
-					DeviceUrl: []types.HttpNfcLeaseDeviceUrl{{
-						Key: "/" + call.target + "/VirtualLsiLogicController0:0", ImportKey: "disk", Url: "https://*/nfc/" + lease.Self.Value + "/disk-0.vmdk",
-						SslThumbprint: "AA:BB", Disk: types.NewBool(true), TargetId: "disk-0.vmdk", FileSize: 4096,
-					}},
-				}},
-				{Name: "state", Val: types.HttpNfcLeaseStateReady},
-			})
-		})
-	}()
-	return http.StatusOK, envelope(fmt.Sprintf(`<%sResponse xmlns="urn:vim25"><returnval type="HttpNfcLease">%s</returnval></%sResponse>`, call.operation, lease.Self.Value, call.operation))
 }
 
 // machineOf is the machine that a snapshot is of.

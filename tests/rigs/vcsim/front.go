@@ -19,27 +19,30 @@ const sessionCookie = "vmware_soap_session"
 
 // front is what clients talk to. What it does not know itself it asks the simulator.
 type front struct {
-	inner    string
-	registry *simulator.Registry
-	user     string
-	password string
-	isHost   bool   // an ESXi host rather than a vCenter
-	keep     string // where copies of disks are kept
+	inner      string
+	registry   *simulator.Registry
+	user       string
+	password   string
+	thumbprint string // the SHA-1 of its certificate
+	isHost     bool   // an ESXi host rather than a vCenter
+	keep       string // where copies of disks are kept
 
 	content  sync.Mutex // held while disks are looked at or copied; taken before the simulator's locks
 	disks    map[diskName]*diskState
 	changeNo int
 
-	mutex    sync.Mutex
-	live     map[string]bool // session cookies that the simulator gave out and that have not ended
-	counts   map[string]int  // requests by operation
-	incident []*incident
-	areas    map[int32]*trackedDisk
-	pages    map[string]*heldPage
-	updates  map[string]*heldUpdates
-	library  libraryFault
-	deaf     map[string]bool // machines whose guest does not shut down when it is asked to
-	tokenNo  int
+	mutex      sync.Mutex
+	live       map[string]bool // session cookies that the simulator gave out and that have not ended
+	counts     map[string]int  // requests by operation
+	incident   []*incident
+	areas      map[int32]*trackedDisk
+	pages      map[string]*heldPage
+	updates    map[string]*heldUpdates
+	library    libraryFault
+	leases     map[string]*exported
+	leaseFault leaseFault
+	deaf       map[string]bool // machines whose guest does not shut down when it is asked to
+	tokenNo    int
 }
 
 // incident happens to the next requests of an operation.
@@ -58,7 +61,7 @@ type incident struct {
 func newFront(inner string, registry *simulator.Registry, user, password, keep string) *front {
 	return &front{
 		inner: inner, registry: registry, user: user, password: password, keep: keep,
-		disks: map[diskName]*diskState{}, deaf: map[string]bool{},
+		disks: map[diskName]*diskState{}, deaf: map[string]bool{}, leases: map[string]*exported{},
 		live: map[string]bool{}, counts: map[string]int{}, areas: map[int32]*trackedDisk{},
 		pages: map[string]*heldPage{}, updates: map[string]*heldUpdates{},
 	}
@@ -75,6 +78,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.steer(w, r, body)
 	case r.URL.Path == "/sdk" && r.Method == http.MethodPost:
 		f.call(w, r, body)
+	case strings.HasPrefix(r.URL.Path, "/nfc/") && r.Method == http.MethodGet:
+		f.nfc(w, r)
+	case strings.HasPrefix(r.URL.Path, "/folder/") && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		f.folder(w, r)
 	case strings.HasPrefix(r.URL.Path, "/folder/") && !f.isLive(r):
 		http.Error(w, "no session", http.StatusUnauthorized) // a real server asks for one, the simulator does not
 	default:
@@ -239,6 +246,8 @@ func (f *front) serve(r *http.Request, call request) (int, http.Header, []byte, 
 		reply = f.firstUpdates(call, reply)
 	case "ReconfigVM_Task", "PowerOnVM_Task":
 		_, err = f.stampDisks(call.target, false)
+	case "HttpNfcLeaseProgress", "HttpNfcLeaseComplete", "HttpNfcLeaseAbort":
+		f.afterLease(call)
 	case "CreateSnapshot_Task":
 		f.keepFor(call.target, number, reply)
 	case "RemoveSnapshot_Task":
@@ -382,6 +391,11 @@ func (f *front) steer(w http.ResponseWriter, r *http.Request, body []byte) {
 		f.mutex.Lock()
 		f.library = libraryFault{}
 		err = json.Unmarshal(body, &f.library)
+		f.mutex.Unlock()
+	case "/rig/lease":
+		f.mutex.Lock()
+		f.leaseFault = leaseFault{}
+		err = json.Unmarshal(body, &f.leaseFault)
 		f.mutex.Unlock()
 	case "/rig/deaf":
 		var one struct {

@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/vmware/govmomi/simulator"
 )
@@ -60,6 +61,9 @@ func main() {
 		fail(err)
 	}
 	handler := newFront("http://"+server.URL.Host, simulator.Map, *user, *password, keep)
+	sha256sum := sha256.Sum256(certificate.Certificate[0])
+	sha1sum := sha1.Sum(certificate.Certificate[0])
+	handler.thumbprint = strings.Join(strings.Fields(fmt.Sprintf("% X", sha1sum)), ":")
 	if err := handler.readyDisks(); err != nil {
 		fail(err)
 	}
@@ -71,8 +75,6 @@ func main() {
 	}
 	go func() { fail(front.ServeTLS(listener, "", "")) }()
 
-	sha256sum := sha256.Sum256(certificate.Certificate[0])
-	sha1sum := sha1.Sum(certificate.Certificate[0])
 	ready, err := json.Marshal(map[string]string{
 		"url": fmt.Sprintf("https://localhost:%d", listener.Addr().(*net.TCPAddr).Port), "ca": caFile,
 		"sha256": hex.EncodeToString(sha256sum[:]), "sha1": hex.EncodeToString(sha1sum[:]),

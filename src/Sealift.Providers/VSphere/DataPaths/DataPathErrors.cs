@@ -34,6 +34,16 @@ internal static class DataPathErrors
         "SL6528", "find a way to read the disk", Clean(disk), Clean(string.Join("; ", reasons), 2000),
         "Lift one of these: mostly, install VMware's library (nbdkit's vddk plugin, --vddk-libdir), or shut the machine down");
 
+    public static SealiftException NoFlatFile(string disk, string said) =>
+        new("SL6531", "read the disk's file over HTTPS", Clean(disk), Clean(said), "Read it in another way: by VMware's library, or by an export with the machine off");
+
+    public static SealiftException NotExported(string disk, string said) =>
+        new("SL6532", "have the disk exported", Clean(disk), Clean(said, 600), "Read it in another way: by VMware's library, or over HTTPS with the machine off");
+
+    public static SealiftException NoRoom(string disk, string directory, long neededBytes, long doneBytes, long freeBytes, long reserveBytes) => new(
+        "SL6533", "fetch the exported disk", Clean(disk), $"after {doneBytes} bytes it takes {neededBytes} more at least, and {Clean(directory)} has {freeBytes} free, of which {reserveBytes} stay in reserve",
+        "Free space there, or read the disk in a way that needs no copy of it: by VMware's library");
+
     /// <summary>What was said, and the last words of whoever said nothing better.</summary>
     private static string Quote(string said, string lastWords) => lastWords.Length == 0 ? Clean(said) : $"{Clean(said)}; the last words of nbdkit: {Clean(lastWords, 2000)}";
 

@@ -22,6 +22,10 @@ internal static class VSphereDisk
         var notes = new List<string>();
         if (await VddkPath.WhyNotAsync(access, point, cancel) is { } notByLibrary) notes.Add($"vddk: {notByLibrary}");
         else return new VSphereDiskReader(await VddkDisk.OpenAsync(client, access, point, cancel), "vddk", notes);
+        if (await HttpsDisk.WhyNotAsync(client, point, cancel) is { } notByHttps) notes.Add($"https: {notByHttps}");
+        else return new VSphereDiskReader(await HttpsDisk.OpenAsync(client, access, point, workDirectory, cancel), "https", notes);
+        if (NfcDisk.WhyNot(point) is { } notByExport) notes.Add($"nfc: {notByExport}");
+        else return new VSphereDiskReader(await NfcDisk.OpenAsync(client, access, point, workDirectory, cancel), "nfc", notes);
         throw DataPathErrors.NoPath(name, notes);
     }
 }
