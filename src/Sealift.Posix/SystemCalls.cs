@@ -51,7 +51,8 @@ public static class SystemCalls
     public static readonly SystemCall Statfs = new("statfs", Interrupted, None, false, "The kind of file system decides who copies a disk, and is named in the reason.");
     public static readonly SystemCall Access = new("access", Never, new Dictionary<Errno, string> { [Errno.EACCES] = "this is not the program: the next place in PATH is looked at", [Errno.ENOENT] = "the same, where it went away in between" }, false, "A program that cannot be looked at is not one that is not installed.");
     public static readonly SystemCall Pipe = new("pipe2", Never, None, false, "What a child says would be lost.");
-    public static readonly SystemCall DuplicateDescriptor = new("fcntl(F_DUPFD_CLOEXEC)", Never, None, false, "A child would be given somebody else's descriptor, or none.");
+    public static readonly SystemCall DuplicateDescriptor = new("fcntl(F_DUPFD_CLOEXEC)", Never, None, false, "A child would be given somebody else's descriptor, or none; a connection that does not end could not be ended.");
+    public static readonly SystemCall Shutdown = new("shutdown", Never, new Dictionary<Errno, string> { [Errno.ENOTCONN] = "it is not connected any more, which is what was wanted" }, false, "A library that reads without end would be left alone with it.");
     public static readonly SystemCall MemoryFile = new("memfd_create", Never, new Dictionary<Errno, string> { [Errno.EINVAL] = "no MFD_NOEXEC_SEAL before Linux 6.3: asked for without it" }, false, "The only way in which a secret reaches a child.");
     public static readonly SystemCall Seal = new("fcntl(F_ADD_SEALS)", Never, None, false, "Whoever else had the descriptor could change the secret.");
     public static readonly SystemCall SignalAction = new("sigaction", Never, None, false, "Where SIGCHLD is ignored, the kernel throws away how a child ended; where SIGXFSZ is not, it ends us instead of failing a write.");
@@ -65,6 +66,6 @@ public static class SystemCalls
     [
         Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, CloneRange, CopyRange, DropCache, WriteBack, Lock, Unlock, FindLock, DeviceSize,
         Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs, Statfs,
-        Access, Pipe, DuplicateDescriptor, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill,
+        Access, Pipe, DuplicateDescriptor, Shutdown, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill,
     ];
 }

@@ -79,6 +79,9 @@ public sealed class SystemCallTests : IDisposable
             }
         }
 
+        using (var pair = new SocketPair())
+        using (var line = SocketSwitch.Of(pair.Descriptor, "line"))
+        using (FaultyLibc.Arm("shutdown", Errno.ENOTCONN, 1)) line.ShutDown();
         foreach (var nothing in new[] { Errno.ENOENT, Errno.ENOTDIR })
             using (FaultyLibc.Arm("statx", nothing, 1)) Assert.Null(FileFacts.OfPathIfExists(file.Path));
     }
@@ -290,6 +293,12 @@ public sealed class SystemCallTests : IDisposable
             "chmod" => () => PosixPath.SetPermissions(file.Path, 0x180),
             "statvfs" => () => PosixPath.FreeBytes(directory.Path),
             "statfs" => () => FileSystemKind.Of(directory.Path),
+            "shutdown" => () =>
+            {
+                using var pair = new SocketPair();
+                using var line = SocketSwitch.Of(pair.Descriptor, directory.Path);
+                line.ShutDown();
+            },
             _ => throw new InvalidOperationException($"{name} has no test: add how it is made"),
         };
         return (call, act);
