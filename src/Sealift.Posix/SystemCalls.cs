@@ -39,6 +39,7 @@ public static class SystemCalls
     public static readonly SystemCall Unlock = new("flock(LOCK_UN)", Interrupted, None, false, "A lock that stays would block the next run.");
     public static readonly SystemCall FindLock = new("fcntl(F_OFD_GETLK)", Interrupted, None, false, "A disk that a machine uses must not be written to; a question without an answer is no permission.");
     public static readonly SystemCall DeviceSize = new("ioctl(BLKGETSIZE64)", Interrupted, None, false, "The size of a block device is nowhere else.");
+    public static readonly SystemCall PassScsi = new("ioctl(SG_IO)", Never, new Dictionary<Errno, string> { [Errno.ENOTTY] = "declined: no SCSI device", [Errno.EINVAL] = "declined: no SCSI device, or not in this form", [Errno.EPERM] = "declined: not without the right to it (CAP_SYS_RAWIO)" }, false, "Never repeated, for the command may have been carried out. What the device itself says is no error of the call.");
     public static readonly SystemCall Mkdir = new("mkdir", Interrupted, new Dictionary<Errno, string> { [Errno.EEXIST] = "it is looked at: a directory that is there already is what was asked for" }, false, "Followed by fsync of the parent.");
     public static readonly SystemCall Rename = new("renameat2", Never, new Dictionary<Errno, string> { [Errno.EINVAL] = "no RENAME_NOREPLACE here: the new name is looked at, then renamed to" }, false, "Not repeated, for it may have happened. Followed by fsync of both directories.");
     public static readonly SystemCall Unlink = new("unlink", Never, new Dictionary<Errno, string> { [Errno.ENOENT] = "it was not there, which is returned" }, false, "Not repeated, for it may have happened.");
@@ -64,7 +65,7 @@ public static class SystemCalls
     /// <summary>All of them.</summary>
     public static IReadOnlyList<SystemCall> All { get; } =
     [
-        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, CloneRange, CopyRange, DropCache, WriteBack, Lock, Unlock, FindLock, DeviceSize,
+        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, CloneRange, CopyRange, DropCache, WriteBack, Lock, Unlock, FindLock, DeviceSize, PassScsi,
         Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs, Statfs,
         Access, Pipe, DuplicateDescriptor, Shutdown, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill,
     ];
