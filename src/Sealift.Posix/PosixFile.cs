@@ -215,6 +215,40 @@ public sealed class PosixFile : IDisposable
         }
     }
 
+    /// <summary>Has the kernel carry one SCSI command to a device, and waits for its end; ioctl(2) SG_IO. Never repeated: it may have been carried out.</summary>
+    /// <param name="command">The command descriptor block, of 6 to 32 bytes.</param>
+    /// <param name="output">What is sent with it; empty for none.</param>
+    /// <param name="input">Where what it receives is put; empty for none. Not both.</param>
+    /// <param name="sense">Where its sense data are put.</param>
+    /// <param name="deadline">How long the device may take; then the kernel aborts the command.</param>
+    /// <param name="declined">Why the kernel did not carry it; null where it did.</param>
+    /// <returns>How it went; of no meaning where it was declined.</returns>
+    /// <exception cref="PosixException">It failed.</exception>
+    public unsafe ScsiPassage PassScsi(ReadOnlySpan<byte> command, ReadOnlySpan<byte> output, Span<byte> input, Span<byte> sense, TimeSpan deadline, out Errno? declined)
+    {
+        const nuint SgIo = 0x2285; // scsi/sg.h
+        const int None = -1, ToDevice = -2, FromDevice = -3;
+        declined = null;
+        fixed (byte* cdb = command, sent = output, received = input, said = sense)
+        {
+            var header = new Libc.SgIoHeader
+            {
+                Interface = 'S',
+                Direction = output.Length > 0 ? ToDevice : input.Length > 0 ? FromDevice : None,
+                CommandBytes = checked((byte)command.Length),
+                MostSenseBytes = (byte)Math.Min(sense.Length, byte.MaxValue),
+                TransferBytes = (uint)Math.Max(output.Length, input.Length),
+                Transfer = output.Length > 0 ? sent : received,
+                Command = cdb,
+                Sense = said,
+                TimeoutMilliseconds = (uint)Math.Clamp(deadline.TotalMilliseconds, 1, int.MaxValue),
+            };
+            if (Libc.Ioctl(handle, SgIo, &header) == 0) return new ScsiPassage(header.Status, header.HostStatus, header.DriverStatus, header.LeftBytes, header.SenseBytes);
+            declined = SystemCalls.PassScsi.AnswerOrThrow(Path);
+            return default;
+        }
+    }
+
     /// <summary>
     /// Writes the pages of a range to the device and waits until it took them; sync_file_range(2). Nothing is durable by that:
     /// neither what the device caches nor how the file's blocks are found. <see cref="Sync"/> follows.

@@ -39,6 +39,7 @@ public static class SystemCalls
     public static readonly SystemCall Unlock = new("flock(LOCK_UN)", Interrupted, None, false, "A lock that stays would block the next run.");
     public static readonly SystemCall FindLock = new("fcntl(F_OFD_GETLK)", Interrupted, None, false, "A disk that a machine uses must not be written to; a question without an answer is no permission.");
     public static readonly SystemCall DeviceSize = new("ioctl(BLKGETSIZE64)", Interrupted, None, false, "The size of a block device is nowhere else.");
+    public static readonly SystemCall PassScsi = new("ioctl(SG_IO)", Never, new Dictionary<Errno, string> { [Errno.ENOTTY] = "declined: no SCSI device", [Errno.EINVAL] = "declined: no SCSI device, or not in this form", [Errno.EPERM] = "declined: not without the right to it (CAP_SYS_RAWIO)" }, false, "Never repeated, for the command may have been carried out. What the device itself says is no error of the call.");
     public static readonly SystemCall Mkdir = new("mkdir", Interrupted, new Dictionary<Errno, string> { [Errno.EEXIST] = "it is looked at: a directory that is there already is what was asked for" }, false, "Followed by fsync of the parent.");
     public static readonly SystemCall Rename = new("renameat2", Never, new Dictionary<Errno, string> { [Errno.EINVAL] = "no RENAME_NOREPLACE here: the new name is looked at, then renamed to" }, false, "Not repeated, for it may have happened. Followed by fsync of both directories.");
     public static readonly SystemCall Unlink = new("unlink", Never, new Dictionary<Errno, string> { [Errno.ENOENT] = "it was not there, which is returned" }, false, "Not repeated, for it may have happened.");
@@ -51,7 +52,8 @@ public static class SystemCalls
     public static readonly SystemCall Statfs = new("statfs", Interrupted, None, false, "The kind of file system decides who copies a disk, and is named in the reason.");
     public static readonly SystemCall Access = new("access", Never, new Dictionary<Errno, string> { [Errno.EACCES] = "this is not the program: the next place in PATH is looked at", [Errno.ENOENT] = "the same, where it went away in between" }, false, "A program that cannot be looked at is not one that is not installed.");
     public static readonly SystemCall Pipe = new("pipe2", Never, None, false, "What a child says would be lost.");
-    public static readonly SystemCall DuplicateDescriptor = new("fcntl(F_DUPFD_CLOEXEC)", Never, None, false, "A child would be given somebody else's descriptor, or none.");
+    public static readonly SystemCall DuplicateDescriptor = new("fcntl(F_DUPFD_CLOEXEC)", Never, None, false, "A child would be given somebody else's descriptor, or none; a connection that does not end could not be ended.");
+    public static readonly SystemCall Shutdown = new("shutdown", Never, new Dictionary<Errno, string> { [Errno.ENOTCONN] = "it is not connected any more, which is what was wanted" }, false, "A library that reads without end would be left alone with it.");
     public static readonly SystemCall MemoryFile = new("memfd_create", Never, new Dictionary<Errno, string> { [Errno.EINVAL] = "no MFD_NOEXEC_SEAL before Linux 6.3: asked for without it" }, false, "The only way in which a secret reaches a child.");
     public static readonly SystemCall Seal = new("fcntl(F_ADD_SEALS)", Never, None, false, "Whoever else had the descriptor could change the secret.");
     public static readonly SystemCall SignalAction = new("sigaction", Never, None, false, "Where SIGCHLD is ignored, the kernel throws away how a child ended; where SIGXFSZ is not, it ends us instead of failing a write.");
@@ -63,8 +65,8 @@ public static class SystemCalls
     /// <summary>All of them.</summary>
     public static IReadOnlyList<SystemCall> All { get; } =
     [
-        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, CloneRange, CopyRange, DropCache, WriteBack, Lock, Unlock, FindLock, DeviceSize,
+        Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, CloneRange, CopyRange, DropCache, WriteBack, Lock, Unlock, FindLock, DeviceSize, PassScsi,
         Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs, Statfs,
-        Access, Pipe, DuplicateDescriptor, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill,
+        Access, Pipe, DuplicateDescriptor, Shutdown, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill,
     ];
 }

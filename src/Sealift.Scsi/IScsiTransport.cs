@@ -28,7 +28,7 @@ public interface INeighbourTransport : IScsiTransport
 
 /// <summary>What a unit answered to a command.</summary>
 /// <param name="Status">The SAM status: <see cref="ScsiStatus"/>.</param>
-/// <param name="ReceivedBytes">How many bytes really came; the rest of the buffer is as it was.</param>
+/// <param name="ReceivedBytes">How many bytes really came; what the rest of the buffer holds is of no meaning.</param>
 /// <param name="Sense">The sense data that came with the status, unparsed; empty where none did.</param>
 public readonly record struct ScsiReply(byte Status, int ReceivedBytes, ReadOnlyMemory<byte> Sense)
 {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Sealift.Posix;
 using Sealift.Scsi.Native;
 
 namespace Sealift.Scsi;
@@ -19,6 +20,8 @@ public sealed class IscsiSession : INeighbourTransport
     // Targets ask an idle session whether it lives, and end it after some 15 s without an answer.
     private static readonly TimeSpan Tending = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LogoutGrace = TimeSpan.FromSeconds(2);
+    // What a timer takes.
+    private static readonly TimeSpan LongestWatch = TimeSpan.FromDays(24);
 
     private readonly IscsiUri uri;
     private readonly string name;
@@ -26,6 +29,7 @@ public sealed class IscsiSession : INeighbourTransport
     private readonly Lock alone = new();
     private readonly Completion connection = new();
     private readonly Timer tending;
+    private SocketSwitch? line;
     private string? lost;
     private bool isDisposed;
 
@@ -87,6 +91,7 @@ public sealed class IscsiSession : INeighbourTransport
             if (lost is { } why) throw ScsiErrors.Lost(name, command.Name, why);
             var completion = new Completion();
             using var pinned = output.Pin();
+            using var landing = input.Pin();
             nint task;
             fixed (byte* cdb = command.Cdb.Span)
             {
@@ -97,11 +102,14 @@ public sealed class IscsiSession : INeighbourTransport
             if (task == 0) throw ScsiErrors.LibraryFailed(name, "scsi_create_task", "it returned nothing");
             try
             {
+                // A place of its own for what comes: otherwise the library makes one that grows with all that a target likes to send.
+                var mark = ArrivalMark.Fill(input.Span);
+                if (output.Length == 0 && input.Length > 0 && Libiscsi.AddDataInBuffer(task, input.Length, (byte*)landing.Pointer) != 0) throw ScsiErrors.LibraryFailed(name, "scsi_task_add_data_in_buffer", "it has no memory");
                 var data = new IscsiData { Bytes = (nuint)output.Length, Data = (byte*)pinned.Pointer };
                 if (Libiscsi.ScsiCommandAsync(context, lun, task, &OnDone, output.Length > 0 ? &data : null, completion.State) != 0)
                     throw End(ScsiErrors.Lost(name, command.Name, Said("the command could not be sent")));
                 Wait(completion, command.Name, deadline, cancel);
-                return Reply((ScsiTask*)task, completion.Status, command, input);
+                return Reply((ScsiTask*)task, completion.Status, command, input.Span, mark);
             }
             finally
             {
@@ -122,6 +130,7 @@ public sealed class IscsiSession : INeighbourTransport
             tending.Dispose();
             if (lost is null) Logout();
             context.Dispose();
+            line?.Dispose();
             connection.Free();
         }
     }
@@ -197,6 +206,7 @@ public sealed class IscsiSession : INeighbourTransport
             if (Libiscsi.ConnectAsync(context, portal, &OnDone, connection.State) != 0) throw ScsiErrors.LoginFailed(name, Said("it cannot be connected"));
             Wait(connection, "connect", deadline, cancel);
             if (connection.Status != 0) throw ScsiErrors.LoginFailed(name, Said("the connection was refused"));
+            line = SocketSwitch.Of(Libiscsi.GetFd(context), name);
             var login = new Completion();
             try
             {
@@ -237,21 +247,28 @@ public sealed class IscsiSession : INeighbourTransport
     private void Wait(Completion completion, string attempt, TimeSpan deadline, CancellationToken cancel)
     {
         var startedAt = Stopwatch.GetTimestamp();
+        using var watch = new Watch(line, deadline, cancel);
         while (!completion.IsDone)
+        {
+            if (Over() is { } why) throw why;
+            var left = deadline - Stopwatch.GetElapsedTime(startedAt);
+            _ = Serve(left < Step ? left : Step, out var isDead); // whether something came is of no interest: the callback tells
+            if (!completion.IsDone && isDead) throw Over() ?? End(ScsiErrors.Lost(name, attempt, Said("the connection was lost")));
+        }
+
+        if (completion.Status is Libiscsi.Cancelled or Libiscsi.TimedOut && !ReferenceEquals(completion, connection)) throw Over() ?? End(ScsiErrors.Lost(name, attempt, Said("the connection was lost")));
+
+        // Why it is waited for no longer; null where it still is.
+        Exception? Over()
         {
             if (cancel.IsCancellationRequested)
             {
                 Abandon("the command was cancelled");
-                throw new OperationCanceledException(cancel);
+                return new OperationCanceledException(cancel);
             }
 
-            var left = deadline - Stopwatch.GetElapsedTime(startedAt);
-            if (left <= TimeSpan.Zero) throw End(ScsiErrors.Silent(name, attempt, deadline));
-            _ = Serve(left < Step ? left : Step, out var isDead); // whether something came is of no interest: the callback tells
-            if (!completion.IsDone && isDead) throw End(ScsiErrors.Lost(name, attempt, Said("the connection was lost")));
+            return watch.HasEndedIt || deadline - Stopwatch.GetElapsedTime(startedAt) <= TimeSpan.Zero ? End(ScsiErrors.Silent(name, attempt, deadline)) : null;
         }
-
-        if (completion.Status is Libiscsi.Cancelled or Libiscsi.TimedOut && !ReferenceEquals(completion, connection)) throw End(ScsiErrors.Lost(name, attempt, Said("the connection was lost")));
     }
 
     /// <summary>Lets the library do what there is to do, at most after a while.</summary>
@@ -290,18 +307,19 @@ public sealed class IscsiSession : INeighbourTransport
         }
     }
 
-    private unsafe ScsiReply Reply(ScsiTask* task, int status, ScsiCommand command, Memory<byte> input)
+    private unsafe ScsiReply Reply(ScsiTask* task, int status, ScsiCommand command, Span<byte> input, ArrivalMark mark)
     {
         if (status is < 0 or > 0xFF) throw End(ScsiErrors.Lost(name, command.Name, Said($"the library says 0x{status:x}")));
-        var received = task->Received == 0 || task->ReceivedBytes < 0 ? [] : new ReadOnlySpan<byte>((void*)task->Received, task->ReceivedBytes);
         if (status == ScsiStatus.Good)
         {
-            // The library puts what comes behind each other in order of its coming: more than was asked for may be anything, also twice the same.
-            if (received.Length > input.Length) throw ScsiErrors.NotUnderstood(name, command.Name, $"it sent {received.Length} bytes, and {input.Length} were asked for");
-            received.CopyTo(input.Span);
-            return ScsiReply.Good(received.Length);
+            var less = task->ResidualStatus == ScsiTask.Underflow ? task->Residual : 0;
+            if (less > (nuint)input.Length) throw ScsiErrors.NotUnderstood(name, command.Name, $"it says that it sent {less} bytes less than the {input.Length} that were asked for");
+            var said = input.Length - (int)less;
+            var came = mark.Count(input, said, out var missing);
+            return missing < 0 ? ScsiReply.Good(came) : throw ScsiErrors.NotUnderstood(name, command.Name, $"it says that it sent {said} bytes, and those at {missing} never came");
         }
 
+        var received = task->Received == 0 || task->ReceivedBytes < 0 ? [] : new ReadOnlySpan<byte>((void*)task->Received, task->ReceivedBytes);
         if (status != ScsiStatus.CheckCondition || received.Length < 2) return new ScsiReply((byte)status, 0, default);
         var length = Math.Min((received[0] << 8) | received[1], received.Length - 2);
         return new ScsiReply((byte)status, 0, received.Slice(2, length).ToArray());
@@ -320,6 +338,7 @@ public sealed class IscsiSession : INeighbourTransport
     {
         lost ??= why;
         context.Dispose();
+        line?.Dispose(); // else the connection would live on in it
     }
 
     private void Demand(int result, string call)
@@ -329,6 +348,48 @@ public sealed class IscsiSession : INeighbourTransport
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnDone(nint context, int status, nint data, nint state) => ((Completion)GCHandle.FromIntPtr(state).Target!).Done(status);
+
+    /// <summary>
+    /// Ends the line at a deadline, or when it is told to stop: as long as something comes and a command waits for its end, the library
+    /// reads, and returns to nobody who could look at a clock.
+    /// </summary>
+    private sealed class Watch : IDisposable
+    {
+        private readonly SocketSwitch? line;
+        private readonly Lock alone = new();
+        private readonly Timer timer;
+        private readonly CancellationTokenRegistration told;
+        private bool isOver;
+
+        public Watch(SocketSwitch? line, TimeSpan deadline, CancellationToken cancel)
+        {
+            this.line = line;
+            var due = deadline < TimeSpan.Zero ? TimeSpan.Zero : deadline > LongestWatch ? LongestWatch : deadline;
+            timer = new Timer(_ => End(), null, due, Timeout.InfiniteTimeSpan);
+            told = cancel.UnsafeRegister(_ => End(), null);
+        }
+
+        /// <summary>Whether it has ended the line.</summary>
+        public bool HasEndedIt { get; private set; }
+
+        public void Dispose()
+        {
+            // What comes too late must not end what comes next.
+            lock (alone) isOver = true;
+            timer.Dispose();
+            told.Dispose();
+        }
+
+        private void End()
+        {
+            lock (alone)
+            {
+                if (isOver || line is null) return;
+                HasEndedIt = true;
+                line.ShutDown();
+            }
+        }
+    }
 
     /// <summary>What a callback leaves. It has an address that the library is given, until it is freed.</summary>
     private sealed class Completion

@@ -36,6 +36,9 @@ internal static class ScsiErrors
     public static ScsiException LibraryFailed(string unit, string call, string said) =>
         new("SL3213", call, unit, said, "Report this as a bug, with the version of libiscsi7");
 
+    public static ScsiException NotPassed(string device, string attempt, string said) =>
+        new("SL3214", attempt, device, said, "Name a whole SCSI disk of this host, or copy it in another way");
+
     // SL322x: what it answered.
 
     public static ScsiSenseException Sense(string unit, string attempt, ScsiSense sense) => new(attempt, unit, sense, sense.Key switch

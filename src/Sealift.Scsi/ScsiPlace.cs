@@ -40,6 +40,19 @@ public sealed class ScsiPlace
         return new(uri.ToString(), uri.Target, options, async cancel => await IscsiSession.ConnectAsync(uri, options, cancel));
     }
 
+    /// <summary>The logical unit that a block device of this host is. Its path is its name.</summary>
+    /// <param name="path">The device.</param>
+    /// <param name="options">Deadlines.</param>
+    /// <param name="whyNot">What it is instead, in words that follow "the source"; empty where it is a unit.</param>
+    /// <returns>Null where it is no unit, or one that cannot be told from others by its address alone: partitions, and what the kernel makes of devices.</returns>
+    /// <exception cref="Posix.PosixException">It is not there, or may not be looked at.</exception>
+    public static ScsiPlace? OfDevice(string path, IscsiOptions options, out string whyNot)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        (var device, whyNot) = HostDevice.Of(path);
+        return device is null ? null : new(path, $"SCSI target {device.Target} of this host", options, _ => Task.FromResult<IScsiTransport>(SgDevice.Open(device)));
+    }
+
     /// <summary>Whether the unit's cache may hold writes of ours, from whichever session, that were not flushed since.</summary>
     internal bool IsDirty => Interlocked.Read(ref begun) != Interlocked.Read(ref flushed);
 

@@ -164,6 +164,7 @@ public sealed class ScsiUnit : IDisposable
     public string? WhyNotUnique(UnitIdentity identity, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(identity);
+        if (transport is SgDevice) return HostDevice.WhyNotUnique(identity);
         if (transport is not INeighbourTransport neighbours) return null;
         if (UnitNumbers.Parse(Ask(ScsiCommand.ReportLuns(UnitNumbers.AllocationBytes), UnitNumbers.AllocationBytes, cancel).Span) is not { } numbers) return $"its target has more than {UnitNumbers.Most} units, or numbers them in a way that is not known here: nobody could look whether a name is unique";
         if (numbers.Any(lun => lun > IscsiUri.HighestLun)) return $"its target has units above LUN {IscsiUri.HighestLun}, which are not asked for their names: nobody could look whether a name is unique";

@@ -79,6 +79,16 @@ public sealed class SystemCallTests : IDisposable
             }
         }
 
+        foreach (var declined in new[] { Errno.ENOTTY, Errno.EINVAL, Errno.EPERM })
+            using (FaultyLibc.Arm("ioctl", declined, 1))
+            {
+                Assert.Equal(default, file.PassScsi(new byte[6], default, default, new byte[32], TimeSpan.FromSeconds(1), out var said));
+                Assert.Equal(declined, said);
+            }
+
+        using (var pair = new SocketPair())
+        using (var line = SocketSwitch.Of(pair.Descriptor, "line"))
+        using (FaultyLibc.Arm("shutdown", Errno.ENOTCONN, 1)) line.ShutDown();
         foreach (var nothing in new[] { Errno.ENOENT, Errno.ENOTDIR })
             using (FaultyLibc.Arm("statx", nothing, 1)) Assert.Null(FileFacts.OfPathIfExists(file.Path));
     }
@@ -290,6 +300,13 @@ public sealed class SystemCallTests : IDisposable
             "chmod" => () => PosixPath.SetPermissions(file.Path, 0x180),
             "statvfs" => () => PosixPath.FreeBytes(directory.Path),
             "statfs" => () => FileSystemKind.Of(directory.Path),
+            "ioctl(SG_IO)" => () => file.PassScsi(new byte[6], default, default, new byte[32], TimeSpan.FromSeconds(1), out _),
+            "shutdown" => () =>
+            {
+                using var pair = new SocketPair();
+                using var line = SocketSwitch.Of(pair.Descriptor, directory.Path);
+                line.ShutDown();
+            },
             _ => throw new InvalidOperationException($"{name} has no test: add how it is made"),
         };
         return (call, act);

@@ -319,6 +319,7 @@ int posix_spawn(int *id, const char *p, const void *actions, const void *attribu
 }
 
 CALL(int, kill, (int n, int s), -1, n, s)
+CALL(int, shutdown, (int fd, int how), -1, fd, how)
 CALL(int, unlink, (const char *p), -1, p)
 CALL(int, rmdir, (const char *p), -1, p)
 CALL(int, chmod, (const char *p, unsigned m), -1, p, m)

@@ -12,6 +12,7 @@ public sealed class CopySource
     private readonly NbdOptions connection;
     private readonly SourceFiles? files;
     private readonly string workDirectory;
+    private string? whyNoUnit;
 
     private CopySource(string name, ImageReference? image, NbdUri? uri, NbdOptions connection, string workDirectory)
     {
@@ -33,7 +34,7 @@ public sealed class CopySource
     public IReadOnlyList<string> Notes => image?.Notes ?? [];
 
     /// <summary>The unit that it is; null where it is none.</summary>
-    internal UnitEnd? Unit { get; }
+    internal UnitEnd? Unit { get; private set; }
 
     /// <summary>The files that it consists of, as they were when it was examined; none for an NBD export.</summary>
     internal IReadOnlyList<FileIdentity> Files => files?.Identities ?? [];
@@ -60,7 +61,10 @@ public sealed class CopySource
         }
 
         var path = Path.GetFullPath(name);
-        return new CopySource(path, await ImageProbe.ExamineAsync(new ImageLocation(path), options, cancel), null, connection, workDirectory);
+        var image = await ImageProbe.ExamineAsync(new ImageLocation(path), options, cancel);
+        var source = new CopySource(path, image, null, connection, workDirectory);
+        if (image is { IsBlockDevice: true, Format: ImageFormat.Raw }) (source.Unit, source.whyNoUnit) = await UnitEnd.OfDeviceAsync(path, connection, cancel);
+        return source;
     }
 
     /// <summary>A SCSI unit as a source. It is asked who it is, and never sent a command that could change anything.</summary>
@@ -77,12 +81,16 @@ public sealed class CopySource
     internal async Task<IDiskReader> OpenAsync(CancellationToken cancel)
     {
         VerifyUnchanged();
-        if (Unit is { } unit) return await ScsiDisk.OpenReadAsync(unit, cancel);
+        if (Unit is { Device: null } unit) return await ScsiDisk.OpenReadAsync(unit, cancel);
         return uri is null ? await DiskImage.OpenReadAsync(image!, workDirectory, cancel) : await DiskImage.OpenNbdAsync(uri, connection, cancel);
     }
 
     /// <summary>Its place, as storage sees it.</summary>
-    internal TransferEnd PlaceOf(long lengthBytes) => image is null ? new TransferEnd(null, 0, lengthBytes, ImageFormat.Raw) { Unit = Unit } : TransferEnd.Of(image, lengthBytes);
+    internal TransferEnd PlaceOf(long lengthBytes)
+    {
+        var end = (image is null ? new TransferEnd(null, 0, lengthBytes, ImageFormat.Raw) : TransferEnd.Of(image, lengthBytes)) with { Unit = Unit };
+        return string.IsNullOrEmpty(whyNoUnit) ? end : end with { WhyNoUnit = whyNoUnit };
+    }
 
     /// <summary>Measures its files again; SL4201 where one is not what it was when the source was examined.</summary>
     internal void VerifyUnchanged() => files?.VerifyUnchanged(Name);

@@ -49,7 +49,7 @@ public abstract class CopyTarget
             case FileKind.BlockDevice:
                 if (format != ImageFormat.Raw) throw CopyErrors.TargetRefused(path, "a block device holds the bytes of the disk themselves", "Leave out --format");
                 if (!overwrite) throw CopyErrors.TargetRefused(path, "whatever the device holds would be overwritten", "Pass --overwrite if that is meant");
-                return new DeviceTarget(path, stateDirectory);
+                return new DeviceTarget(path, connection, stateDirectory);
             case null:
                 return new FileTarget(path, format, replace: false, workDirectory);
             case FileKind.Regular:
@@ -76,6 +76,9 @@ public abstract class CopyTarget
         if (unit.Facts.Identity.Names.Count == 0) throw CopyErrors.TargetRefused(place.Name, "the unit has neither a name nor a serial number: nobody could tell whether it is still the same one", "Give it an identity, or map another one");
         return new ScsiTarget(new UnitEnd(place, unit.Facts.Identity), stateDirectory);
     }
+
+    /// <summary>Finds out which unit it is, as far as that is not known yet. Nothing is changed.</summary>
+    internal virtual Task IdentifyAsync(CancellationToken cancel) => Task.CompletedTask;
 
     /// <summary>The unit that it is; null where it is none.</summary>
     internal virtual UnitEnd? Unit => null;
@@ -126,13 +129,19 @@ internal sealed class FileTarget(string path, ImageFormat format, bool replace, 
 }
 
 /// <summary>A block device, overwritten in place.</summary>
-internal sealed class DeviceTarget(string path, string stateDirectory) : CopyTarget(path, ImageFormat.Raw, WorkPathIn(stateDirectory, path))
+internal sealed class DeviceTarget(string path, NbdOptions connection, string stateDirectory) : CopyTarget(path, ImageFormat.Raw, WorkPathIn(stateDirectory, path))
 {
+    private (UnitEnd? Unit, string WhyNot) unit;
+
+    internal override UnitEnd? Unit => unit.Unit;
+
     internal override FileIdentity? Existing => FileIdentity.Of(Name);
 
     internal override bool IsInPlace => true;
 
-    internal override TransferEnd PlaceOf(CopyWork work, long lengthBytes) => new(Name, 0, lengthBytes, Format);
+    internal override async Task IdentifyAsync(CancellationToken cancel) => unit = await UnitEnd.OfDeviceAsync(Name, connection, cancel);
+
+    internal override TransferEnd PlaceOf(CopyWork work, long lengthBytes) => new(Name, 0, lengthBytes, Format) { Unit = unit.Unit, WhyNoUnit = unit.WhyNot ?? string.Empty };
 
     internal override Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
         LeadingPart.OfAsync<IDiskWriter>(RawDisk.OpenWrite(Name), lengthBytes);

@@ -1,3 +1,4 @@
+using Sealift.Nbd;
 using Sealift.Posix;
 using Sealift.Scsi;
 
@@ -33,8 +34,11 @@ public sealed record TransferEnd(string? Path, long Offset, long LengthBytes, Im
     /// <summary>Why storage cannot be asked for it though it may have a path, in words that follow "the source"; null where it can.</summary>
     public string? Elsewhere { get; init; }
 
-    /// <summary>The SCSI unit that it is, reached by us and not by the kernel; null where it is none.</summary>
+    /// <summary>The SCSI unit that it is; null where it is none.</summary>
     public UnitEnd? Unit { get; init; }
+
+    /// <summary>Why it is no SCSI unit, in words that follow "the source".</summary>
+    public string WhyNoUnit { get; init; } = "is no SCSI unit over iSCSI";
 
     /// <summary>What errors call it.</summary>
     internal string? Name => Path ?? Unit?.Place.Name;
@@ -62,4 +66,37 @@ public sealed record TransferEnd(string? Path, long Offset, long LengthBytes, Im
 /// <summary>A SCSI unit as an end of a transfer.</summary>
 /// <param name="Place">Where it is.</param>
 /// <param name="Identity">Who it is: whoever opens it looks that it still is.</param>
-public sealed record UnitEnd(ScsiPlace Place, UnitIdentity Identity);
+public sealed record UnitEnd(ScsiPlace Place, UnitIdentity Identity)
+{
+    /// <summary>The path of the block device that it is here: the kernel reads and writes it, and only what storage copies by itself is a command of ours. Null where all are.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>
+    /// Whether two are one unit, or two that nobody can tell apart. Of two devices of this host only names that are unique in the world say
+    /// so: there are makers who give one serial number to all that they make.
+    /// </summary>
+    internal bool MayBe(UnitEnd other) => Identity.SharesNameWith(other.Identity) && (Device is null || other.Device is null || Identity.ForCopies is not null);
+
+    /// <summary>The unit that a block device is, as far as it is one.</summary>
+    /// <param name="path">The device.</param>
+    /// <param name="connection">The deadlines that hold for all storage.</param>
+    /// <param name="cancel">Cancels it.</param>
+    /// <returns>Null where it is none; then why, in words that follow "the source".</returns>
+    internal static async Task<(UnitEnd? Unit, string WhyNot)> OfDeviceAsync(string path, NbdOptions connection, CancellationToken cancel)
+    {
+        var options = new IscsiOptions { ReplyDeadline = connection.ReplyDeadline, LongDeadline = connection.FlushDeadline };
+        if (ScsiPlace.OfDevice(path, options, out var whyNot) is not { } place) return (null, whyNot);
+        try
+        {
+            using var unit = await ScsiUnit.OpenAsync(place, mayWrite: false, null, cancel);
+            var lengthBytes = FileIdentity.Of(path).LengthBytes;
+            if (unit.Facts.Capacity.LengthBytes != lengthBytes) return (null, $"has {lengthBytes} bytes, and its unit {unit.Facts.Capacity.LengthBytes}");
+            if (unit.Facts.Identity.Names.Count == 0) return (null, "has neither a name nor a serial number");
+            return (new UnitEnd(place, unit.Facts.Identity) { Device = path }, string.Empty);
+        }
+        catch (ScsiException e)
+        {
+            return (null, $"cannot be asked who it is: {e.Said}"); // it is a block device all the same, and copied as one
+        }
+    }
+}

@@ -48,7 +48,7 @@ internal sealed class XcopyPlan
         if (source.Identity.ForCopies is not { } sourceName) return new("the source has no name by which a copy could find it (NAA or EUI-64)");
         if (target.Identity.ForCopies is not { } targetName) return new("the target has no name by which a copy could find it (NAA or EUI-64)");
         if (source.Capacity.BlockBytes != target.Capacity.BlockBytes) return new($"the source has blocks of {source.Capacity.BlockBytes} bytes, and the target of {target.Capacity.BlockBytes}");
-        if (ends.Source.Unit!.Place.Target is not { } array || array != ends.Target.Unit!.Place.Target) return new("they are units of two iSCSI targets, and nothing says that one of these can reach the other's");
+        if (ends.Source.Unit!.Place.Target is not { } array || array != ends.Target.Unit!.Place.Target) return new($"they are units of two {(ends.Source.Path is null && ends.Target.Path is null ? "iSCSI" : "SCSI")} targets, and nothing says that one of these can reach the other's");
         if (to.WhyNotUnique(source.Identity, cancel) is { } twoSources) return new(twoSources);
         if (to.WhyNotUnique(target.Identity, cancel) is { } twoTargets) return new(twoTargets);
         var (ability, why) = to.AskCopyAbility(cancel);

@@ -12,9 +12,11 @@ internal sealed class XcopyTransfer : ITransferProvider
 
     public async ValueTask<TransferFitness> LookAsync(TransferEnds ends, CancellationToken cancel)
     {
-        if (ends.Source.Unit is not { } from) return TransferFitness.Cannot("the source is no SCSI unit over iSCSI");
-        if (ends.Target.Unit is not { } to) return TransferFitness.Cannot("the target is no SCSI unit over iSCSI");
+        if (ends.Source.Unit is not { } from) return TransferFitness.Cannot($"the source {ends.Source.WhyNoUnit}");
+        if (ends.Target.Unit is not { } to) return TransferFitness.Cannot($"the target {ends.Target.WhyNoUnit}");
         if (ends.IsSlowed) return TransferFitness.Cannot("a limit of the bandwidth was asked for, and what storage copies by itself cannot be slowed down");
+        using var devices = DevicePair.Open(from, to, out var inUse);
+        if (inUse is not null) return TransferFitness.Cannot(inUse);
         using var source = await ScsiUnit.OpenAsync(from.Place, mayWrite: false, from.Identity, cancel);
         using var target = await ScsiUnit.OpenAsync(to.Place, mayWrite: false, to.Identity, cancel);
         return await Task.Run(() => XcopyPlan.Of(source, target, ends, cancel), cancel) is { WhyNot: { } why } ? TransferFitness.Cannot(why) : TransferFitness.Fits;
@@ -23,22 +25,27 @@ internal sealed class XcopyTransfer : ITransferProvider
     public async ValueTask<ITransfer> OpenAsync(TransferEnds ends, CancellationToken cancel)
     {
         var (from, to) = (ends.Source.Unit!, ends.Target.Unit!);
-        using var source = await ScsiUnit.OpenAsync(from.Place, mayWrite: false, from.Identity, cancel);
-        var target = await ScsiUnit.OpenAsync(to.Place, mayWrite: true, to.Identity, cancel);
+        var devices = DevicePair.Open(from, to, out var inUse);
+        ScsiUnit? target = null;
         try
         {
+            if (inUse is not null) throw TransferErrors.Cannot(Name, ends, inUse);
+            using var source = await ScsiUnit.OpenAsync(from.Place, mayWrite: false, from.Identity, cancel);
+            target = await ScsiUnit.OpenAsync(to.Place, mayWrite: true, to.Identity, cancel);
             var plan = await Task.Run(() => XcopyPlan.Of(source, target, ends, cancel), cancel);
             if (plan.WhyNot is { } why) throw TransferErrors.Cannot(Name, ends, why);
-            return new Open(target, plan);
+            await Task.Run(devices.ForgetTarget, cancel);
+            return new Open(target, plan, devices);
         }
         catch
         {
-            target.Dispose();
+            target?.Dispose();
+            devices.Dispose();
             throw;
         }
     }
 
-    private sealed class Open(ScsiUnit target, XcopyPlan plan) : ITransfer
+    private sealed class Open(ScsiUnit target, XcopyPlan plan, DevicePair devices) : ITransfer
     {
         // One command: where it fails is told no more exactly than that.
         public long RangeBytes => plan.CommandBytes;
@@ -65,10 +72,17 @@ internal sealed class XcopyTransfer : ITransferProvider
             return ValueTask.FromResult<string?>(null);
         }
 
-        public ValueTask DisposeAsync()
+        public async ValueTask DisposeAsync()
         {
-            target.Dispose();
-            return ValueTask.CompletedTask;
+            try
+            {
+                target.Dispose();
+                await Task.Run(devices.ForgetTarget, CancellationToken.None /* whatever came before, the kernel's pages are old */);
+            }
+            finally
+            {
+                devices.Dispose();
+            }
         }
     }
 }

@@ -10,7 +10,17 @@ internal struct ScsiTask
     public const int Read = 1; // SCSI_XFER_READ
     public const int Write = 2; // SCSI_XFER_WRITE
 
-    /// <summary><c>datain.size</c>: bytes that were received; with a CHECK CONDITION the sense data, behind two bytes with their length.</summary>
+    public const int Underflow = 1; // SCSI_RESIDUAL_UNDERFLOW
+
+    /// <summary><c>residual_status</c>: whether the target says that it sent less, or had more to send.</summary>
+    [FieldOffset(32)]
+    public int ResidualStatus;
+
+    /// <summary><c>residual</c>: by how many bytes.</summary>
+    [FieldOffset(40)]
+    public nuint Residual;
+
+    /// <summary><c>datain.size</c>: with a CHECK CONDITION the length of the sense data, behind two bytes with their length. What else is received goes to the task's buffer.</summary>
     [FieldOffset(64)]
     public int ReceivedBytes;
 
