@@ -49,7 +49,7 @@ internal sealed class RunningPoint : IAsyncDisposable
     public CancellationToken LowSpace => scratch!.Low;
 
     /// <summary>That there is too little room for what the guest overwrites, or why nobody knows.</summary>
-    public async Task<SealiftException> ScratchFullAsync(CancellationToken cancel) => scratch?.NotMeasured ?? MigrationErrors.ScratchFull(scratchDirectory, await machine.FreeBytesAsync(scratchDirectory, cancel));
+    public async Task<SealiftException> ScratchFullAsync(CancellationToken cancel) => scratch?.NotMeasured ?? MigrationErrors.ScratchFull(machine.RoomOf(scratchDirectory), await machine.FreeBytesAsync(scratchDirectory, cancel));
 
     /// <inheritdoc cref="PointInTime.ExportAsync"/>
     public Task<NbdUri> ExportAsync(string key, CancellationToken cancel) => point!.ExportAsync(key, cancel);

@@ -77,7 +77,7 @@ internal sealed class WarmMachine : IAsyncDisposable
         var record = new PassRecord(number, isFinal, $"{Owner}-{number}", DateTimeOffset.UtcNow, audit, disks);
         context.Journal.PassPlanned(context.Id, record); // before the source is touched: whatever is found there later is known
         IReadOnlyList<FrozenDisk> frozen = [.. disks.Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, d.Since))];
-        if (!isFinal && await machine.FreeBytesAsync(ScratchDirectory, cancel) is var free && !ScratchWatch.HasRoom(free)) throw MigrationErrors.ScratchFull(ScratchDirectory, free);
+        if (!isFinal && await machine.FreeBytesAsync(ScratchDirectory, cancel) is var free && !ScratchWatch.HasRoom(free)) throw MigrationErrors.ScratchFull(machine.RoomOf(ScratchDirectory), free);
         var done = new List<PassDisk>();
         await using (var point = isFinal
             ? await machine.ShowStoppedAsync(Owner, record.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel)
@@ -94,7 +94,7 @@ internal sealed class WarmMachine : IAsyncDisposable
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested && giveUp.IsCancellationRequested)
             {
                 if (scratch?.NotMeasured is { } lost) ExceptionDispatchInfo.Throw(lost);
-                throw MigrationErrors.ScratchFull(ScratchDirectory, await machine.FreeBytesAsync(ScratchDirectory, cancel));
+                throw MigrationErrors.ScratchFull(machine.RoomOf(ScratchDirectory), await machine.FreeBytesAsync(ScratchDirectory, cancel));
             }
         }
 

@@ -29,6 +29,9 @@ public interface IRunningMachine : IAsyncDisposable
     /// <param name="own">One of the migration's own, on this host.</param>
     string ScratchDirectory(string? planned, string own);
 
+    /// <summary>What is filled by what its guest overwrites, for people.</summary>
+    string RoomOf(string directory) => directory;
+
     /// <summary>Free bytes there.</summary>
     ValueTask<long> FreeBytesAsync(string directory, CancellationToken cancel);
 

@@ -50,8 +50,11 @@ internal sealed class RigMachine : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether there is a library of VMware's.</summary>
+    public bool HasLibrary { get; set; } = true;
+
     public VSphereAccess Access(string name) => name == "rig"
-        ? new VSphereAccess("rig", Server.Options) { Vddk = new VddkOptions { LibraryDirectory = directory } }
+        ? new VSphereAccess("rig", Server.Options) { Vddk = HasLibrary ? new VddkOptions { LibraryDirectory = directory } : null }
         : throw new InvalidOperationException($"there is no server {name}");
 
     /// <summary>Makes the disk longer; what is new reads as zeros.</summary>

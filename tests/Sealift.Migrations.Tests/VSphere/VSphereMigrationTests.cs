@@ -56,6 +56,37 @@ public sealed class VSphereMigrationTests : IDisposable
     }
 
     [Fact]
+    public async Task Without_a_library_a_machine_that_is_off_is_read_over_https()
+    {
+        await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
+        machine.HasLibrary = false;
+        await machine.Client.PowerOffAsync(machine.Machine, Cancel);
+        using var store = Open(machine);
+        var recorder = new Recorder();
+        var outcome = await MigrationRunner.StartAsync(store, Request, recorder, Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        AssertSame(machine);
+        Assert.Equal("https", Disk(Passes(outcome)[0]).GetProperty("readBy").GetString());
+        Assert.Contains(recorder.Events.OfType<Note>(), n => n.Text.StartsWith("disk1 is read by https; not by vddk: ", StringComparison.Ordinal));
+    }
+
+    /// <summary>Each pass then exports all of it, and copies what the change ids name.</summary>
+    [Fact]
+    public async Task Without_a_library_a_machine_that_runs_is_exported_for_each_pass()
+    {
+        await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
+        machine.HasLibrary = false;
+        using var store = Open(machine);
+        var outcome = await MigrationRunner.StartAsync(store, Request, Writing(machine, store, passes: 2), Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        AssertSame(machine);
+        Assert.Equal("nfc", Disk(Passes(outcome)[0]).GetProperty("readBy").GetString());
+        Assert.Null(Disk(Passes(outcome)[1]).GetProperty("fullBecause").GetString());
+        Assert.Empty(Directory.EnumerateFiles(rig.Root, "nfc-*", SearchOption.AllDirectories));
+        Assert.Empty(await machine.SnapshotsAsync(Cancel));
+    }
+
+    [Fact]
     public async Task An_old_snapshot_is_gone_before_a_new_one_is_made_and_the_last_stays_until_the_seal()
     {
         await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);

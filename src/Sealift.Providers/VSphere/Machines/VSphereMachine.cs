@@ -90,7 +90,10 @@ public sealed class VSphereMachine : IRunningMachine
     public Task<bool> IsOffAsync(CancellationToken cancel) => IsStoppedAsync(cancel);
 
     /// <inheritdoc/>
-    public string ScratchDirectory(string? planned, string own) => "the datastores of the machine"; // where its snapshots grow
+    public string ScratchDirectory(string? planned, string own) => planned ?? own; // for files that a server exports
+
+    /// <inheritdoc/>
+    public string RoomOf(string directory) => $"the datastores of {Name}"; // where its snapshots grow
 
     /// <inheritdoc/>
     public async ValueTask<long> FreeBytesAsync(string directory, CancellationToken cancel)
@@ -116,11 +119,11 @@ public sealed class VSphereMachine : IRunningMachine
         var machine = await MachineAsync(cancel);
         var isOff = machine.PowerState == "poweredOff";
         if (bitmap is not null) await TrackAsync(machine, owner, cancel);
-        else if (isOff) return new VSpherePoint(this, isOff, null, isKept: true, "the machine is off", Parts(disks, machine.Devices.Disks), socketDirectory);
+        else if (isOff) return new VSpherePoint(this, isOff, null, isKept: true, "the machine is off", Parts(disks, machine.Devices.Disks), scratchDirectory, socketDirectory);
         var (snapshot, said) = await SnapshotAsync(bitmap ?? $"{owner}-look", machine, cancel);
         try
         {
-            return new VSpherePoint(this, isOff, snapshot, isKept: false, said, Parts(disks, await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel)), socketDirectory);
+            return new VSpherePoint(this, isOff, snapshot, isKept: false, said, Parts(disks, await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel)), scratchDirectory, socketDirectory);
         }
         catch
         {
@@ -138,10 +141,10 @@ public sealed class VSphereMachine : IRunningMachine
         if (machine.PowerState != "poweredOff") throw ProviderErrors.StillRuns(Name, machine.PowerState);
         const string Said = "the machine is off";
         // One that nobody keeps track of is read as it is: a snapshot would tell nothing about it.
-        if (machine.Devices.Disks.Any(d => RecordOf(d) is null)) return new VSpherePoint(this, isOff: true, null, isKept: true, Said, Parts(disks, machine.Devices.Disks), socketDirectory);
+        if (machine.Devices.Disks.Any(d => RecordOf(d) is null)) return new VSpherePoint(this, isOff: true, null, isKept: true, Said, Parts(disks, machine.Devices.Disks), scratchDirectory, socketDirectory);
         var snapshot = await Client.MakeSnapshotAsync(Reference, bitmap + OffSuffix, "Made by sealift; removed when the migration is over", quiesce: false, cancel);
         foreach (var older in (await OursAsync(owner, cancel)).Where(s => s.Name != snapshot.Name && s.Name.EndsWith(OffSuffix, StringComparison.Ordinal))) await RemoveSnapshotAsync(older.Snapshot, cancel);
-        return new VSpherePoint(this, isOff: true, snapshot, isKept: true, Said, Parts(disks, await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel)), socketDirectory);
+        return new VSpherePoint(this, isOff: true, snapshot, isKept: true, Said, Parts(disks, await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel)), scratchDirectory, socketDirectory);
     }
 
     /// <inheritdoc/>
@@ -228,7 +231,7 @@ public sealed class VSphereMachine : IRunningMachine
     internal static string? RecordOf(VirtualDisk disk) => disk.ChangeId is { } id && id.LastIndexOf('/') is > 0 and var slash ? id[..slash] : null;
 
     /// <summary>Opens a disk at a point in time.</summary>
-    internal Task<VSphereDiskReader> OpenAsync(VSphereDiskPoint point, string socketDirectory, CancellationToken cancel) => VSphereDisk.OpenAsync(Client, access, point, socketDirectory, cancel);
+    internal Task<VSphereDiskReader> OpenAsync(VSphereDiskPoint point, string workDirectory, CancellationToken cancel) => VSphereDisk.OpenAsync(Client, access, point, workDirectory, cancel);
 
     /// <summary>Removes a snapshot of ours, sees that it is gone, and has its files moved into those below where the server did not.</summary>
     internal async Task RemoveSnapshotAsync(ManagedReference snapshot, CancellationToken cancel)

@@ -13,8 +13,9 @@ namespace Sealift.Providers;
 /// <param name="isKept">Whether the snapshot stays when this is released.</param>
 /// <param name="said">How consistent it is.</param>
 /// <param name="parts">The disks.</param>
+/// <param name="workDirectory">Where files may be put that are as large as disks.</param>
 /// <param name="socketDirectory">Where sockets may be made.</param>
-internal sealed class VSpherePoint(VSphereMachine machine, bool isOff, MachineSnapshot? snapshot, bool isKept, string said, IReadOnlyList<VSpherePart> parts, string socketDirectory) : PointInTime
+internal sealed class VSpherePoint(VSphereMachine machine, bool isOff, MachineSnapshot? snapshot, bool isKept, string said, IReadOnlyList<VSpherePart> parts, string workDirectory, string socketDirectory) : PointInTime
 {
     private readonly List<(IDiskReader Disk, NbdReadServer Server)> shown = [];
 
@@ -23,7 +24,7 @@ internal sealed class VSpherePoint(VSphereMachine machine, bool isOff, MachineSn
     public override async Task<TrackedDisk> OpenAsync(string key, CancellationToken cancel)
     {
         var part = Part(key);
-        var reader = await machine.OpenAsync(new VSphereDiskPoint(machine.Reference, machine.Place, isOff, snapshot?.Snapshot, part.Disk), socketDirectory, cancel);
+        var reader = await machine.OpenAsync(new VSphereDiskPoint(machine.Reference, machine.Place, isOff, snapshot?.Snapshot, part.Disk), workDirectory, cancel);
         return new TrackedDisk(reader, (blockBytes, stop) => ChangedAsync(part, blockBytes, stop)) { ReadBy = reader.DataPath, PassedOver = reader.Notes };
     }
 
