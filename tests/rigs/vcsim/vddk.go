@@ -36,7 +36,8 @@ func (f *front) openDisk(body []byte) (any, error) {
 	f.mutex.Unlock()
 	refused := func(said string) (any, error) { return map[string]any{"error": said}, nil }
 	if asked.User != f.user || asked.Password != f.password {
-		return refused("VixDiskLib_ConnectEx: Cannot connect to host: Incorrect user name or password")
+		// Nobody should say so much, and somebody always does.
+		return refused("VixDiskLib_ConnectEx: Cannot connect to host: Incorrect user name or password (" + asked.User + ", " + asked.Password + ")")
 	}
 	vm := f.machine(asked.Vm)
 	if vm == nil {
