@@ -124,13 +124,15 @@ internal sealed class MigrationRun
         if (context.Request.Warm is not { } plan) return;
         try
         {
-            if (Journal.Passes(context.Id).Count == 0) return;
+            // Something was made there at the first pass, or where a server of vSphere was asked for a look.
+            if (Journal.Passes(context.Id).Count == 0 && !RunningSource.IsVSphere(context.Request.Sources[0])) return;
+            if (context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is null) return;
             await using var machine = await WarmMachine.ConnectAsync(context, CancellationToken.None); // which takes exports and jobs back
             if (isOver) await machine.RemoveAsync(keepBitmaps: false, CancellationToken.None);
             var hadBegun = Journal.Steps(context.Id).Any(s => s.Step.Step == StepName.Cutover && s.State != StepState.Planned);
-            if (!hadBegun) return;
+            if (!hadBegun || context.Find(StepName.Precopy, string.Empty, JournalJson.Default.PrecopyStepResult) is { Passes: 0 }) return; // one that was off is left so
             // With the commit decided, the disks are on their way to be the new machine's: two of them must not run.
-            if (!plan.RestartSource || commitDecided) events.Send(new Note(StepName.Cutover, "the guest at the source stays off"));
+            if (!plan.RestartSource || commitDecided) events.Send(new Note(StepName.Cutover, await machine.IsStoppedAsync(CancellationToken.None) ? "the guest at the source stays off" : "the guest at the source goes on"));
             else if (await machine.StartAgainAsync(CancellationToken.None))
             {
                 // It is followed again, until a cutover is asked for anew: what the last one established is void.

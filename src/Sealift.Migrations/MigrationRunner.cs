@@ -158,6 +158,9 @@ public static class MigrationRunner
         var (source, owner) = (row.Request.Sources[0], WarmMachine.OwnerOf(row.Id));
         try
         {
+            // By what does not change where it was renamed or moved since.
+            if (store.Journal.Steps(row.Id).FirstOrDefault(s => s.Step.Step == StepName.Describe && s.State == StepState.Done)?.Result is { } described)
+                source = store.Journal.Decode(described, JournalJson.Default.SourceMachine, $"the result of {StepName.Describe} of {row.Id}").RunningName ?? source;
             await using var machine = await RunningSource.ConnectIfThereAsync(source, store.Servers, CancellationToken.None);
             if (machine is null) return; // it has ended, and with it what was in its memory
             var found = await machine.LeftoversAsync(owner, CancellationToken.None);

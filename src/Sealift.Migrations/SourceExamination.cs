@@ -16,13 +16,14 @@ public static class SourceExamination
     /// <param name="cancel">Stops it.</param>
     /// <exception cref="SealiftException">A disk cannot be opened or read, the appliance failed, or the source changed meanwhile (SL6003).</exception>
     public static Task<GuestReport> RunAsync(SourceMachine source, Func<string, VSphereAccess>? servers, GuestOptions options, IProgress<string>? log, CancellationToken cancel) =>
-        RunAsync(source, servers, options, GuestExamination.RunAsync, options?.WorkDirectory!, log, cancel);
+        RunAsync(source, servers, options, GuestExamination.RunAsync, options?.WorkDirectory!, null, log, cancel);
 
     /// <param name="source">As above.</param>
     /// <param name="servers">As above.</param>
     /// <param name="options">As above.</param>
     /// <param name="examiner">What looks into the disks.</param>
     /// <param name="scratchDirectory">Where a running QEMU keeps aside what its guest overwrites meanwhile.</param>
+    /// <param name="owner">What the names of everything begin with that a migration makes at its source; null where somebody only looks.</param>
     /// <param name="log">As above.</param>
     /// <param name="cancel">As above.</param>
     internal static async Task<GuestReport> RunAsync(
@@ -31,13 +32,14 @@ public static class SourceExamination
         GuestOptions options,
         Func<IReadOnlyList<GuestDrive>, GuestOptions, IProgress<string>?, CancellationToken, Task<GuestReport>> examiner,
         string scratchDirectory,
+        string? owner,
         IProgress<string>? log,
         CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
         var exports = new List<QemuNbdServer>();
-        await using var point = source.RunningName is not null ? await RunningPoint.TakeAsync(source, servers, scratchDirectory, cancel) : null;
+        await using var point = source.RunningName is not null ? await RunningPoint.TakeAsync(source, servers, scratchDirectory, owner, cancel) : null;
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancel, point?.LowSpace ?? CancellationToken.None);
         GuestReport report;
         try

@@ -184,6 +184,9 @@ internal static class ProviderErrors
     public static SealiftException NotInSnapshot(string source, string disk, string said) => new(
         "SL6547", "take a point in time", $"{Clean(source)}, {disk}", said, "Its disks are being changed: resume when that is over");
 
+    public static SealiftException SpaceNotTold(string source, string datastore) => new(
+        "SL6549", "look after the free space of a datastore", $"{Clean(source)}, {Clean(datastore)}", "the server does not tell it", "Give the account the privilege System.View on the machine's datastores: a snapshot must not fill them");
+
     public static SealiftException NoServers(string source) => new(
         "SL6548", "use a machine of vSphere as a source", Clean(source), "no servers are known here", "Add the server with `sealift provider add vsphere`");
 

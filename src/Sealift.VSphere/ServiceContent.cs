@@ -26,6 +26,9 @@ public sealed record ServiceContent(string FullName, string Version, string ApiV
     /// <summary>What knows the privileges; null where the server has none.</summary>
     public ManagedReference? AuthorizationManager { get; init; }
 
+    /// <summary>What knows what happened; null where the server has no log.</summary>
+    public ManagedReference? EventManager { get; init; }
+
     internal static ServiceContent Of(VimElement element)
     {
         var about = element.Require("about");
@@ -42,6 +45,7 @@ public sealed record ServiceContent(string FullName, string Version, string ApiV
             ViewManager = element.Require("viewManager").AsReference(),
             SearchIndex = element.Require("searchIndex").AsReference(),
             AuthorizationManager = element.ReferenceOf("authorizationManager"),
+            EventManager = element.ReferenceOf("eventManager"),
         };
     }
 }

@@ -15,7 +15,7 @@ internal sealed class CheckSourceStep() : Step(StepName.CheckSource, string.Empt
             FileListDirectory = context.Request.Convert ? FileListing.Begin(context.FilesBefore) : null,
             LintScope = context.Request.Convert ? LintScope.Conversion : LintScope.AsItIs,
         };
-        var report = await SourceExamination.RunAsync(context.Source, context.Store.Servers, options, context.Store.Examiner, context.Request.Warm?.ScratchDirectory ?? context.Scratch, context.Events.Log(Planned), cancel);
+        var report = await SourceExamination.RunAsync(context.Source, context.Store.Servers, options, context.Store.Examiner, context.Request.Warm?.ScratchDirectory ?? context.Scratch, WarmMachine.OwnerOf(context.Id), context.Events.Log(Planned), cancel);
         var weighed = DamageWeighing.Before(report.Findings, context.Request.Waivers);
         Examination.Tell(context, Planned, weighed);
         var fatal = weighed.Where(w => w.IsFatal).ToList();

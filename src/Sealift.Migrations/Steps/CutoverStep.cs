@@ -12,8 +12,14 @@ internal sealed class CutoverStep() : Step(StepName.Cutover, string.Empty)
         var precopy = context.Result(StepName.Precopy, string.Empty, JournalJson.Default.PrecopyStepResult);
         await using var machine = await WarmMachine.ConnectAsync(context, cancel);
         var begun = context.Time.GetUtcNow();
-        if (!await machine.IsOffAsync(cancel)) context.Events.Send(new Note(StepName.Cutover, "the guest was asked to shut down") { IsPassing = true });
-        var forced = await machine.ShutDownAsync(cancel);
+        var forced = false;
+        if (precopy.Passes > 0)
+        {
+            context.Events.Send(new Note(StepName.Cutover, "the guest was asked to shut down") { IsPassing = true });
+            forced = await machine.ShutDownAsync(cancel);
+        }
+        else if (!await machine.IsOffAsync(cancel)) throw MigrationErrors.SourceStirred(context.Source.Machine.Name, "it was off when the migration began, and runs now");
+
         if (forced) context.Events.Send(new Note(StepName.Cutover, $"the guest did not shut down within {plan.ShutdownDeadline.TotalSeconds:0} seconds and was stopped where it was, as the plan allows"));
         var off = context.Time.GetUtcNow();
         // Audited in the pass before, a sample is enough to see that the tracker has not begun to lie since.

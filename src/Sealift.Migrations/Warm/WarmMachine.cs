@@ -20,6 +20,8 @@ internal sealed class WarmMachine : IAsyncDisposable
 
     private WarmPlan Plan => context.Request.Warm!;
 
+    private DateTimeOffset LastPoint => context.Journal.Passes(context.Id)[^1] is var pass ? pass.PointInTime ?? pass.StartedAt : default;
+
     private string Owner => OwnerOf(context.Id);
 
     private string ScratchDirectory => machine.ScratchDirectory(Plan.ScratchDirectory, context.Scratch);
@@ -27,13 +29,16 @@ internal sealed class WarmMachine : IAsyncDisposable
     /// <summary>What the names of everything begin with that a migration makes at its source.</summary>
     public static string OwnerOf(string id) => RunningSource.Prefix + id;
 
+    /// <summary>The source as it was found when the migration began: by whatever does not change where it is renamed or moved.</summary>
+    private static string NameOf(MigrationContext context) => context.Source.RunningName ?? context.Request.Sources[0];
+
     /// <summary>Connects, and takes back what an earlier run of this migration that was killed has left there; its bitmaps stay.</summary>
     public static async Task<WarmMachine> ConnectAsync(MigrationContext context, CancellationToken cancel) =>
-        await TidiedAsync(context, await RunningSource.ConnectAsync(context.Request.Sources[0], context.Store.Servers, cancel), cancel);
+        await TidiedAsync(context, await RunningSource.ConnectAsync(NameOf(context), context.Store.Servers, cancel), cancel);
 
     /// <summary>The same, or null where there is no such machine any more.</summary>
     public static async Task<WarmMachine?> ConnectIfThereAsync(MigrationContext context, CancellationToken cancel) =>
-        await RunningSource.ConnectIfThereAsync(context.Request.Sources[0], context.Store.Servers, cancel) is { } machine ? await TidiedAsync(context, machine, cancel) : null;
+        await RunningSource.ConnectIfThereAsync(NameOf(context), context.Store.Servers, cancel) is { } machine ? await TidiedAsync(context, machine, cancel) : null;
 
     private static async Task<WarmMachine> TidiedAsync(MigrationContext context, IRunningMachine machine, CancellationToken cancel)
     {
@@ -70,6 +75,7 @@ internal sealed class WarmMachine : IAsyncDisposable
     public async Task<PassRecord> PassAsync(bool isFinal, AuditScope audit, string step, CancellationToken cancel)
     {
         var passes = context.Journal.Passes(context.Id);
+        if (Plan.UseTracker && !isFinal && passes.All(p => !p.IsDone)) await machine.BeginTrackingAsync(Owner, cancel);
         var number = passes.Count == 0 ? 0 : passes[^1].Number + 1;
         var now = await machine.DisksAsync(cancel);
         var disks = WarmChain.Next(context.Source.Machine.Disks, now, passes, Plan.UseTracker);
@@ -77,7 +83,7 @@ internal sealed class WarmMachine : IAsyncDisposable
         var record = new PassRecord(number, isFinal, $"{Owner}-{number}", DateTimeOffset.UtcNow, audit, disks);
         context.Journal.PassPlanned(context.Id, record); // before the source is touched: whatever is found there later is known
         IReadOnlyList<FrozenDisk> frozen = [.. disks.Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, d.Since))];
-        if (!isFinal && await machine.FreeBytesAsync(ScratchDirectory, cancel) is var free && !ScratchWatch.HasRoom(free)) throw MigrationErrors.ScratchFull(machine.RoomOf(ScratchDirectory), free);
+        if (!isFinal && await machine.FreeBytesAsync(ScratchDirectory, cancel) is var free && !ScratchWatch.HasRoom(machine, free)) throw MigrationErrors.ScratchFull(machine.RoomOf(ScratchDirectory), free);
         var done = new List<PassDisk>();
         await using (var point = isFinal
             ? await machine.ShowStoppedAsync(Owner, record.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel)
@@ -144,6 +150,9 @@ internal sealed class WarmMachine : IAsyncDisposable
         return Estimate(bytes);
     }
 
+    /// <inheritdoc cref="IRunningMachine.IsStoppedAsync"/>
+    public Task<bool> IsStoppedAsync(CancellationToken cancel) => machine.IsStoppedAsync(cancel);
+
     /// <inheritdoc cref="IRunningMachine.IsOffAsync"/>
     public Task<bool> IsOffAsync(CancellationToken cancel) => machine.IsOffAsync(cancel);
 
@@ -151,14 +160,14 @@ internal sealed class WarmMachine : IAsyncDisposable
     public Task<bool> ShutDownAsync(CancellationToken cancel) => machine.ShutDownAsync(Plan.ShutdownDeadline, Plan.ForceOff, cancel);
 
     /// <summary>What has happened to the machine since the last pass, with it off; null: nothing.</summary>
-    public Task<string?> StirredAsync(CancellationToken cancel) => machine.StirredAsync(context.Journal.Passes(context.Id)[^1].Bitmap, cancel);
+    public Task<string?> StirredAsync(CancellationToken cancel) => machine.StirredAsync(context.Journal.Passes(context.Id)[^1].Bitmap, LastPoint, cancel);
 
     /// <summary>Opens a disk of the machine that is off, to read parts of it again.</summary>
     public async Task<IDiskReader> OpenStoppedAsync(string key, CancellationToken cancel)
     {
         var last = context.Journal.Passes(context.Id)[^1];
         IReadOnlyList<FrozenDisk> frozen = [.. last.Disks.Where(d => d.Key == key).Select(d => new FrozenDisk(d.Key, d.Node, d.LengthBytes, []))];
-        var point = await machine.ShowStoppedAsync(Owner, last.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel);
+        var point = await machine.ShowAgainAsync(Owner, last.Bitmap, frozen, ScratchDirectory, sockets.Path, cancel);
         try
         {
             return new StoppedDisk(this, point, (await point.OpenAsync(key, cancel)).Reader);

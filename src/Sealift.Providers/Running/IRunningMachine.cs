@@ -32,8 +32,16 @@ public interface IRunningMachine : IAsyncDisposable
     /// <summary>What is filled by what its guest overwrites, for people.</summary>
     string RoomOf(string directory) => directory;
 
+    /// <summary>So many bytes stay free there at least.</summary>
+    long ReserveBytes => ScratchWatch.ReserveBytes;
+
     /// <summary>Free bytes there.</summary>
     ValueTask<long> FreeBytesAsync(string directory, CancellationToken cancel);
+
+    /// <summary>Has changes of the disks kept track of, where that has to be switched on.</summary>
+    /// <param name="owner">What the names of everything begin with that is made for it.</param>
+    /// <param name="cancel">Stops it.</param>
+    Task BeginTrackingAsync(string owner, CancellationToken cancel) => Task.CompletedTask;
 
     /// <summary>
     /// Takes a point in time of all disks at once, shows each over NBD with what changed since earlier ones, and begins to record what
@@ -54,6 +62,11 @@ public interface IRunningMachine : IAsyncDisposable
     /// <inheritdoc cref="FreezeAsync"/>
     Task<PointInTime> ShowStoppedAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel);
 
+    /// <summary>Shows once more what <see cref="ShowStoppedAsync"/> has shown, of the same instant.</summary>
+    /// <inheritdoc cref="ShowStoppedAsync"/>
+    Task<PointInTime> ShowAgainAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel) =>
+        ShowStoppedAsync(owner, bitmap, disks, scratchDirectory, socketDirectory, cancel);
+
     /// <summary>Removes bitmaps of ours whose changes have been copied, from every disk that has them.</summary>
     /// <param name="names">Each of ours; one that is gone already is no error.</param>
     /// <param name="cancel">Stops it.</param>
@@ -71,7 +84,10 @@ public interface IRunningMachine : IAsyncDisposable
     Task<bool> ShutDownAsync(TimeSpan deadline, bool force, CancellationToken cancel);
 
     /// <summary>What has happened to the machine since a bitmap began, which was begun with it off or stopped; null: it still is, and nobody has written to its disks.</summary>
-    Task<string?> StirredAsync(string bitmap, CancellationToken cancel);
+    /// <param name="bitmap">The bitmap.</param>
+    /// <param name="since">When it began, by this host's clock: for those who have a log.</param>
+    /// <param name="cancel">Stops it.</param>
+    Task<string?> StirredAsync(string bitmap, DateTimeOffset since, CancellationToken cancel);
 
     /// <summary>Starts the guest again after <see cref="ShutDownAsync"/>.</summary>
     Task StartAgainAsync(CancellationToken cancel);

@@ -249,7 +249,7 @@ public sealed class QemuMachine : IRunningMachine
     }
 
     /// <summary>Whether the machine is off or stopped and nobody has written to its disks since a bitmap began; null where it is.</summary>
-    public async Task<string?> StirredAsync(string bitmap, CancellationToken cancel)
+    public async Task<string?> StirredAsync(string bitmap, DateTimeOffset since, CancellationToken cancel)
     {
         if (await StatusAsync(cancel) is not ("paused" or "shutdown") and var status) return $"it is {status}";
         foreach (var disk in await DisksAsync(cancel))

@@ -48,7 +48,7 @@ public static class RunningSource
     /// <inheritdoc cref="ConnectAsync"/>
     public static async Task<IRunningMachine?> ConnectIfThereAsync(string source, Func<string, VSphereAccess>? servers, CancellationToken cancel) =>
         QmpName.Is(source) ? await QemuMachine.ConnectIfThereAsync(QmpName.Parse(source), cancel)
-        : VSphereName.Is(source) ? await VSphereMachine.ConnectIfThereAsync(VSphereName.Parse(source), AccessOf(source, servers), cancel)
+        : VSphereName.Is(source) ? await VSphereMachine.ConnectAsync(VSphereName.Parse(source), AccessOf(source, servers), cancel)
         : await LibvirtMachine.ConnectIfThereAsync(LibvirtName.Parse(source), cancel);
 
     /// <summary>Whether an error says that a machine could not be reached, or was lost: it may be there again later. A refusal is none.</summary>

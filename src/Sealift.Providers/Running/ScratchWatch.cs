@@ -8,7 +8,7 @@ namespace Sealift.Providers;
 /// </summary>
 public sealed class ScratchWatch : IAsyncDisposable
 {
-    /// <summary>So many bytes stay free at least.</summary>
+    /// <summary>So many bytes stay free at least where that can be measured at any moment.</summary>
     public const long ReserveBytes = 256L << 20;
 
     // Between two looks the reserve may not be used up: so a guest would have to overwrite 5 GB each second.
@@ -36,7 +36,9 @@ public sealed class ScratchWatch : IAsyncDisposable
     public SealiftException? NotMeasured { get; private set; }
 
     /// <summary>Whether there is room enough to begin.</summary>
-    public static bool HasRoom(long freeBytes) => freeBytes >= 2 * ReserveBytes;
+    /// <param name="machine">The machine whose guest overwrites.</param>
+    /// <param name="freeBytes">What is free.</param>
+    public static bool HasRoom(IRunningMachine machine, long freeBytes) => freeBytes >= 2 * (machine ?? throw new ArgumentNullException(nameof(machine))).ReserveBytes;
 
     /// <summary>Stops looking.</summary>
     public async ValueTask DisposeAsync()
@@ -53,7 +55,7 @@ public sealed class ScratchWatch : IAsyncDisposable
         try
         {
             while (await timer.WaitForNextTickAsync(over.Token))
-                if (await machine.FreeBytesAsync(directory, over.Token) < ReserveBytes) await low.CancelAsync();
+                if (await machine.FreeBytesAsync(directory, over.Token) < machine.ReserveBytes) await low.CancelAsync();
         }
         catch (OperationCanceledException) when (over.IsCancellationRequested)
         {

@@ -17,6 +17,28 @@ public sealed partial class VSphereClient
         // One that nobody heard of ends by itself.
         var reply = await CallAsync(operation, target, null, Repeat.Never, cancel);
         var lease = Understand($"run {operation}", SubjectOf(target), () => reply.Require("returnval").AsReference());
+        try
+        {
+            return await ReadyAsync(operation, target, lease, cancel);
+        }
+        catch
+        {
+            try
+            {
+                // While it is open, neither the machine nor the snapshot can be changed.
+                await AbortLeaseAsync(new ExportLease(lease, [], LeaseDeadline), CancellationToken.None);
+            }
+            catch (VSphereException)
+            {
+                // It has ended already, or does so by itself; why it was not used is thrown.
+            }
+
+            throw;
+        }
+    }
+
+    private async Task<ExportLease> ReadyAsync(string operation, ManagedReference target, ManagedReference lease, CancellationToken cancel)
+    {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(LeaseDeadline);
         var live = new LiveObjects();

@@ -110,6 +110,34 @@ public sealed partial class VSphereClient
         }
     }
 
+    /// <summary>What is free on a datastore, in bytes, by the server's last look at it, which it is asked to take anew where the account may; null where it does not say.</summary>
+    /// <param name="datastore">The datastore.</param>
+    /// <param name="cancel">Stops waiting.</param>
+    public async Task<long?> FreeBytesAsync(ManagedReference datastore, CancellationToken cancel)
+    {
+        try
+        {
+            _ = await CallAsync("RefreshDatastore", datastore, null, Repeat.Anytime, cancel); // it returns nothing
+        }
+        catch (VSphereFaultException e) when (!e.Fault.IsNotAuthenticated && !e.Fault.IsInvalidLogin)
+        {
+            // Then it is of the server's own last look.
+        }
+
+        return await NumberAsync(datastore, "summary.freeSpace", cancel);
+    }
+
+    /// <summary>What a machine takes on its datastores, in bytes; null where the server does not say.</summary>
+    /// <param name="machine">The machine.</param>
+    /// <param name="cancel">Stops waiting.</param>
+    public Task<long?> CommittedBytesAsync(ManagedReference machine, CancellationToken cancel) => NumberAsync(machine, "summary.storage.committed", cancel);
+
+    private async Task<long?> NumberAsync(ManagedReference target, string property, CancellationToken cancel)
+    {
+        var one = await RetrieveOneAsync(target, [property], cancel);
+        return one[property] is { } number ? Understand($"read {property}", SubjectOf(target), number.AsNumber) : null;
+    }
+
     /// <summary>Which of some privileges the account has on some objects.</summary>
     /// <param name="targets">The objects.</param>
     /// <param name="privileges">The privileges: <c>VirtualMachine.State.CreateSnapshot</c>.</param>

@@ -198,7 +198,7 @@ public sealed class VSphereMigrationTests : IDisposable
         var outcome = await MigrationRunner.StartAsync(store, Request, Once(store, () => { }), Cancel);
         Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
         AssertSame(machine);
-        Assert.Equal(3, await machine.Server.CountAsync("CreateSnapshot_Task", Cancel)); // for the tracking to begin, the first pass, the last
+        Assert.Equal(5, await machine.Server.CountAsync("CreateSnapshot_Task", Cancel)); // for the tracking to begin, the first pass, the last, and twice to see whether anything changed since
         Assert.Empty(await machine.SnapshotsAsync(Cancel));
     }
 
@@ -252,9 +252,41 @@ public sealed class VSphereMigrationTests : IDisposable
         Assert.Equal("poweredOn", await machine.Client.PowerStateAsync(machine.Machine, Cancel));
     }
 
-    /// <summary>Nobody is handed a machine whose source has gone on.</summary>
+    /// <summary>Nobody is handed a machine whose source has gone on, also where nobody keeps track of what changes on it.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_source_that_was_started_after_it_was_copied_stops_the_migration(bool warm)
+    {
+        await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
+        if (!warm) await machine.Client.PowerOffAsync(machine.Machine, Cancel);
+        using var store = Open(machine);
+        var outcome = await MigrationRunner.StartAsync(store, Request, new Recorder(e =>
+        {
+            if (e is PassFinished { Pass.IsFinal: false }) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
+            if (e is not StepStarted { Step: StepName.Gate }) return;
+            machine.Client.PowerOnAsync(machine.Machine, Cancel).GetAwaiter().GetResult();
+            machine.Client.PowerOffAsync(machine.Machine, Cancel).GetAwaiter().GetResult();
+        }), Cancel);
+        AssertRefused(outcome, "it was started at");
+    }
+
+    /// <summary>Whoever writes to a disk of a machine that is off starts nothing: a second machine that has the disk too, or an editor of files.</summary>
     [Fact]
-    public async Task A_source_that_was_started_after_the_cutover_stops_the_migration()
+    public async Task A_source_that_was_written_to_after_it_was_copied_stops_the_migration()
+    {
+        await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
+        using var store = Open(machine);
+        var outcome = await MigrationRunner.StartAsync(store, Request, new Recorder(e =>
+        {
+            if (e is PassFinished { Pass.IsFinal: false }) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
+            if (e is StepStarted { Step: StepName.Gate }) machine.WriteSomewhereAsync(2, Cancel).GetAwaiter().GetResult();
+        }), Cancel);
+        AssertRefused(outcome, "written to");
+    }
+
+    [Fact]
+    public async Task The_last_snapshot_is_not_made_anew_where_somebody_has_removed_it()
     {
         await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
         using var store = Open(machine);
@@ -262,14 +294,10 @@ public sealed class VSphereMigrationTests : IDisposable
         {
             if (e is PassFinished { Pass.IsFinal: false }) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
             if (e is not StepStarted { Step: StepName.Gate }) return;
-            machine.Client.PowerOnAsync(machine.Machine, Cancel).GetAwaiter().GetResult();
-            machine.WriteSomewhereAsync(2, Cancel).GetAwaiter().GetResult();
-            machine.Client.PowerOffAsync(machine.Machine, Cancel).GetAwaiter().GetResult();
+            var last = machine.Client.SnapshotsAsync(machine.Machine, Cancel).GetAwaiter().GetResult().Single();
+            machine.Client.RemoveSnapshotAsync(machine.Machine, last.Snapshot, Cancel).GetAwaiter().GetResult();
         }), Cancel);
-        Assert.Equal(Verdict.Failed, outcome.Verdict);
-        Assert.Contains("SL7307", outcome.Reasons[0], StringComparison.Ordinal);
-        Assert.Contains("written to", outcome.Reasons[0], StringComparison.Ordinal);
-        Assert.False(File.Exists(Path.Combine(rig.Target, "box-disk1.raw")));
+        AssertRefused(outcome, "is gone");
     }
 
     [Fact]
@@ -325,10 +353,21 @@ public sealed class VSphereMigrationTests : IDisposable
         await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
         using var store = Open(machine);
         var missing = await Assert.ThrowsAsync<SealiftException>(() => MigrationRunner.DescribeAsync(store, Request with { Sources = ["vsphere://rig/DC0/vm/nobody"] }, Cancel));
-        Assert.Equal("SL6542", missing.Code);
+        Assert.Equal("SL6513", missing.Code);
+        // One that was bound to its own UUID is not looked for by its place any more.
+        var gone = await Assert.ThrowsAsync<SealiftException>(() => MigrationRunner.DescribeAsync(store, Request with { Sources = [$"vsphere://rig/{RigMachine.Place}?instance={Guid.NewGuid()}"] }, Cancel));
+        Assert.Equal("SL6542", gone.Code);
         var bad = await Assert.ThrowsAsync<SealiftException>(() => MigrationRunner.DescribeAsync(store, Request with { Sources = ["vsphere://admin:secret@host/vm"] }, Cancel));
         Assert.Equal("SL6541", bad.Code);
         Assert.DoesNotContain("secret", bad.Message, StringComparison.Ordinal);
+    }
+
+    private void AssertRefused(MigrationOutcome outcome, string because)
+    {
+        Assert.Equal(Verdict.Failed, outcome.Verdict);
+        Assert.Contains("SL7307", outcome.Reasons[0], StringComparison.Ordinal);
+        Assert.Contains(because, outcome.Reasons[0], StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(rig.Target, "box-disk1.raw")));
     }
 
     private MigrationRequest Request => rig.Request with { Sources = [$"vsphere://rig/{RigMachine.Place}"], Warm = Plan };

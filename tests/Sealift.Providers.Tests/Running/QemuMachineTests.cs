@@ -61,9 +61,9 @@ public sealed class QemuMachineTests : IDisposable
                 Assert.Equal(qemu.Snapshot(disk), await File.ReadAllBytesAsync(targets[disk].Path, Cancel));
             }
 
-            Assert.Null(await machine.StirredAsync($"{Owner}-end", Cancel));
+            Assert.Null(await machine.StirredAsync($"{Owner}-end", default, Cancel));
             await qemu.WriteAsync(0, 4096, 512, 9, Cancel);
-            Assert.Contains("written to", await machine.StirredAsync($"{Owner}-end", Cancel), StringComparison.Ordinal);
+            Assert.Contains("written to", await machine.StirredAsync($"{Owner}-end", default, Cancel), StringComparison.Ordinal);
         }
 
         await machine.RemoveAsync(RunningSource.Prefix, keepBitmaps: false, Cancel);

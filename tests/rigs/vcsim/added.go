@@ -57,6 +57,10 @@ func (f *front) own(call request) (func() (int, []byte), bool) {
 		return func() (int, []byte) { return f.manifest(call) }, true
 	case "ExportVm", "ExportSnapshot":
 		return func() (int, []byte) { return f.export(call) }, true
+	case "RefreshDatastore": // the simulator answers with an empty body
+		return func() (int, []byte) {
+			return http.StatusOK, envelope(`<RefreshDatastoreResponse xmlns="urn:vim25"></RefreshDatastoreResponse>`)
+		}, true
 	case "ContinueRetrievePropertiesEx", "CancelRetrievePropertiesEx":
 		return func() (int, []byte) { return f.nextPage(call) }, true
 	}

@@ -177,7 +177,7 @@ public sealed class LibvirtMachine : IRunningMachine
     }
 
     /// <inheritdoc/>
-    public async Task<string?> StirredAsync(string bitmap, CancellationToken cancel)
+    public async Task<string?> StirredAsync(string bitmap, DateTimeOffset since, CancellationToken cancel)
     {
         var (state, reason) = await StateAsync(cancel);
         if (state == "shut off")

@@ -14,14 +14,22 @@ namespace Sealift.Providers;
 /// <remarks>Virtual Disk Development Kit Programming Guide, "Low Level Backup Procedures" and "Changed Block Tracking on Virtual Disks".</remarks>
 public sealed class VSphereMachine : IRunningMachine
 {
+    private const string Stop = "VmPoweredOffEvent";
     private const string OffSuffix = "-off";
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
     // Each look is a question to the server.
-    private static readonly TimeSpan SpaceInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SpaceInterval = TimeSpan.FromSeconds(1);
+    // Moving what is in a snapshot's files into those below may take a day; nothing is gained by not waiting for it.
+    private static readonly TimeSpan TaskDeadline = TimeSpan.FromDays(2);
+    // What the clocks of two hosts, and the instants at which they are asked, may differ by.
+    private static readonly TimeSpan ClockMargin = TimeSpan.FromSeconds(2);
+    // With what derives from them: by whom or what ever it was started.
+    private static readonly string[] Starts = ["VmStartingEvent", "VmPoweredOnEvent", "VmResumingEvent"];
 
     private readonly VSphereName name;
     private readonly VSphereAccess access;
     private (long FreeBytes, long At)? space;
+    private IReadOnlyList<ManagedReference>? datastores;
 
     private VSphereMachine(VSphereName name, VSphereAccess access, VSphereClient client, ManagedReference reference) =>
         (this.name, this.access, Client, Reference) = (name, access, client, reference);
@@ -40,25 +48,20 @@ public sealed class VSphereMachine : IRunningMachine
 
     /// <summary>Connects.</summary>
     /// <exception cref="SealiftException">SL33xx: the server cannot be reached, or refuses; SL6542: there is no such machine.</exception>
-    internal static async Task<VSphereMachine> ConnectAsync(VSphereName name, VSphereAccess access, CancellationToken cancel) =>
-        await ConnectIfThereAsync(name, access, cancel) ?? throw ProviderErrors.NoVSphereMachine(name.Source);
-
-    /// <summary>The same, or null where there is no such machine.</summary>
-    internal static async Task<VSphereMachine?> ConnectIfThereAsync(VSphereName name, VSphereAccess access, CancellationToken cancel)
+    /// <remarks>One that is not found may be somewhere else, or hidden from the account, and run: that is never taken for one that is off.</remarks>
+    internal static async Task<VSphereMachine> ConnectAsync(VSphereName name, VSphereAccess access, CancellationToken cancel)
     {
+        access = access with { Options = access.Options with { TaskDeadline = TaskDeadline } };
         var client = await VSphereClient.ConnectAsync(access.Options, cancel);
         try
         {
-            if (await FindAsync(client, name.Place, cancel) is { } found) return new VSphereMachine(name, access, client, found);
+            return new VSphereMachine(name, access, client, await FindAsync(client, name, cancel));
         }
         catch
         {
             await client.DisposeAsync();
             throw;
         }
-
-        await client.DisposeAsync();
-        return null;
     }
 
     /// <inheritdoc/>
@@ -66,15 +69,15 @@ public sealed class VSphereMachine : IRunningMachine
     {
         ArgumentNullException.ThrowIfNull(given);
         var machine = await MachineAsync(cancel);
-        var names = await Client.NamesAsync(cancel);
         var isWarm = machine.PowerState != "poweredOff";
-        var concerns = VSphereConcerns.Of(machine, new VSphereConcernScope { IsWarm = isWarm, Names = names });
+        var scope = await VSphereExamination.ScopeOfAsync(Client, machine, isWarm, cancel);
+        var concerns = VSphereConcerns.Of(machine, scope);
         if (concerns.Where(c => c.Severity == ConcernSeverity.Obstacle).ToList() is { Count: > 0 } obstacles) throw ProviderErrors.VSphereObstacles(Name, obstacles);
         List<string> notes = [.. concerns.Where(c => c.Severity == ConcernSeverity.Note).Select(Sentence)];
-        var described = VSphereDescription.Of(machine, names, await CommittedBytesAsync(cancel), Name);
+        var described = VSphereDescription.Of(machine, scope.Names!, await Client.CommittedBytesAsync(Reference, cancel), Name);
         described = described with { Concerns = [.. described.Concerns, .. concerns.Where(c => c.Severity == ConcernSeverity.Warning).Select(Sentence)] };
         if (!isWarm) notes.Add("It is off: it is copied in one pass, and stays off.");
-        return new SourceMachine(described.With(given), "vsphere", [], notes, []) { RunningName = Name };
+        return new SourceMachine(described.With(given), "vsphere", [], notes, []) { RunningName = machine.InstanceUuid is { } uuid ? name.BoundTo(uuid).Source : Name };
 
         static string Sentence(Concern concern) => $"{concern.Class}: {concern.Subject}: {concern.Text}.";
     }
@@ -96,19 +99,30 @@ public sealed class VSphereMachine : IRunningMachine
     public string RoomOf(string directory) => $"the datastores of {Name}"; // where its snapshots grow
 
     /// <inheritdoc/>
+    public long ReserveBytes => 4L << 30; // what a server says is free is not of this second
+
+    /// <inheritdoc/>
     public async ValueTask<long> FreeBytesAsync(string directory, CancellationToken cancel)
     {
         if (space is { } known && Stopwatch.GetElapsedTime(known.At) < SpaceInterval) return known.FreeBytes;
-        const string Property = "summary.freeSpace";
+        datastores ??= [.. (await MachineAsync(cancel)).Devices.Disks.Select(d => d.Datastore).OfType<ManagedReference>().Distinct()];
         var free = long.MaxValue;
-        foreach (var datastore in (await MachineAsync(cancel)).Devices.Disks.Select(d => d.Datastore).OfType<ManagedReference>().Distinct())
-        {
-            // One that the account may not look at is not looked after.
-            if ((await Client.RetrieveOneAsync(datastore, [Property], cancel))[Property] is { } bytes) free = Math.Min(free, bytes.AsNumber());
-        }
-
+        foreach (var datastore in datastores) free = Math.Min(free, await Client.FreeBytesAsync(datastore, cancel) ?? throw ProviderErrors.SpaceNotTold(Name, datastore.Value));
         space = (free, Stopwatch.GetTimestamp());
         return free;
+    }
+
+    /// <inheritdoc/>
+    public async Task BeginTrackingAsync(string owner, CancellationToken cancel)
+    {
+        RunningSource.DemandOurs(owner);
+        var machine = await MachineAsync(cancel);
+        if (machine.Devices.Disks.All(d => d.IsIndependent || RecordOf(d) is not null)) return;
+        // It takes a snapshot for the tracking to begin, and none may be there; otherwise each pass reads everything and compares by hash.
+        if (machine.CanTrackChanges is false || machine.Snapshots.Count > 0) return;
+        await Client.SetChangeTrackingAsync(Reference, on: true, cancel);
+        var stun = await Client.MakeSnapshotAsync(Reference, $"{owner}-begin", "Made by sealift so that change tracking begins", quiesce: false, cancel);
+        await RemoveSnapshotAsync(stun.Snapshot, cancel);
     }
 
     /// <inheritdoc/>
@@ -118,8 +132,7 @@ public sealed class VSphereMachine : IRunningMachine
         RunningSource.DemandOurs(owner);
         var machine = await MachineAsync(cancel);
         var isOff = machine.PowerState == "poweredOff";
-        if (bitmap is not null) await TrackAsync(machine, owner, cancel);
-        else if (isOff) return new VSpherePoint(this, isOff, null, isKept: true, "the machine is off", Parts(disks, machine.Devices.Disks), scratchDirectory, socketDirectory);
+        if (isOff && bitmap is null) return new VSpherePoint(this, isOff, null, isKept: true, "the machine is off", Parts(disks, machine.Devices.Disks), scratchDirectory, socketDirectory);
         var (snapshot, said) = await SnapshotAsync(bitmap ?? $"{owner}-look", machine, cancel);
         try
         {
@@ -141,7 +154,7 @@ public sealed class VSphereMachine : IRunningMachine
         if (machine.PowerState != "poweredOff") throw ProviderErrors.StillRuns(Name, machine.PowerState);
         const string Said = "the machine is off";
         // One that nobody keeps track of is read as it is: a snapshot would tell nothing about it.
-        if (machine.Devices.Disks.Any(d => RecordOf(d) is null)) return new VSpherePoint(this, isOff: true, null, isKept: true, Said, Parts(disks, machine.Devices.Disks), scratchDirectory, socketDirectory);
+        if (machine.Devices.Disks.All(d => RecordOf(d) is null)) return new VSpherePoint(this, isOff: true, null, isKept: true, Said, Parts(disks, machine.Devices.Disks), scratchDirectory, socketDirectory);
         var snapshot = await Client.MakeSnapshotAsync(Reference, bitmap + OffSuffix, "Made by sealift; removed when the migration is over", quiesce: false, cancel);
         foreach (var older in (await OursAsync(owner, cancel)).Where(s => s.Name != snapshot.Name && s.Name.EndsWith(OffSuffix, StringComparison.Ordinal))) await RemoveSnapshotAsync(older.Snapshot, cancel);
         return new VSpherePoint(this, isOff: true, snapshot, isKept: true, Said, Parts(disks, await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel)), scratchDirectory, socketDirectory);
@@ -151,50 +164,69 @@ public sealed class VSphereMachine : IRunningMachine
     public Task ForgetAsync(IReadOnlyCollection<string> names, CancellationToken cancel) => Task.CompletedTask; // the marks are in the journal, and nothing is here
 
     /// <inheritdoc/>
+    public async Task<PointInTime> ShowAgainAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(disks);
+        var machine = await MachineAsync(cancel);
+        if (machine.PowerState != "poweredOff") throw ProviderErrors.StillRuns(Name, machine.PowerState);
+        const string Said = "the machine is off";
+        if (machine.Devices.Disks.All(d => RecordOf(d) is null)) return new VSpherePoint(this, isOff: true, null, isKept: true, Said, Parts(disks, machine.Devices.Disks), scratchDirectory, socketDirectory);
+        // Made anew, it would be of another time.
+        var called = bitmap + OffSuffix;
+        var snapshot = machine.Snapshots.SelectMany(s => s.All()).FirstOrDefault(s => s.Name == called) ?? throw ProviderErrors.NotInSnapshot(Name, called, "the snapshot is gone");
+        return new VSpherePoint(this, isOff: true, snapshot, isKept: true, Said, Parts(disks, await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel)), scratchDirectory, socketDirectory);
+    }
+
+    /// <inheritdoc/>
     public async Task<bool> ShutDownAsync(TimeSpan deadline, bool force, CancellationToken cancel)
     {
-        // An earlier run may have come this far; the server remembers for some minutes how.
-        if (await IsStoppedAsync(cancel)) return force && (await Client.RecentTasksAsync(Reference, cancel)).Any(t => t.Kind.Contains("powerOff", StringComparison.OrdinalIgnoreCase));
-        string? deaf = null;
-        try
-        {
-            await Client.ShutdownGuestAsync(Reference, cancel);
-        }
-        catch (VSphereFaultException e) when (!e.Fault.IsNoPermission && !e.Fault.IsNotFound)
-        {
-            deaf = e.Message; // VMware Tools do not run: nobody in the guest hears
-        }
-
+        // An earlier run came this far. By what it was off then nobody knows any more: where the plan allowed force, the worse is said.
+        if (await IsStoppedAsync(cancel)) return force;
         var watch = Stopwatch.StartNew();
-        while (deaf is null && watch.Elapsed < deadline)
+        string? unheard = "nobody was asked";
+        for (; ; await Task.Delay(PollInterval, cancel))
         {
             if (await IsStoppedAsync(cancel)) return false;
-            await Task.Delay(PollInterval, cancel);
+            if (watch.Elapsed >= deadline) break;
+            if (unheard is not null) unheard = await AskToShutDownAsync(cancel);
         }
 
-        if (await IsStoppedAsync(cancel)) return false;
-        if (!force) throw deaf is null ? ProviderErrors.NotShutDown(Name, deadline) : ProviderErrors.NotHeard(Name, deaf);
+        if (!force) throw unheard is null ? ProviderErrors.NotShutDown(Name, deadline) : ProviderErrors.NotHeard(Name, unheard);
         await Client.PowerOffAsync(Reference, cancel);
         if (!await IsStoppedAsync(cancel)) throw ProviderErrors.StillRuns(Name, await Client.PowerStateAsync(Reference, cancel));
         return true;
     }
 
     /// <inheritdoc/>
-    public async Task<string?> StirredAsync(string bitmap, CancellationToken cancel)
+    public async Task<string?> StirredAsync(string bitmap, DateTimeOffset since, CancellationToken cancel)
     {
         var machine = await MachineAsync(cancel);
         if (machine.PowerState != "poweredOff") return $"it is {machine.PowerState}";
-        if (machine.Devices.Disks.Any(d => RecordOf(d) is null)) return null; // then that it is off is all that is known
+        if (await StartedSinceAsync(since, cancel) is { } started) return $"it was started at {started.CreatedAt:u} by the server's clock{(started.UserName.Length > 0 ? $", by {ProviderErrors.Clean(started.UserName)}" : string.Empty)}";
         var called = bitmap + OffSuffix;
-        if (machine.Snapshots.SelectMany(s => s.All()).FirstOrDefault(s => s.Name == called) is not { } snapshot) return $"the snapshot {called} is gone";
-        foreach (var then in await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel))
+        if (machine.Snapshots.SelectMany(s => s.All()).FirstOrDefault(s => s.Name == called) is not { } snapshot)
+            return machine.Devices.Disks.All(d => RecordOf(d) is null) ? null : $"the snapshot {called} is gone";
+        // Asked without a later snapshot, a server may compare with the latest that there is, which is this one.
+        RunningSource.DemandOurs(called);
+        var seen = await Client.MakeSnapshotAsync(Reference, $"{bitmap}-seen", "Made by sealift to see whether anything changed", quiesce: false, cancel);
+        try
         {
-            if (machine.Devices.Disks.FirstOrDefault(d => d.Key == then.Key) is not { } now) return $"{then.Label} is gone";
-            if (RecordOf(then) is not { } record || record != RecordOf(now)) return $"the tracking of {then.Label} began anew";
-            if ((await Client.ChangedAreasAsync(Reference, null, then.Key, then.ChangeId!, now.CapacityBytes, cancel)) is { Count: > 0 } areas) return $"{areas.Sum(a => a.Length)} bytes of {then.Label} were written to";
-        }
+            var now = await Client.SnapshotDisksAsync(seen.Snapshot, cancel);
+            foreach (var then in await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel))
+            {
+                if (now.FirstOrDefault(d => d.Key == then.Key) is not { } disk) return $"{then.Label} is gone";
+                if (disk.CapacityBytes != then.CapacityBytes) return $"{then.Label} has {disk.CapacityBytes} bytes now";
+                if (RecordOf(then) is not { } record) continue; // that nobody started it is all that is known of this one
+                if (record != RecordOf(disk)) return $"the tracking of {then.Label} began anew";
+                if ((await Client.ChangedAreasAsync(Reference, seen.Snapshot, then.Key, then.ChangeId!, disk.CapacityBytes, cancel)) is { Count: > 0 } areas) return $"{areas.Sum(a => a.Length)} bytes of {then.Label} were written to";
+            }
 
-        return null;
+            return null;
+        }
+        finally
+        {
+            await RemoveSnapshotAsync(seen.Snapshot, CancellationToken.None);
+        }
     }
 
     /// <inheritdoc/>
@@ -236,53 +268,80 @@ public sealed class VSphereMachine : IRunningMachine
     /// <summary>Removes a snapshot of ours, sees that it is gone, and has its files moved into those below where the server did not.</summary>
     internal async Task RemoveSnapshotAsync(ManagedReference snapshot, CancellationToken cancel)
     {
+        await OutlastAsync(cancel);
         await Client.RemoveSnapshotAsync(Reference, snapshot, cancel);
         if ((await MachineAsync(cancel)).NeedsConsolidation) await Client.ConsolidateDisksAsync(Reference, cancel);
     }
 
-    private static async Task<ManagedReference?> FindAsync(VSphereClient client, string place, CancellationToken cancel)
+    private static async Task<ManagedReference> FindAsync(VSphereClient client, VSphereName name, CancellationToken cancel)
     {
-        if (Guid.TryParse(place, out var uuid)) return await client.FindByUuidAsync(uuid, isInstanceUuid: true, cancel) ?? await client.FindByUuidAsync(uuid, isInstanceUuid: false, cancel);
-        return await client.FindByInventoryPathAsync(place, cancel);
+        if (name.InstanceUuid is not { } uuid) return (await VSphereInventory.FindAsync(client, name.Place, cancel)).Reference;
+        return await client.FindByUuidAsync(uuid, isInstanceUuid: true, cancel) ?? throw ProviderErrors.NoVSphereMachine(name.Source);
+    }
+
+    /// <summary>When somebody started it since an instant, by our clock, at which it was off; null where nobody did.</summary>
+    private async Task<VimEvent?> StartedSinceAsync(DateTimeOffset since, CancellationToken cancel)
+    {
+        var off = since + (await Client.CurrentTimeAsync(cancel) - DateTimeOffset.UtcNow);
+        var events = await Client.EventsAsync(Reference, [.. Starts, Stop], off - ClockMargin, cancel);
+        // One from just before it was shut down is none.
+        return events.FirstOrDefault(e => e.Kind != Stop && !events.Any(s => s.Kind == Stop && s.CreatedAt >= e.CreatedAt && s.CreatedAt <= off));
     }
 
     private static string NodeOf(VirtualDisk disk) => disk.Key.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>What the machine takes on its datastores; null where the server does not say.</summary>
-    private async Task<long?> CommittedBytesAsync(CancellationToken cancel)
-    {
-        const string Property = "summary.storage.committed";
-        return (await Client.RetrieveOneAsync(Reference, [Property], cancel))[Property] is { } bytes && bytes.AsNumber() is > 0 and var committed ? committed : null;
-    }
-
     private Task<Machine> MachineAsync(CancellationToken cancel) => Client.MachineAsync(Reference, cancel);
 
+    /// <summary>The snapshots of ours whose names begin so; also those that a run which was killed or cancelled had asked for, and that are still being made.</summary>
     private async Task<List<MachineSnapshot>> OursAsync(string prefix, CancellationToken cancel)
     {
         RunningSource.DemandOurs(prefix);
+        await OutlastAsync(cancel);
         return [.. (await Client.SnapshotsAsync(Reference, cancel)).SelectMany(s => s.All()).Where(s => s.Name.StartsWith(prefix, StringComparison.Ordinal))];
     }
 
-    /// <summary>Has changes kept track of from now on, where that is possible: it takes a snapshot for the tracking to begin, and none may be there.</summary>
-    private async Task TrackAsync(Machine machine, string owner, CancellationToken cancel)
+    /// <summary>Waits until nobody makes or removes a snapshot of the machine: while somebody does, a server refuses to do another.</summary>
+    private async Task OutlastAsync(CancellationToken cancel)
     {
-        if (machine.Devices.Disks.All(d => d.IsIndependent || RecordOf(d) is not null)) return;
-        if (machine.CanTrackChanges is false || machine.Snapshots.Count > 0) return; // each pass reads everything and compares by hash
-        await Client.SetChangeTrackingAsync(Reference, on: true, cancel);
-        var stun = await Client.MakeSnapshotAsync(Reference, $"{owner}-begin", "Made by sealift so that change tracking begins", quiesce: false, cancel);
-        await RemoveSnapshotAsync(stun.Snapshot, cancel);
+        foreach (var task in (await Client.RecentTasksAsync(Reference, cancel)).Where(t => !t.IsOver && (t.Kind.Contains("snapshot", StringComparison.OrdinalIgnoreCase) || t.Kind.Contains("consolidat", StringComparison.OrdinalIgnoreCase))))
+        {
+            try
+            {
+                _ = await Client.WaitForTaskAsync("wait for a snapshot", Reference, task.Task, null, TaskDeadline, cancel); // what came of it is looked at afterwards
+            }
+            catch (VSphereFaultException e) when (!e.Fault.IsNotAuthenticated && !e.Fault.IsInvalidLogin)
+            {
+                // It failed, or is forgotten by now: it is over.
+            }
+        }
+    }
+
+    /// <summary>Asks the guest, and returns why nobody heard it; null where somebody did. What may pass is asked again later.</summary>
+    private async Task<string?> AskToShutDownAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await Client.ShutdownGuestAsync(Reference, cancel);
+            return null;
+        }
+        catch (VSphereFaultException e) when (!e.Fault.IsNoPermission && !e.Fault.IsNotFound && !e.Fault.IsNotAuthenticated && !e.Fault.IsInvalidLogin)
+        {
+            return e.Message;
+        }
     }
 
     private async Task<(MachineSnapshot Snapshot, string Said)> SnapshotAsync(string called, Machine machine, CancellationToken cancel)
     {
         const string Description = "Made by sealift; removed as soon as it was read";
+        await OutlastAsync(cancel);
         if (machine.PowerState == "poweredOff") return (await Client.MakeSnapshotAsync(Reference, called, Description, quiesce: false, cancel), "the machine is off");
         var unheard = machine.ToolsRunning == "guestToolsRunning" ? null : "VMware Tools do not run";
         if (unheard is null)
         {
             try
             {
-                return (await Client.MakeSnapshotAsync(Reference, called, Description, quiesce: true, cancel), "VMware Tools made the file systems quiet");
+                var quiet = await Client.MakeSnapshotAsync(Reference, called, Description, quiesce: true, cancel);
+                return (quiet, quiet.IsQuiesced ? "VMware Tools made the file systems quiet" : "as after a power cut: the snapshot is not one of quiet file systems");
             }
             catch (VSphereFaultException e) when (e.Fault.Name.Contains("Quiesce", StringComparison.OrdinalIgnoreCase) || e.Fault.Name is "SnapshotFault" or "ToolsUnavailable" or "GenericVmConfigFault" or "SystemError")
             {

@@ -5,10 +5,11 @@ namespace Sealift.Providers;
 /// <summary>A machine of vSphere as the name of a source: <c>vsphere://SERVER/MACHINE</c>.</summary>
 /// <param name="Source">The whole of it, as it was given.</param>
 /// <param name="Server">What its user calls the vCenter or ESXi host.</param>
-/// <param name="Place">Which machine there: its inventory path, its UUID or its reference, as they are; nothing is escaped.</param>
-internal sealed record VSphereName(string Source, string Server, string Place)
+/// <param name="Place">Which machine there: its inventory path, its UUID, its reference or its name, as they are; nothing is escaped.</param>
+/// <param name="InstanceUuid">The UUID that its server keeps unique: with it, the machine is the same wherever it is moved and whatever it is called. Null where it is looked for by its place.</param>
+internal sealed record VSphereName(string Source, string Server, string Place, Guid? InstanceUuid = null)
 {
-    private const string Scheme = "vsphere://";
+    private const string Scheme = "vsphere://", Binding = "?instance=";
 
     /// <summary>Whether a source is meant as one.</summary>
     public static bool Is(string source) => source.StartsWith(Scheme, StringComparison.Ordinal);
@@ -24,6 +25,13 @@ internal sealed record VSphereName(string Source, string Server, string Place)
         var server = source[Scheme.Length..slash];
         // An address would lead to a password in the name sooner or later.
         if (server.Any(c => c is '@' or ':')) throw ProviderErrors.BadVSphereName($"{Scheme}…{source[slash..]}", "a server is called by the name that it was added under, not by its address");
-        return new VSphereName(source, server, source[(slash + 1)..].Trim('/'));
+        var place = source[(slash + 1)..];
+        var bound = place.LastIndexOf(Binding, StringComparison.Ordinal);
+        return bound > 0 && Guid.TryParseExact(place[(bound + Binding.Length)..], "D", out var uuid)
+            ? new VSphereName(source, server, place[..bound].Trim('/'), uuid)
+            : new VSphereName(source, server, place.Trim('/'));
     }
+
+    /// <summary>The same machine, by its own UUID.</summary>
+    public VSphereName BoundTo(Guid instanceUuid) => new($"{Scheme}{Server}/{Place}{Binding}{instanceUuid:D}", Server, Place, instanceUuid);
 }

@@ -74,9 +74,9 @@ internal sealed class VSpherePoint(VSphereMachine machine, bool isOff, MachineSn
             {
                 foreach (var area in await machine.Client.ChangedAreasAsync(machine.Reference, snapshot?.Snapshot, part.Disk.Key, since, part.Disk.CapacityBytes, cancel)) changed.AddRange(new DiskRange(area.Start, area.Length), blockBytes);
             }
-            catch (VSphereException e) when (e.Code == "SL3321" || e is VSphereFaultException { Fault: { IsFileFault: true } or { IsInvalidArgument: true } })
+            catch (VSphereException e) when (e.Code is "SL3304" or "SL3321" || e is VSphereFaultException { Fault: { IsNotAuthenticated: false, IsInvalidLogin: false, IsNoPermission: false, IsNotFound: false } })
             {
-                // The tracking began anew, or says what cannot be: whatever changed is found by reading all of it.
+                // The tracking began anew, fails, or says what cannot be: whatever changed is found by reading all of it.
                 throw ProviderErrors.TrackerRefused($"{part.Disk.Label} of {machine.Name}", e);
             }
         }
