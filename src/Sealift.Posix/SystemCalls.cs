@@ -60,6 +60,8 @@ public static class SystemCalls
     public static readonly SystemCall Spawn = new("posix_spawn", Never, None, false, "Nothing was started, and nothing else is started in its place.");
     public static readonly SystemCall Wait = new("waitid", Interrupted, None, false, "How a child ended decides whether its work counts.");
     public static readonly SystemCall Kill = new("kill", Never, new Dictionary<Errno, string> { [Errno.ESRCH] = "nobody is there any more, which is what was wanted" }, false, "A child that could not be killed would go on writing.");
+    public static readonly SystemCall FindKey = new("keyctl(KEYCTL_SEARCH)", Never, new Dictionary<Errno, string> { [Errno.ENOKEY] = "there is no such key, which is said with a code" }, false, "A password that cannot be looked for is not one that is not there.");
+    public static readonly SystemCall ReadKey = new("keyctl(KEYCTL_READ)", Never, None, false, "Half a password is none.");
 #pragma warning restore CS1591
 
     /// <summary>All of them.</summary>
@@ -67,6 +69,6 @@ public static class SystemCalls
     [
         Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, CloneRange, CopyRange, DropCache, WriteBack, Lock, Unlock, FindLock, DeviceSize, PassScsi,
         Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs, Statfs,
-        Access, Pipe, DuplicateDescriptor, Shutdown, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill,
+        Access, Pipe, DuplicateDescriptor, Shutdown, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill, FindKey, ReadKey,
     ];
 }

@@ -88,13 +88,13 @@ internal static class VSphereErrors
     public static VSphereException LostTooOften(string attempt, string file, int tries, Exception inner) =>
         new("SL3331", attempt, Fit(file), string.Create(CultureInfo.InvariantCulture, $"lost {tries} times; at last: {Fit(inner is VSphereException e ? e.Said : inner.Message)}"), "Check the network and the server, then resume", inner);
 
-    // SL3332 to SL3334: files of leases.
+    // SL3332 to SL3334: files of leases. Their addresses are in no message: whoever has one may read the file.
 
-    public static VSphereException BadLeaseFile(string peer, string url, string said) =>
-        new("SL3332", "read a file of an export", Fit($"{peer}, {url}"), Fit(said), "Check the server's version; if it is a supported one, report this as a bug");
+    public static VSphereException BadLeaseFile(string peer, string file, string said) =>
+        new("SL3332", "read a file of an export", Fit($"{peer}, {file}"), Fit(said), "Check the server's version; if it is a supported one, report this as a bug");
 
-    public static VSphereException LeaseFileLost(string peer, string url, string said, Exception? inner = null) =>
-        new("SL3333", "read a file of an export", Fit($"{peer}, {url}"), Fit(said), "Check the network, the server and the host that the machine is on, then start again: an export is read from its beginning", inner);
+    public static VSphereException LeaseFileLost(string peer, string file, string said, Exception? inner = null) =>
+        new("SL3333", "read a file of an export", Fit($"{peer}, {file}"), Fit(said), "Check the network, the server and the host that the machine is on, then start again: an export is read from its beginning", inner);
 
     public static VSphereException OtherThanManifest(string peer, string key, string said) =>
         new("SL3334", "compare a file of an export with the server's manifest", Fit($"{peer}, {key}"), Fit(said), "It was damaged on the way: start again; if it repeats, read the disk in another way");

@@ -5,6 +5,7 @@ usage: vsphere-inventory.py ADDRESS CAFILE USER [ACTION ARGUMENT...]   the passw
 actions: rule CLUSTER NAME together|apart MACHINE...     a rule of a cluster
          rename MACHINE NAME
          folder NAME MACHINE                             a new folder, with a machine in it
+         destroy MACHINE
 """
 import json
 import ssl
@@ -45,6 +46,10 @@ def change(content, action, arguments):
     elif action == "folder":
         folder = content.rootFolder.childEntity[0].vmFolder.CreateFolder(arguments[0])
         WaitForTask(folder.MoveIntoFolder_Task([one(content, vim.VirtualMachine, arguments[1])]))
+    elif action == "destroy":
+        machine = one(content, vim.VirtualMachine, arguments[0])
+        WaitForTask(machine.PowerOffVM_Task())
+        WaitForTask(machine.Destroy_Task())
     elif action == "rule":
         cluster, name, kind, machines = arguments[0], arguments[1], arguments[2], arguments[3:]
         rule = vim.cluster.AffinityRuleSpec() if kind == "together" else vim.cluster.AntiAffinityRuleSpec()

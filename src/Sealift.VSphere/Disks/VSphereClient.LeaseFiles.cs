@@ -42,7 +42,7 @@ public sealed partial class VSphereClient
         }
         catch (VSphereException e) when (e.Code is "SL3302" or "SL3305")
         {
-            throw VSphereErrors.LeaseFileLost(Peer, address.AbsoluteUri, $"after {Interlocked.Read(ref doneBytes)} bytes: {e.Said}", e);
+            throw VSphereErrors.LeaseFileLost(Peer, $"{file.Key} at {address.Host}", $"after {Interlocked.Read(ref doneBytes)} bytes: {e.Said}", e);
         }
         finally
         {
@@ -52,8 +52,8 @@ public sealed partial class VSphereClient
 
         Task<LeaseContent> ReadAsync() => files.AskAsync("read a file of an export", $"{Peer}, {address.Host}", HttpMethod.Get, address, null, null, options.ReplyDeadline, async (reply, stop) =>
         {
-            if (reply.StatusCode != HttpStatusCode.OK) throw VSphereErrors.BadLeaseFile(Peer, address.AbsoluteUri, $"HTTP status {(int)reply.StatusCode}");
-            if (reply.Content.Headers.ContentEncoding.Count > 0) throw VSphereErrors.BadLeaseFile(Peer, address.AbsoluteUri, "it is encoded, which was not asked for");
+            if (reply.StatusCode != HttpStatusCode.OK) throw VSphereErrors.BadLeaseFile(Peer, $"{file.Key} at {address.Host}", $"HTTP status {(int)reply.StatusCode}");
+            if (reply.Content.Headers.ContentEncoding.Count > 0) throw VSphereErrors.BadLeaseFile(Peer, $"{file.Key} at {address.Host}", "it is encoded, which was not asked for");
             await using var stream = await reply.Content.ReadAsStreamAsync(stop.Token);
             using var sha1 = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
             var part = new byte[LeasePartBytes];
@@ -116,7 +116,7 @@ public sealed partial class VSphereClient
         }
         catch (VSphereException e)
         {
-            throw VSphereErrors.BadLeaseFile(file.Url, thumbprint, e.Said);
+            throw VSphereErrors.BadLeaseFile(file.Key, thumbprint, e.Said);
         }
     }
 
@@ -126,6 +126,6 @@ public sealed partial class VSphereClient
         const string Own = "https://*/";
         var text = file.Url.StartsWith(Own, StringComparison.Ordinal) ? $"https://{options.Address.Authority}/{file.Url[Own.Length..]}" : file.Url;
         return Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttps && address.UserInfo.Length == 0
-            ? address : throw VSphereErrors.BadLeaseFile(Peer, file.Url, "its address is no https://HOST/…");
+            ? address : throw VSphereErrors.BadLeaseFile(Peer, file.Key, "its address is no https://HOST/…");
     }
 }

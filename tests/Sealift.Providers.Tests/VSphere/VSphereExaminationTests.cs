@@ -75,6 +75,18 @@ public sealed class VSphereExaminationTests
     }
 
     [Fact]
+    public void The_page_has_the_privileges_that_are_asked_for()
+    {
+        var page = File.ReadAllLines(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "..", "docs", "vsphere.md"));
+        var rows = page.Select(l => l.Split('|')).Where(c => c.Length == 4 && c[1].Contains('.', StringComparison.Ordinal) && c[1].Trim().All(x => char.IsAsciiLetter(x) || x is '.' or '`')).Select(c => (c[1].Trim(' ', '`'), c[2].Trim()));
+        Assert.Equal(
+            VSpherePrivileges.Always.Select(p => (p, "every machine")).Concat(VSpherePrivileges.Warm.Select(p => (p, "one that runs meanwhile"))).Concat(VSpherePrivileges.Encrypted.Select(p => (p, "one that vSphere encrypts"))),
+            rows);
+    }
+
+    private static string ThisFile([System.Runtime.CompilerServices.CallerFilePath] string path = "") => path;
+
+    [Fact]
     public async Task A_server_that_does_not_tell_privileges_is_a_concern_and_a_lost_session_is_not()
     {
         await using var server = await VCenter.StartAsync(Cancel);

@@ -291,6 +291,17 @@ public sealed class VSphereRegistryTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_password_in_the_keyring_that_is_not_there_is_told_by_its_name()
+    {
+        var provider = Plain with { Password = new PasswordPlace(PasswordKind.Keyring, "sealift-nobody-put-this-there") };
+        Registry.Add(provider, null);
+        Assert.Equal(provider, Registry.Provider("dc1"));
+        var error = Assert.Throws<SealiftException>(() => Registry.Access("dc1"));
+        Assert.Equal("SL6508", error.Code);
+        Assert.Contains("sealift-nobody-put-this-there", error.Message, StringComparison.Ordinal);
+    }
+
     public static TheoryData<string, VSphereProvider> Unusable => new()
     {
         { "http", Plain with { Address = new Uri("http://vcenter.example/") } },

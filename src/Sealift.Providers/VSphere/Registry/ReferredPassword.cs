@@ -20,7 +20,8 @@ internal static class ReferredPassword
     {
         PasswordKind.File => FromFile(provider, place.Reference),
         PasswordKind.Environment => Check(provider, place, Environment.GetEnvironmentVariable(place.Reference) ?? throw RegistryErrors.NoPassword(provider, place, "it is not set")),
-        _ => throw RegistryErrors.NoPassword(provider, place, "passwords are not read from there"),
+        PasswordKind.Keyring => FromKeyring(provider, place),
+        _ => throw RegistryErrors.NoPassword(provider, place, "it has to be decrypted there"),
     };
 
     /// <summary>Whether a text can be a password: not empty, not endless, and one line.</summary>
@@ -29,6 +30,23 @@ internal static class ReferredPassword
         : Encoding.UTF8.GetByteCount(password) > LimitBytes ? throw RegistryErrors.NoPassword(provider, place, $"it is longer than {LimitBytes} bytes")
         : password.Any(char.IsControl) ? throw RegistryErrors.NoPassword(provider, place, "it has characters that cannot be typed")
         : password;
+
+    private static string FromKeyring(string provider, PasswordPlace place)
+    {
+        var content = GC.AllocateArray<byte>(LimitBytes, pinned: true);
+        try
+        {
+            var length = KernelKeyring.TryRead(place.Reference, content) ?? throw RegistryErrors.NoPassword(provider, place, "there is no such key of type 'user' in the keyring of this user (@u)");
+            if (length > LimitBytes) throw RegistryErrors.NoPassword(provider, place, $"it is longer than {LimitBytes} bytes");
+            var line = content.AsSpan(0, length);
+            if (line.EndsWith("\n"u8)) line = line[..^1]; // as echo and heredocs leave it
+            return Check(provider, place, Encoding.UTF8.GetString(line));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(content);
+        }
+    }
 
     private static string FromFile(string provider, string path)
     {
