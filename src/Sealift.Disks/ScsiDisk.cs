@@ -21,6 +21,8 @@ internal sealed class ScsiDisk : IDiskWriter, IUncachedReader
     private readonly SemaphoreSlim partialBlock = new(1);
     private readonly UnitFacts facts;
     private readonly bool fua;
+    private readonly Lock asking = new();
+    private Task<UnitMap>? map;
     private volatile bool cannotWriteSame;
     private int closed;
 
@@ -36,6 +38,8 @@ internal sealed class ScsiDisk : IDiskWriter, IUncachedReader
     public string Name => units[0].Name;
 
     public long LengthBytes => facts.Capacity.LengthBytes;
+
+    public string? MapDoubt => map is { IsCompletedSuccessfully: true } known ? known.Result.Doubt : null;
 
     public string CacheBypass => fua
         ? "READ(16) with FUA over new sessions, after SYNCHRONIZE CACHE"
@@ -90,9 +94,14 @@ internal sealed class ScsiDisk : IDiskWriter, IUncachedReader
     public async IAsyncEnumerable<DiskExtent> ExtentsAsync(long offset, long lengthBytes, [EnumeratorCancellation] CancellationToken cancel)
     {
         CheckRange(offset, lengthBytes);
-        await Task.CompletedTask;
-        // It is not asked for its allocation map: all of it is data.
-        if (lengthBytes > 0) yield return new DiskExtent(offset, lengthBytes, IsHole: false);
+        Task<UnitMap> examined;
+        // Once, whoever asks first.
+        lock (asking) examined = map ??= ExamineAsync(cancel);
+        foreach (var extent in (await examined.WaitAsync(cancel)).Extents(offset, offset + lengthBytes))
+        {
+            cancel.ThrowIfCancellationRequested();
+            yield return extent;
+        }
     }
 
     public async ValueTask VerifyUnchangedAsync(CancellationToken cancel)
@@ -230,6 +239,13 @@ internal sealed class ScsiDisk : IDiskWriter, IUncachedReader
         {
             _ = partialBlock.Release(); // how many wait is of no interest
         }
+    }
+
+    /// <summary>Asks for the allocation map; on another thread, for it may read from millions of holes.</summary>
+    private async Task<UnitMap> ExamineAsync(CancellationToken cancel)
+    {
+        using var lent = await TakeAsync(cancel);
+        return await Task.Run(() => UnitMap.Examine(lent.Unit, cancel), cancel);
     }
 
     private async ValueTask<Lent> TakeAsync(CancellationToken cancel)

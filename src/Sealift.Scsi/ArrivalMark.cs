@@ -30,8 +30,9 @@ internal readonly struct ArrivalMark
     {
         var words = Words(buffer);
         var last = words.LastIndexOfAnyExcept(mark) + 1;
-        // A target that forgets to say how much it did not send is told by what is left of the mark: to a word.
-        var came = last == words.Length ? saidBytes : Math.Min(saidBytes, last * sizeof(ulong));
+        // A target that forgets to say how much it did not send is found out by what is left of the mark. Not within a word: a few bytes at
+        // its start may be those of the mark.
+        var came = saidBytes - (last * sizeof(ulong)) < sizeof(ulong) ? saidBytes : last * sizeof(ulong);
         var hole = words[..(came / sizeof(ulong))].IndexOf(mark);
         missing = hole < 0 ? -1 : hole * sizeof(ulong);
         buffer[came..].Clear();

@@ -29,6 +29,15 @@ public sealed record ScsiCommand(string Name, ReadOnlyMemory<byte> Cdb, bool Wri
     /// <summary>READ CAPACITY(16); SBC-3, 5.16.</summary>
     public static ScsiCommand ReadCapacity16(int allocationBytes) => WithLength("READ CAPACITY(16)", 0x9E, 0x10, allocationBytes, writes: false);
 
+    /// <summary>GET LBA STATUS(16): what the blocks from one on are made of; SBC-4, 5.6.</summary>
+    public static ScsiCommand GetLbaStatus(ulong block, int allocationBytes)
+    {
+        var command = WithLength($"GET LBA STATUS at block {block}", 0x9E, 0x12, allocationBytes, writes: false);
+        var cdb = command.Cdb.ToArray();
+        BinaryPrimitives.WriteUInt64BigEndian(cdb.AsSpan(2), block);
+        return command with { Cdb = cdb };
+    }
+
     /// <summary>MODE SENSE(10) for the caching page, with the device-specific parameter in its header; SPC-4, 6.12.</summary>
     public static ScsiCommand ModeSenseCaching(int allocationBytes)
     {

@@ -181,6 +181,22 @@ public sealed class ScsiUnit : IDisposable
         return same.Count <= 1 ? null : $"{same.Count} units of the target say that they are {identity.Name} (LUN {string.Join(", ", same)}): a copy by name could go to the wrong one";
     }
 
+    /// <summary>What it says of its blocks, from one on; as many as it likes to tell of.</summary>
+    /// <returns>Null where it does not tell, or what it tells makes no sense; then why, in words that begin in lower case.</returns>
+    public (IReadOnlyList<LbaStatus>? Runs, string WhyNot) AskStatus(ulong block, CancellationToken cancel)
+    {
+        var data = new byte[LbaStatus.AllocationBytes];
+        try
+        {
+            var received = Execute(ScsiCommand.GetLbaStatus(block, data.Length), default, data, place.Options.ReplyDeadline, cancel);
+            return LbaStatus.Parse(data.AsSpan(0, received), block, facts.Capacity.Blocks) is { } runs ? (runs, string.Empty) : (null, $"what the unit says of its blocks from {block} on makes no sense ({received} bytes)");
+        }
+        catch (ScsiSenseException e) when (e.Sense.Key is ScsiSense.IllegalRequest)
+        {
+            return (null, $"the unit does not tell which blocks have no space: to GET LBA STATUS it says {e.Sense}");
+        }
+    }
+
     /// <summary>What its copy manager can do.</summary>
     /// <returns>Null where it has none; then why, in words that begin in lower case.</returns>
     public (CopyAbility? Ability, string Why) AskCopyAbility(CancellationToken cancel)

@@ -29,6 +29,7 @@ public sealed class ParserTests
             Assert.DoesNotContain(identity.Text, char.IsControl);
         }
 
+        if (LbaStatus.Parse(bytes, 0, 1 << 20) is { } runs) Assert.InRange(runs.Sum(r => r.Blocks), 1, 1 << 20);
         if (UnitNumbers.Parse(bytes) is { } numbers) Assert.All(numbers, n => Assert.InRange(n, 0, 16383));
     });
 
@@ -114,6 +115,35 @@ public sealed class ParserTests
         BinaryPrimitives.WriteUInt64BigEndian(data, last);
         BinaryPrimitives.WriteUInt32BigEndian(data.AsSpan(8), blockBytes);
         Assert.Equal(isOne, UnitCapacity.Parse(data) is not null);
+    }
+
+    [Fact]
+    public void Descriptors_of_blocks_lie_behind_each_other()
+    {
+        const ulong start = 100, blocks = 1000;
+        static byte[] Of(params (ulong Block, uint Blocks, byte Status)[] runs)
+        {
+            var data = new byte[8 + (16 * runs.Length)];
+            BinaryPrimitives.WriteInt32BigEndian(data, data.Length - 4);
+            foreach (var (i, (block, count, status)) in runs.Index())
+            {
+                BinaryPrimitives.WriteUInt64BigEndian(data.AsSpan(8 + (16 * i)), block);
+                BinaryPrimitives.WriteUInt32BigEndian(data.AsSpan(16 + (16 * i)), count);
+                data[20 + (16 * i)] = status;
+            }
+
+            return data;
+        }
+
+        // Only what is called deallocated is: not what is mapped, anchored, unknown or reserved.
+        Assert.Equal(
+            [new(100, 10, false), new(110, 5, true), new(115, 1, false), new(116, 1, false), new(117, 883, false)],
+            LbaStatus.Parse(Of((100, 10, 0), (110, 5, 1), (115, 1, 2), (116, 1, 3), (117, 883, 0x0F)), start, blocks)!);
+        // What does not fit whole does not count, and what is said to follow and did not come neither.
+        Assert.Single(LbaStatus.Parse(Of((100, 10, 1), (110, 5, 1)).AsSpan(0, 39), start, blocks)!);
+        foreach (var nonsense in new[] { Of(), Of((99, 10, 1)), Of((101, 10, 1)), Of((100, 0, 1)), Of((100, 901, 1)), Of((100, uint.MaxValue, 1)), Of((100, 10, 1), (109, 5, 1)), Of((100, 10, 1), (111, 5, 1)), Of((1000, 1, 1)) })
+            Assert.Null(LbaStatus.Parse(nonsense, start, blocks));
+        Assert.Null(LbaStatus.Parse(Of((1000, 1, 1)), 1000, blocks));
     }
 
     [Fact]

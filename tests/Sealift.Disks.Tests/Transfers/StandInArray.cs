@@ -24,6 +24,15 @@ internal sealed class StandInArray(string folder)
     /// <summary>All commands, as the unit's file and the operation code.</summary>
     public List<(string File, byte Code)> Commands { get; } = [];
 
+    /// <summary>What a unit says of its blocks from one on: how many each, and their status. Null: it does not know GET LBA STATUS.</summary>
+    public Func<string, long, IReadOnlyList<(long Block, long Blocks, byte Status)>>? Status { get; set; }
+
+    /// <summary>The byte of READ CAPACITY(16) that says whether it is thin (80h), and whether what has no space reads as zeros (40h).</summary>
+    public byte Thin { get; set; } = 0xC0;
+
+    /// <summary>The byte of page B2h that says the same (04h).</summary>
+    public byte Provisioning { get; set; } = 0xE4;
+
     public int MaximumSegments { get; init; } = 1;
 
     public int Sessions { get; init; } = 2;
@@ -34,6 +43,22 @@ internal sealed class StandInArray(string folder)
     public ScsiPlace Place(string file) => new($"iscsi://array/iqn.2026-01.invalid.stand-in:{file}/1", "array", new IscsiOptions { Sessions = Sessions }, _ => Task.FromResult<IScsiTransport>(new Unit(this, Path.Combine(folder, file))));
 
     public static ScsiReply Check(byte key, byte asc, byte ascq) => new(ScsiStatus.CheckCondition, 0, new byte[] { 0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, asc, ascq, 0, 0, 0, 0 });
+
+    /// <summary>What the file system says of a unit's file, from a block on.</summary>
+    public static IReadOnlyList<(long Block, long Blocks, byte Status)> Honest(string path, long block)
+    {
+        using var file = PosixFile.Open(path, OpenMode.Read);
+        var (runs, end) = (new List<(long, long, byte)>(), file.Facts().LengthBytes);
+        for (var at = block * BlockBytes; at < end && runs.Count < 3;)
+        {
+            var data = file.SeekData(at) is >= 0 and var found ? found : end;
+            var next = data > at ? data : file.SeekHole(at);
+            runs.Add((at / BlockBytes, (next - at) / BlockBytes, (byte)(data > at ? 1 : 0)));
+            at = next;
+        }
+
+        return runs;
+    }
 
     private byte[] Naa(string path)
     {
@@ -92,8 +117,20 @@ internal sealed class StandInArray(string folder)
                     var capacity = new byte[32];
                     BinaryPrimitives.WriteUInt64BigEndian(capacity, (ulong)(FileFacts.OfPath(path).LengthBytes / BlockBytes) - 1);
                     BinaryPrimitives.WriteUInt32BigEndian(capacity.AsSpan(8), BlockBytes);
-                    capacity[14] = 0xC0;
+                    capacity[14] = array.Thin;
                     return Give(capacity, input);
+                case 0x9E when cdb[1] == 0x12 && array.Status is { } status:
+                    var runs = status(path, (long)BinaryPrimitives.ReadUInt64BigEndian(cdb[2..]));
+                    var told = new byte[8 + (16 * runs.Count)];
+                    BinaryPrimitives.WriteInt32BigEndian(told, told.Length - 4);
+                    foreach (var (i, run) in runs.Index())
+                    {
+                        BinaryPrimitives.WriteInt64BigEndian(told.AsSpan(8 + (16 * i)), run.Block);
+                        BinaryPrimitives.WriteUInt32BigEndian(told.AsSpan(16 + (16 * i)), (uint)run.Blocks);
+                        told[20 + (16 * i)] = run.Status;
+                    }
+
+                    return Give(told, input);
                 case 0x5A:
                     return Give([0, 6, 0, 0x10, 0, 0, 0, 0], input);
                 case 0x5E:
@@ -175,7 +212,7 @@ internal sealed class StandInArray(string folder)
                 case 0x83:
                     return [0, 0x83, 0, 20, 0x01, 0x03, 0, 16, .. array.Naa(path)];
                 default:
-                    return [0, page.Value, 0, 4, 0, 0xE4, 0, 0];
+                    return [0, page.Value, 0, 4, 0, array.Provisioning, 0, 0];
             }
         }
 
