@@ -80,7 +80,7 @@ public sealed class VSphereExaminationTests
         var page = File.ReadAllLines(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "..", "docs", "vsphere.md"));
         var rows = page.Select(l => l.Split('|')).Where(c => c.Length == 4 && c[1].Contains('.', StringComparison.Ordinal) && c[1].Trim().All(x => char.IsAsciiLetter(x) || x is '.' or '`')).Select(c => (c[1].Trim(' ', '`'), c[2].Trim()));
         Assert.Equal(
-            VSpherePrivileges.Always.Select(p => (p, "every machine")).Concat(VSpherePrivileges.Warm.Select(p => (p, "one that runs meanwhile"))).Concat(VSpherePrivileges.Encrypted.Select(p => (p, "one that vSphere encrypts"))),
+            VSpherePrivileges.Always.Select(p => (p, "every machine")).Concat(VSpherePrivileges.Warm.Select(p => (p, "one that runs meanwhile"))).Concat(VSpherePrivileges.Snapshots.Select(p => (p, "one that runs meanwhile, or of which changes are tracked"))).Concat(VSpherePrivileges.Encrypted.Select(p => (p, "one that vSphere encrypts"))),
             rows);
     }
 

@@ -8,14 +8,17 @@ public static class VSpherePrivileges
     /// <summary>However a machine is migrated: its disks and its other files are read.</summary>
     public static IReadOnlyList<string> Always { get; } = ["VirtualMachine.Provisioning.DiskRandomRead", "VirtualMachine.Provisioning.GetVmFiles"];
 
-    /// <summary>Besides, where it runs meanwhile: changes are tracked, snapshots made and removed, and it is shut down at the end.</summary>
-    public static IReadOnlyList<string> Warm { get; } = ["VirtualMachine.Config.ChangeTracking", "VirtualMachine.Interact.PowerOff", "VirtualMachine.State.CreateSnapshot", "VirtualMachine.State.RemoveSnapshot"];
+    /// <summary>Besides, where it runs meanwhile: changes are tracked, and it is shut down at the end.</summary>
+    public static IReadOnlyList<string> Warm { get; } = ["VirtualMachine.Config.ChangeTracking", "VirtualMachine.Interact.PowerOff"];
+
+    /// <summary>Besides, where it runs meanwhile, or its changes are tracked: by snapshots it is known what changed.</summary>
+    public static IReadOnlyList<string> Snapshots { get; } = ["VirtualMachine.State.CreateSnapshot", "VirtualMachine.State.RemoveSnapshot"];
 
     /// <summary>Besides, where vSphere encrypts it: its disks are read decrypted.</summary>
     public static IReadOnlyList<string> Encrypted { get; } = ["Cryptographer.Access"];
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<string> All { get; } = [.. Always, .. Warm, .. Encrypted];
+    public static IReadOnlyList<string> All { get; } = [.. Always, .. Warm, .. Snapshots, .. Encrypted];
 
     /// <summary>Those that a machine's migration takes.</summary>
     /// <param name="machine">The machine.</param>
@@ -24,6 +27,6 @@ public static class VSpherePrivileges
     {
         ArgumentNullException.ThrowIfNull(machine);
         var isEncrypted = machine.IsEncrypted || machine.Devices.Disks.Any(d => d.IsEncrypted);
-        return Always.Concat(isWarm ? Warm : []).Concat(isEncrypted ? Encrypted : []);
+        return Always.Concat(isWarm ? Warm : []).Concat(isWarm || machine.IsChangeTracking is true ? Snapshots : []).Concat(isEncrypted ? Encrypted : []);
     }
 }
