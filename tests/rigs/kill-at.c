@@ -15,6 +15,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -335,6 +337,25 @@ ssize_t copy_file_range(int from, off_t *from_offset, int to, off_t *to_offset, 
     return n;
 }
 
+// Of all ioctls only the one that stores: FICLONERANGE. All or nothing, it has no middle.
+int ioctl(int fd, unsigned long request, ...)
+{
+    REAL(ioctl, int, int, unsigned long, void *);
+    va_list rest;
+    va_start(rest, request);
+    void *argument = va_arg(rest, void *);
+    va_end(rest);
+    const struct file_clone_range *range = argument;
+    if (request != FICLONERANGE || range->src_length == 0 || !stores(fd)) return real(fd, request, argument);
+    int last = enter("ficlonerange", fd, NULL);
+    if (forgets) remember_range(fd, (off_t)range->dest_offset, (off_t)(range->dest_offset + range->src_length));
+    int result = real(fd, request, argument);
+    int error = errno;
+    leave(last);
+    errno = error;
+    return result;
+}
+
 ssize_t write(int fd, const void *bytes, size_t length)
 {
     REAL(write, ssize_t, int, const void *, size_t);
@@ -543,7 +564,7 @@ void *dlsym(void *handle, const char *name)
         { "pwrite64", (void *)pwrite64 }, { "copy_file_range", (void *)copy_file_range }, { "write", (void *)write }, { "fsync", (void *)fsync }, { "fdatasync", (void *)fdatasync },
         { "ftruncate", (void *)ftruncate }, { "ftruncate64", (void *)ftruncate64 }, { "fallocate64", (void *)fallocate64 }, { "close", (void *)close },
         { "open", (void *)open }, { "open64", (void *)open64 }, { "mkdir", (void *)mkdir }, { "rmdir", (void *)rmdir }, { "unlink", (void *)unlink },
-        { "renameat2", (void *)renameat2 }, { "chmod", (void *)chmod },
+        { "renameat2", (void *)renameat2 }, { "ioctl", (void *)ioctl }, { "chmod", (void *)chmod },
     };
     for (size_t i = 0; handle != RTLD_NEXT && i < sizeof ours / sizeof *ours; i++)
         if (strcmp(name, ours[i].name) == 0) return ours[i].function;

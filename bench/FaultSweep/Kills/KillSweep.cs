@@ -21,9 +21,10 @@ public static partial class KillSweep
     /// <param name="stride">1 for every call at every moment, n for each n-th: the same ones in every run.</param>
     /// <param name="progress">Told after each trial.</param>
     /// <param name="cancel">Stops it.</param>
-    public static async Task<IReadOnlyList<KillTrial>> RunAsync(IReadOnlyList<KilledCommand> commands, string library, bool power, int stride, Action<KillTrial>? progress, CancellationToken cancel)
+    /// <param name="parent">Where the trials' directories are made; by default where temporary files are.</param>
+    public static async Task<IReadOnlyList<KillTrial>> RunAsync(IReadOnlyList<KilledCommand> commands, string library, bool power, int stride, Action<KillTrial>? progress, CancellationToken cancel, string? parent = null)
     {
-        var directory = Directory.CreateTempSubdirectory("sealift-kills-").FullName;
+        var directory = parent is null ? Directory.CreateTempSubdirectory("sealift-kills-").FullName : Directory.CreateDirectory(Path.Combine(parent, $"kills-{Guid.NewGuid().ToString("N")[..8]}")).FullName;
         try
         {
             var work = new List<(KilledCommand Command, Kill Kill, IReadOnlyDictionary<string, string> Expected)>();
@@ -34,7 +35,7 @@ public static partial class KillSweep
             }
 
             var trials = new ConcurrentBag<KillTrial>();
-            await Parallel.ForEachAsync(work.Index(), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancel }, async (item, stop) =>
+            await Parallel.ForEachAsync(work.Index(), new ParallelOptions { MaxDegreeOfParallelism = commands.Any(c => c.IsAlone) ? 1 : Environment.ProcessorCount, CancellationToken = cancel }, async (item, stop) =>
             {
                 var (command, kill, expected) = item.Item;
                 var trial = await KillTrial.RunAsync(command, kill, expected, library, Path.Combine(directory, $"t{item.Index}"), stop);

@@ -25,6 +25,9 @@ public abstract record KilledCommand(string Name, string Sealift)
     /// <summary>Whether the library sees every write to the target, so that a power cut can take some back; not where a server writes.</summary>
     public virtual bool WritesItself => true;
 
+    /// <summary>Whether its trials share something, so that there is one at a time.</summary>
+    public virtual bool IsAlone => false;
+
     /// <summary>Ends of the paths of files that it reads and whose length it knows beforehand.</summary>
     public virtual IReadOnlyList<string> Reads => [];
 

@@ -71,6 +71,13 @@ public sealed record KilledOffload(string Sealift) : KilledCopy(Sealift, "sealif
     public override IReadOnlyList<string> Arguments(Workspace place) => [.. base.Arguments(place), "--transfer", "copy-range"];
 }
 
+/// <summary>The same where the file system shares blocks: the directory of the trial must lie on one that can.</summary>
+public sealed record KilledReflink(string Sealift) : KilledCopy(Sealift, "sealift copy --transfer reflink")
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Arguments(Workspace place) => [.. base.Arguments(place), "--transfer", "reflink"];
+}
+
 /// <summary>The same to a qcow2 image, which qemu-nbd writes.</summary>
 public sealed record KilledQcow2Copy(string Sealift) : KilledCopy(Sealift, "sealift copy --format qcow2")
 {

@@ -351,7 +351,8 @@ public static class ProvenCopy
         /// <summary>Whether the file or the device that a record names is still the one that the copy was writing to.</summary>
         private bool IsMade(CopyRecord before)
         {
-            if (target is NbdTarget or ScsiTarget) return true; // of a unit, the record says who it was
+            // Of a unit, the record says who it was. Nothing of such a target is made; that it was looked at was written down when the map was whole.
+            if (target is NbdTarget or ScsiTarget) return before.IsLookedAt;
             if (before.Made is not { } made) return false;
             var path = NewFile is null ? target.Name : work.DiskPath;
             if (FileFacts.OfPathIfExists(path) is null) return false;

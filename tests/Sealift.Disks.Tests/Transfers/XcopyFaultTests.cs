@@ -198,6 +198,23 @@ public sealed class XcopyFaultTests : IDisposable
         Assert.Contains(("target", (byte)0x93), array.Commands);
     }
 
+    /// <summary>Killed between the making of its map and the first byte that was written.</summary>
+    [Fact]
+    public async Task A_copy_whose_map_was_never_whole_is_begun_anew_by_a_resume()
+    {
+        var (run, array) = Make();
+        using var _ = run;
+        array.Instead = (file, command, _) => file == "target" && command.OperationCode == Write ? StandInArray.Check(ScsiSense.MediumError, 0x0C, 0) : null;
+        await Assert.ThrowsAnyAsync<SealiftException>(() => run.CopyAsync("stream"));
+        array.Instead = null;
+        var record = Path.Combine(run.Work, "copy.json");
+        var looked = await File.ReadAllTextAsync(record, TestContext.Current.CancellationToken);
+        Assert.Contains("\"IsLookedAt\": true", looked, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(record, looked.Replace("\"IsLookedAt\": true", "\"IsLookedAt\": false", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        using (var map = PosixFile.Open(Path.Combine(run.Work, "blockmap"), OpenMode.ReadWrite)) map.SetLength(0);
+        run.DemandSame(await run.CopyAsync("stream", CopyStart.Resume));
+    }
+
     [Fact]
     public async Task Several_segments_go_in_one_command()
     {
