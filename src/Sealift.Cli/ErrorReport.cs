@@ -51,9 +51,14 @@ internal static class ErrorReport
         return ExitCode.Bug;
     }
 
-    /// <summary>Text that came from outside, without characters that would steer the terminal.</summary>
+    /// <summary>Text that came from outside, on one line, without characters that would steer the terminal.</summary>
+    /// <param name="text">The text.</param>
+    public static string PrintableLine(string text) => Printable(text).Replace('\n', '?');
+
+    /// <summary>The same, of which the lines are meant.</summary>
+    /// <param name="text">The text.</param>
     public static string Printable(string text) => string.Create(text.Length, text, static (span, source) =>
     {
-        for (var i = 0; i < span.Length; i++) span[i] = char.IsControl(source[i]) && source[i] is not ('\n' or '\t') ? '?' : source[i];
+        for (var i = 0; i < span.Length; i++) span[i] = (char.IsControl(source[i]) && source[i] is not ('\n' or '\t')) || char.GetUnicodeCategory(source[i]) == System.Globalization.UnicodeCategory.Format ? '?' : source[i];
     });
 }

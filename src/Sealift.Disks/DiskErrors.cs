@@ -26,6 +26,9 @@ internal static class DiskErrors
     public static SealiftException TargetTooShort(string target, long targetBytes, long sourceBytes) =>
         new("SL4206", $"copy a disk of {sourceBytes} bytes", target, $"it has {targetBytes} bytes", "Use a target that is at least as long as the source");
 
+    public static SealiftException InUse(string path) =>
+        new("SL4208", "open it for writing", path, "another program holds a lock on it, as QEMU does on the disks of a machine that runs", "Stop what uses it, or name another device");
+
     public static SealiftException WrongMap(string disk, string said) =>
         new("SL4207", "use the block map", disk, said, "Use the map that belongs to this disk, or start over without one");
 

@@ -34,6 +34,23 @@ internal sealed record FileIdentity(string Path, FileKind Kind, long LengthBytes
         // The number of a removed file's inode is soon given to a new file; the time of birth tells the two apart.
         : Kind == other.Kind && Device == other.Device && Inode == other.Inode && BornNanoseconds == other.BornNanoseconds;
 
+    /// <summary>Whether two block devices have bytes in common: they are one, or one is a partition of the other (sysfs: <c>/sys/dev/block/MAJOR:MINOR/partition</c>).</summary>
+    public bool Overlaps(FileIdentity other) => IsSameFileAs(other) || (Kind == FileKind.BlockDevice && other.Kind == FileKind.BlockDevice && (IsPartitionOf(other) || other.IsPartitionOf(this)));
+
+    private bool IsPartitionOf(FileIdentity disk)
+    {
+        var own = $"/sys/dev/block/{NodeDevice >> 32}:{NodeDevice & uint.MaxValue}";
+        try
+        {
+            return File.Exists($"{own}/partition") && new DirectoryInfo(own).ResolveLinkTarget(returnFinalTarget: true)?.Parent is { } parent
+                && File.ReadAllText(System.IO.Path.Combine(parent.FullName, "dev")).Trim() == $"{disk.NodeDevice >> 32}:{disk.NodeDevice & uint.MaxValue}";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false; // where there is no sysfs, the kernel itself refuses what is claimed
+        }
+    }
+
     /// <summary>What happened since an earlier look, in words that follow the path; null where nothing did.</summary>
     public string? ChangeSince(FileIdentity before)
     {

@@ -67,6 +67,8 @@ internal class RawDisk : IDiskWriter
         var file = PosixFile.Open(path, OpenMode.ReadWrite | unused);
         try
         {
+            // A machine of QEMU's has its devices open without a claim that the kernel would see, and marks them by record locks.
+            if (unused == OpenMode.Unused && file.HasForeignRecordLock()) throw DiskErrors.InUse(path);
             return new RawDisk(file, path, 0, CheckedLength(file), SourceFiles.Measure([]));
         }
         catch

@@ -16,6 +16,9 @@ public sealed record ConversionRequest(string MachineName, IReadOnlyList<GuestDr
     /// <summary>The UUIDs of the encrypted volumes that <see cref="GuestOptions.Keys"/> opened (<see cref="GuestInspection.OpenedVolumes"/>).</summary>
     public IReadOnlyList<string> OpenedVolumes { get; init; } = [];
 
+    /// <summary>Addresses for network interfaces, as virt-v2v's <c>--mac</c> takes them.</summary>
+    public IReadOnlyList<string> StaticAddresses { get; init; } = [];
+
     /// <summary>Whether its boot loader is to be put where UEFI finds it without variables, because it is not there yet (<see cref="GuestInspection.HasFallbackLoader"/>).</summary>
     public bool AddFallbackLoader { get; init; }
 }
@@ -52,7 +55,7 @@ public static class GuestConversion
         var transcript = new ConversionTranscript();
         var environment = new Dictionary<string, string?>(await Hypervisor.ApplianceEnvironmentAsync(cancel)) { ["TMPDIR"] = scratch.Path };
         using var keys = new VolumeKeys(options.Keys);
-        var command = new ChildCommand("virt-v2v-in-place", ["--verbose", "-x", "--machine-readable=stream:stdout", .. keys.Arguments(request.OpenedVolumes), "-i", "libvirtxml", domain])
+        var command = new ChildCommand("virt-v2v-in-place", ["--verbose", "-x", "--machine-readable=stream:stdout", .. keys.Arguments(request.OpenedVolumes), .. request.StaticAddresses.SelectMany(a => new[] { "--mac", a }), "-i", "libvirtxml", domain])
         {
             Secrets = keys.Secrets,
             StartsOthers = true, // qemu-nbd for each disk, and the appliance

@@ -14,6 +14,8 @@ namespace Sealift.Posix;
 /// </summary>
 public sealed class ChildProcess : IAsyncDisposable
 {
+    private static readonly System.Collections.Concurrent.ConcurrentDictionary<string, bool> Withheld = new();
+
     private const int ErrorTailCharacters = 64 << 10;
     private const int LineLimitCharacters = 1 << 18;
     // What is left in a pipe when a child ends is read in milliseconds; who still holds it open then does not end by itself.
@@ -256,10 +258,15 @@ public sealed class ChildProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Keeps a variable of our own environment from every child that is started from now on: it holds a secret.</summary>
+    /// <param name="name">Its name.</param>
+    public static void WithholdVariable(string name) => Withheld[name] = true;
+
     private static IReadOnlyList<string> EnvironmentOf(ChildCommand command)
     {
         var variables = new Dictionary<string, string>();
         foreach (DictionaryEntry inherited in Environment.GetEnvironmentVariables()) variables[(string)inherited.Key] = (string?)inherited.Value ?? string.Empty;
+        foreach (var name in Withheld.Keys) variables.Remove(name);
         foreach (var (name, value) in command.Environment)
         {
             if (value is null) variables.Remove(name);

@@ -33,9 +33,21 @@ internal static class MachineLimits
         if (result.Cpus is < 1 or > MaxCpus) throw ProviderErrors.Override("number of CPUs", $"{result.Cpus}", $"from 1 to {MaxCpus}");
         if (result.MemoryBytes is < MinMemoryBytes or > MaxMemoryBytes) throw ProviderErrors.Override("memory", $"{result.MemoryBytes} bytes", "from 1 MiB to 64 TiB");
         if (result.SecureBoot && result.Firmware != Firmware.Uefi) throw ProviderErrors.Override("secure boot", "on", "on with UEFI only");
+        if (overrides.NetworkMap is { } map) result = result with { NetworkInterfaces = [.. result.NetworkInterfaces.Select(n => n with { Joins = JoinedBy(n, map) })] };
+        if (overrides.StaticAddresses is { } addresses)
+        {
+            if (addresses.FirstOrDefault(a => result.NetworkInterfaces.All(n => n.MacAddress != a.MacAddress)) is { } stray)
+                throw ProviderErrors.Override("static address", stray.ToString(), $"of one of its network interfaces: {string.Join(", ", result.NetworkInterfaces.Select(n => n.MacAddress ?? "one without an address"))}");
+            result = result with { StaticAddresses = addresses };
+        }
+
         if (result.NetworkInterfaces.Count > MaxNetworkInterfaces) throw ProviderErrors.Override("number of network interfaces", $"{result.NetworkInterfaces.Count}", $"at most {MaxNetworkInterfaces}");
         return result;
     }
+
+    private static string JoinedBy(NetworkInterface nic, IReadOnlyDictionary<string, string> map) =>
+        map.TryGetValue(nic.Network, out var named) || map.TryGetValue("*", out named) ? named
+        : throw ProviderErrors.Override("network map", nic.Network.Length == 0 ? "an interface whose network is not known" : nic.Network, "named in it, or '*' for all that are not");
 
     private static NetworkInterface Normal(NetworkInterface nic)
     {

@@ -32,6 +32,12 @@ public sealed record VirtualMachine
     /// <summary>What somebody wrote about it at the source: any text; empty where nobody did.</summary>
     public string Description { get; init; } = string.Empty;
 
+    /// <summary>The tags that somebody put on it at the source, each with its category.</summary>
+    public IReadOnlyList<MachineTag> Tags { get; init => field = value ?? []; } = []; // null is what JSON without it gives
+
+    /// <summary>The addresses that the conversion gives its network interfaces.</summary>
+    public IReadOnlyList<StaticAddress> StaticAddresses { get; init => field = value ?? []; } = []; // null is what JSON without it gives
+
     /// <summary>What the source says about the guest, such as <c>debian12_64Guest</c>; empty where it says nothing.</summary>
     public string GuestHint { get; init; } = string.Empty;
 
@@ -111,4 +117,13 @@ public sealed record SourceDisk(string Key, string Identity, ImageReference Imag
 /// <param name="Model">Its model.</param>
 /// <param name="MacAddress">Six octets as <c>52:54:00:12:34:56</c>, or null where the source lets the hypervisor choose.</param>
 /// <param name="Network">The name of the network on the source side; empty where unknown.</param>
-public sealed record NetworkInterface(NicModel Model, string? MacAddress, string Network);
+public sealed record NetworkInterface(NicModel Model, string? MacAddress, string Network)
+{
+    /// <summary>What it joins at the target: the name of a libvirt network, or <c>bridge:</c> and the name of a bridge; null for what needs no set-up, a network of its own behind the host's address.</summary>
+    public string? Joins { get; init; }
+}
+
+/// <summary>A tag.</summary>
+/// <param name="Category">What its category is called.</param>
+/// <param name="Name">What it is called.</param>
+public sealed record MachineTag(string Category, string Name);

@@ -213,6 +213,10 @@ public sealed class ScsiUnit : IDisposable
         {
             return (null, $"asked what its copies can do, it says {e.Sense}");
         }
+        catch (ScsiException e) when (e.Code == "SL3214")
+        {
+            return (null, $"this user may not ask what its copies can do: {e.Said}"); // the kernel lets only some commands through to all
+        }
     }
 
     /// <summary>Has blocks copied, and waits for the end.</summary>

@@ -34,6 +34,16 @@ public sealed class VSphereCommandTests : IDisposable
     [InlineData("inventory vms a web --watch")]
     public void A_wrong_command_line_is_told(string line) => Assert.NotEmpty(CommandTree.Build().Parse(line).Errors);
 
+    [Theory]
+    [InlineData("--map-network", "default")]
+    [InlineData("--map-network", "VM Network=")]
+    [InlineData("--map-network", "VM Network=bridge:")]
+    [InlineData("--static-ip", "00:50:56:00:00:01")]
+    [InlineData("--static-ip", "00:50:56:00:00:01=10.0.0.7;x")]
+    [InlineData("--scratch", "/var/tmp")]
+    public async Task What_a_migration_cannot_use_is_told_before_the_server_is_asked(string option, string value) =>
+        Assert.Contains("SL8004", await RunAsync(5, ["migrate", "vsphere://dc1/DC0/vm/web", "--to", Path.Combine(directory, "target"), option, value]), StringComparison.Ordinal);
+
     [Fact]
     public async Task A_server_is_registered_after_a_look_at_it_and_its_password_is_nowhere_to_be_found()
     {

@@ -42,9 +42,10 @@ public sealed class TargetTests
         using var folder = new TemporaryDirectory();
         foreach (var kvm in (bool[])[true, false])
         {
-            foreach (var network in (string?[])[null, "default"])
+            foreach (var joins in (string?[])[null, "default", "bridge:br0"])
             {
-                var target = TargetMachine.For(Machine(firmware, secure, buses), folder.Path, ImageFormat.Qcow2, converted) with { Kvm = kvm, LibvirtNetwork = network };
+                var machine = Machine(firmware, secure, buses) with { Cpus = 6, CoresPerSocket = 3, Description = "two\nlines & <more>", Tags = [new MachineTag("env \"x\"", "prod <1>"), new MachineTag("owner", "ü")] };
+                var target = TargetMachine.For(machine with { NetworkInterfaces = [.. machine.NetworkInterfaces.Select(n => n with { Joins = joins })] }, folder.Path, ImageFormat.Qcow2, converted) with { Kvm = kvm };
                 var xml = DomainXml.Build(target);
                 Assert.Equal(xml, DomainXml.Build(target));
                 await File.WriteAllTextAsync(folder.File("d.xml"), xml, TestContext.Current.CancellationToken);
@@ -52,6 +53,10 @@ public sealed class TargetTests
                 var disks = XElement.Parse(xml).Element("devices")!.Elements("disk").ToList();
                 Assert.Equal(buses.Select((_, i) => $"disk{i + 1}"), disks.Select(d => d.Element("serial")!.Value));
                 Assert.Equal(buses.Length, disks.Select(d => d.Element("target")!.Attribute("dev")!.Value).Distinct().Count());
+                var network = XElement.Parse(xml).Element("devices")!.Elements("interface").First();
+                Assert.Equal(joins switch { null => ("user", null), "default" => ("network", "default"), _ => ("bridge", "br0") }, (network.Attribute("type")!.Value, network.Element("source")?.Attributes().Single().Value));
+                Assert.Equal(["prod <1>", "ü"], XElement.Parse(xml).Element("metadata")!.Descendants(XName.Get("tag", "urn:sealift:source:1")).Select(t => t.Value));
+                Assert.Equal(("2", "3"), (XElement.Parse(xml).Element("cpu")!.Element("topology")!.Attribute("sockets")!.Value, XElement.Parse(xml).Element("cpu")!.Element("topology")!.Attribute("cores")!.Value));
                 if (converted) Assert.All(disks, d => Assert.Equal("virtio", d.Element("target")!.Attribute("bus")!.Value));
             }
         }

@@ -142,6 +142,36 @@ internal sealed class VCenter : IAsyncDisposable
         if (!path.StartsWith(folder + ":", StringComparison.Ordinal)) Environment.SetEnvironmentVariable("PATH", $"{folder}:{path}");
     }
 
+    /// <summary>Answers every coming request of the other API, REST, with just this.</summary>
+    public Task AnswerRestAsync(int status, string body, CancellationToken cancel) => AskAsync("rest", new JsonObject { ["status"] = status, ["body"] = body }, cancel);
+
+    /// <summary>Puts a tag on an object, in a category of its own.</summary>
+    public async Task TagAsync(ManagedReference target, string category, string name, CancellationToken cancel)
+    {
+        const string Tagging = "rest/com/vmware/cis/tagging/";
+        using var login = new HttpRequestMessage(HttpMethod.Post, new Uri("rest/com/vmware/cis/session", UriKind.Relative));
+        login.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{User}:{Password}")));
+        var session = await SendAsync(login);
+        var categoryId = await SendAsync(Request(Tagging + "category", new JsonObject { ["create_spec"] = new JsonObject { ["name"] = category, ["cardinality"] = "MULTIPLE", ["description"] = "", ["associable_types"] = new JsonArray() } }));
+        var tag = await SendAsync(Request(Tagging + "tag", new JsonObject { ["create_spec"] = new JsonObject { ["name"] = name, ["description"] = "", ["category_id"] = categoryId } }));
+        _ = await SendAsync(Request($"{Tagging}tag-association/id:{tag}?~action=attach", new JsonObject { ["object_id"] = new JsonObject { ["id"] = target.Value, ["type"] = target.Type } }));
+
+        HttpRequestMessage Request(string path, JsonObject body)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative)) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") };
+            request.Headers.Add("vmware-api-session-id", session);
+            return request;
+        }
+
+        async Task<string> SendAsync(HttpRequestMessage request)
+        {
+            using var reply = await steering.SendAsync(request, cancel);
+            var said = await reply.Content.ReadAsStringAsync(cancel);
+            if (!reply.IsSuccessStatusCode) throw new InvalidOperationException($"the rig: {(int)reply.StatusCode} {said}");
+            return said.Length == 0 ? string.Empty : JsonNode.Parse(said)?["value"]?.ToString() ?? string.Empty;
+        }
+    }
+
     /// <summary>How many requests of an operation came.</summary>
     public async Task<int> CountAsync(string operation, CancellationToken cancel)
     {

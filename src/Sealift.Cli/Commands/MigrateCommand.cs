@@ -39,6 +39,8 @@ internal static class MigrateCommand
     private static readonly Option<bool?> SecureBoot = new("--secure-boot") { Description = "Boot with secure boot (UEFI only).", HelpName = "BOOL" };
     private static readonly Option<DiskBus?> Bus = new("--bus") { Description = $"The controller of the disks where the guest is not converted: {Names<DiskBus>()}.", HelpName = "BUS" };
     private static readonly Option<string[]> Nic = new("--nic") { Description = $"A network interface: MODEL[,mac=MAC][,network=NAME], MODEL one of {Names<NicModel>()}. May be repeated.", HelpName = "NIC" };
+    private static readonly Option<string[]> MapNetwork = new("--map-network") { Description = "What a network of the source is here: a libvirt network's name, or bridge:NAME. '*' stands for all that are not named. May be repeated; then each has to be.", HelpName = "SOURCE=TARGET" };
+    private static readonly Option<string[]> StaticIp = new("--static-ip") { Description = "An address that the conversion gives a network interface of a Windows guest: MAC=ADDRESS[,GATEWAY[,PREFIX[,DNS...]]]. May be repeated.", HelpName = "MAC=ADDRESS" };
     private static readonly Option<string?> Interval = new("--interval") { Description = "Running machine: time from the end of a pass to the next; a time such as 10m [default: 60m].", HelpName = "TIME" };
     private static readonly Option<string?> Downtime = new("--downtime") { Description = "Running machine: cut over by itself as soon as the last difference and its audit would take less than this; until then, passes follow each other.", HelpName = "TIME" };
     private static readonly Option<string?> CutoverAt = new("--cutover-at") { Description = "Running machine: when to cut over; 'now' for right after the first pass, or a time such as 2026-11-28T22:00. By default when 'sealift cutover' asks for it.", HelpName = "WHEN" };
@@ -59,7 +61,7 @@ internal static class MigrateCommand
         var command = new Command("migrate", "Migrate a machine and prove that every byte arrived.")
         {
             Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
-            Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, Digest, TransferOption.Way, TransferOption.NoFallback, TransferOption.Esxi, TransferOption.Datastore, Checkpoint.Option,
+            Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, MapNetwork, StaticIp, Digest, TransferOption.Way, TransferOption.NoFallback, TransferOption.Esxi, TransferOption.Datastore, Checkpoint.Option,
             Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, Patience, ShutdownDeadline, ForceOff, RestartSource, Scratch,
         };
         Tuning.AddTo(command, nbd: false); // its sources are files
@@ -79,7 +81,7 @@ internal static class MigrateCommand
             "sealift migrate laptop.vmdk --to /srv/vms --luks-key 1b2c7c1e-5d0f-4c6b-9a55-2f1f4f0e8a11=file:keys/laptop.key",
             "sealift migrate qmp:/run/vm/web01.qmp --to /srv/vms --downtime 10s",
             "sealift migrate qemu+ssh://root@host7/system/web01 --to /srv/vms --interval 30m",
-            "sealift migrate vsphere://vc1/DC0/vm/web01 --to /srv/vms --downtime 30s",
+            "sealift migrate vsphere://vc1/DC0/vm/web01 --to /srv/vms --downtime 30s --map-network 'VM Network=default'",
             "sealift migrate appliance.qcow2 --to /srv/vms --no-convert --bus sata --nic e1000e,mac=52:54:00:12:34:56");
     }
 
@@ -115,9 +117,30 @@ internal static class MigrateCommand
             Firmware = parsed.GetValue(BootFirmware),
             SecureBoot = parsed.GetValue(SecureBoot),
             DiskBus = parsed.GetValue(Bus),
+            NetworkMap = parsed.GetValue(MapNetwork) is { Length: > 0 } map ? NetworkMapOf(map) : null,
+            StaticAddresses = parsed.GetValue(StaticIp) is { Length: > 0 } addresses ? StaticAddressesOf(parsed, addresses) : null,
             NetworkInterfaces = parsed.GetValue(Nic) is { Length: > 0 } nics ? [.. nics.Select(ParseNic)] : null,
         },
     };
+
+    private static SortedDictionary<string, string> NetworkMapOf(string[] map)
+    {
+        var networks = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var text in map)
+        {
+            var equals = text.LastIndexOf('=');
+            if (equals <= 0 || equals + 1 == text.Length || text[(equals + 1)..] == "bridge:" || text.Any(char.IsControl)) throw CliErrors.BadValue("--map-network", text, "SOURCE=TARGET, TARGET a libvirt network or bridge:NAME");
+            if (!networks.TryAdd(text[..equals], text[(equals + 1)..])) throw CliErrors.BadValue("--map-network", text, "each network once");
+        }
+
+        return networks;
+    }
+
+    private static List<StaticAddress> StaticAddressesOf(ParseResult parsed, string[] texts)
+    {
+        if (parsed.GetValue(NoConvert)) throw CliErrors.BadValue("--static-ip", texts[0], "nothing with --no-convert: the conversion sets it");
+        return [.. texts.Select(t => StaticAddress.TryParse(t) ?? throw CliErrors.BadValue("--static-ip", t, "MAC=ADDRESS[,GATEWAY[,PREFIX[,DNS...]]], such as 52:54:00:12:34:56=10.0.0.7,10.0.0.1,24,10.0.0.53"))];
+    }
 
     private static TransferPlan TransferOf(ParseResult parsed)
     {

@@ -232,5 +232,5 @@ internal sealed class InventoryView(bool json, InventoryNames names)
         Console.Out.WriteLine(header);
     }
 
-    private static void Line(string text) => Console.Out.WriteLine(ErrorReport.Printable(text).Replace('\n', '?'));
+    private static void Line(string text) => Console.Out.WriteLine(ErrorReport.PrintableLine(text));
 }

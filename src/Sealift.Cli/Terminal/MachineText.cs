@@ -16,7 +16,7 @@ internal static class MachineText
     /// <param name="isWarm">Whether that is one while it runs.</param>
     public static void Write(Machine machine, string path, InventoryNames names, IReadOnlyList<Concern> concerns, bool isWarm)
     {
-        Console.Out.WriteLine(ErrorReport.Printable(path));
+        Console.Out.WriteLine(ErrorReport.PrintableLine(path));
         Line("reference", machine.Reference.Value);
         Line("UUID", $"{machine.BiosUuid?.ToString() ?? "not told"} (BIOS), {machine.InstanceUuid?.ToString() ?? "not told"} (instance)");
         Line("state", $"{machine.PowerState}, {machine.ConnectionState}{(machine.IsTemplate ? ", a template" : string.Empty)}");
@@ -39,8 +39,8 @@ internal static class MachineText
     public static void Write(Concern concern, bool withNextStep)
     {
         var severity = concern.Severity == ConcernSeverity.Obstacle ? "OBSTACLE" : concern.Severity.ToString().ToLowerInvariant();
-        Console.Out.WriteLine($"  {severity,-8} {concern.Class}: {ErrorReport.Printable(concern.Subject)}: {ErrorReport.Printable(concern.Text)}");
-        if (withNextStep) Console.Out.WriteLine($"    what to do: {ErrorReport.Printable(concern.NextStep)}");
+        Console.Out.WriteLine($"  {severity,-8} {concern.Class}: {ErrorReport.PrintableLine(concern.Subject)}: {ErrorReport.PrintableLine(concern.Text)}");
+        if (withNextStep) Console.Out.WriteLine($"    what to do: {ErrorReport.PrintableLine(concern.NextStep)}");
     }
 
     private static string Text(Machine machine, VirtualDisk disk)
@@ -55,5 +55,5 @@ internal static class MachineText
 
     private static string Told(string text) => text.Length > 0 ? text : "not told";
 
-    private static void Line(string what, string text) => Console.Out.WriteLine($"  {what,-10} {ErrorReport.Printable(text)}");
+    private static void Line(string what, string text) => Console.Out.WriteLine($"  {what,-10} {ErrorReport.PrintableLine(text)}");
 }

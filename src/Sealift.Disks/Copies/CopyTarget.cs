@@ -143,8 +143,26 @@ internal sealed class DeviceTarget(string path, NbdOptions connection, string st
 
     internal override TransferEnd PlaceOf(CopyWork work, long lengthBytes) => new(Name, 0, lengthBytes, Format) { Unit = unit.Unit, WhyNoUnit = unit.WhyNot ?? string.Empty };
 
-    internal override Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
-        LeadingPart.OfAsync<IDiskWriter>(RawDisk.OpenWrite(Name), lengthBytes);
+    internal override async Task<IDiskWriter> OpenWriteAsync(CopyWork work, long lengthBytes, CancellationToken cancel)
+    {
+        var disk = RawDisk.OpenWrite(Name);
+        try
+        {
+            // While it is held: devices may have been given other names since it was identified.
+            if (unit.Unit is { } identified)
+            {
+                var (now, whyNot) = await UnitEnd.OfDeviceAsync(Name, connection, cancel);
+                if (now?.Identity.SharesNameWith(identified.Identity) != true) throw DiskErrors.Changed(Name, $"it was {identified.Identity.Name}, and {(now is null ? whyNot : $"is {now.Identity.Name}")} now");
+            }
+        }
+        catch
+        {
+            await disk.DisposeAsync();
+            throw;
+        }
+
+        return await LeadingPart.OfAsync<IDiskWriter>(disk, lengthBytes);
+    }
 
     internal override Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
         LeadingPart.OfAsync<IUncachedReader>(UncachedRawDisk.Open(Name), lengthBytes);

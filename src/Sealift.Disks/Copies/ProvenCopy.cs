@@ -80,7 +80,7 @@ public static class ProvenCopy
         await target.IdentifyAsync(cancel);
         var record = CopyRecord.Of(source, reader.LengthBytes, target, request.Parameters);
         if (source.Name == target.Name) throw CopyErrors.TargetIsSource(target.Name, source.Name);
-        if (target.Existing is { } existing && source.Files.FirstOrDefault(existing.IsSameFileAs) is { } same) throw CopyErrors.TargetIsSource(target.Name, same.Path);
+        if (target.Existing is { } existing && source.Files.FirstOrDefault(existing.Overlaps) is { } same) throw CopyErrors.TargetIsSource(target.Name, same.Path);
         if (source.Unit is { } from && target.Unit is { } to && from.MayBe(to)) throw CopyErrors.SameUnit(target.Name, source.Name, to.Identity.Name);
         if (request.MapPath is { } map && request.Start != CopyStart.Resume && FileFacts.OfPathIfExists(map) is not null)
             throw CopyErrors.TargetRefused(map, "the file for the block map exists", "Name a new file with --map");

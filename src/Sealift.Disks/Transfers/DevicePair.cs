@@ -25,7 +25,12 @@ internal sealed class DevicePair : IDisposable
         PosixFile? source = null;
         try
         {
-            if (from.Device is { } path) source = PosixFile.Open(path, OpenMode.Read | OpenMode.Unused);
+            if (from.Device is { } path)
+            {
+                source = PosixFile.Open(path, OpenMode.Read | OpenMode.Unused);
+                source.Sync(); // what somebody has written, and the kernel has not yet, the unit does not have
+            }
+
             return new DevicePair(source, to.Device is { } device ? PosixFile.Open(device, OpenMode.Read) : null);
         }
         catch (PosixException e) when (source is null && e.Errno == Errno.EBUSY)

@@ -27,7 +27,7 @@ internal sealed class ConvertStep() : Step(StepName.Convert, string.Empty)
         var options = new GuestOptions { WorkDirectory = context.Scratch, LogPath = context.LogPath(StepName.Convert), Deadline = TimeSpan.FromHours(1), Keys = Examination.Keys(context) };
         var inspection = context.Find(StepName.CheckSource, string.Empty, JournalJson.Default.GuestReport)?.Inspection;
         var conversion = await context.Store.Converter(
-            new ConversionRequest(machine.Name, drives, machine.Firmware == Firmware.Uefi, machine.Cpus, machine.MemoryBytes, options) { OpenedVolumes = inspection?.OpenedVolumes ?? [], AddFallbackLoader = inspection is { BootsByUefi: true, HasFallbackLoader: false } }, context.Events.Log(Planned), cancel);
+            new ConversionRequest(machine.Name, drives, machine.Firmware == Firmware.Uefi, machine.Cpus, machine.MemoryBytes, options) { OpenedVolumes = inspection?.OpenedVolumes ?? [], StaticAddresses = [.. machine.StaticAddresses.Select(a => a.ToString())], AddFallbackLoader = inspection is { BootsByUefi: true, HasFallbackLoader: false } }, context.Events.Log(Planned), cancel);
         foreach (var finding in conversion.Findings) context.Events.Send(new FindingReported(StepName.Convert, finding));
 
         var disks = new List<ConvertedDisk>();

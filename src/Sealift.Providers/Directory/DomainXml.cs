@@ -29,6 +29,7 @@ public static class DomainXml
             xml.WriteElementString("uuid", target.Uuid.ToString("D"));
             xml.WriteElementString("title", Printable(target.Machine.Name));
             if (DescriptionOf(target) is { Length: > 0 } description) xml.WriteElementString("description", description);
+            WriteMetadata(xml, target.Machine);
             Element(xml, "memory", Number(target.MemoryMebibytes * 1024), ("unit", "KiB"));
             xml.WriteElementString("vcpu", Number(target.Machine.Cpus));
             WriteBoot(xml, target);
@@ -46,6 +47,25 @@ public static class DomainXml
         }
 
         return text.Append('\n').ToString();
+    }
+
+    /// <summary>What libvirt keeps for others: each in a namespace of its own (formatdomain, "General metadata").</summary>
+    private static void WriteMetadata(XmlWriter xml, VirtualMachine machine)
+    {
+        if (machine.Tags.Count == 0) return;
+        const string Prefix = "sealift", Space = "urn:sealift:source:1";
+        xml.WriteStartElement("metadata");
+        xml.WriteStartElement(Prefix, "source", Space);
+        foreach (var tag in machine.Tags)
+        {
+            xml.WriteStartElement(Prefix, "tag", Space);
+            xml.WriteAttributeString("category", Printable(tag.Category));
+            xml.WriteString(Printable(tag.Name));
+            xml.WriteEndElement();
+        }
+
+        xml.WriteEndElement();
+        xml.WriteEndElement();
     }
 
     private static string DescriptionOf(TargetMachine target)
@@ -139,9 +159,12 @@ public static class DomainXml
         for (var i = 0; i < target.NetworkInterfaces.Count; i++)
         {
             xml.WriteStartElement("interface");
-            xml.WriteAttributeString("type", target.LibvirtNetwork is null ? "user" : "network");
+            var joins = target.NetworkInterfaces[i].Joins;
+            const string Bridge = "bridge:";
+            var kind = joins is null ? "user" : joins.StartsWith(Bridge, StringComparison.Ordinal) ? "bridge" : "network";
+            xml.WriteAttributeString("type", kind);
             Element(xml, "mac", null, ("address", target.MacOf(i)));
-            if (target.LibvirtNetwork is { } network) Element(xml, "source", null, ("network", Printable(network)));
+            if (joins is not null) Element(xml, "source", null, (kind, Printable(kind == "bridge" ? joins[Bridge.Length..] : joins)));
             Element(xml, "model", null, ("type", target.NetworkInterfaces[i].Model switch
             {
                 NicModel.E1000 => "e1000",

@@ -28,9 +28,6 @@ public sealed record TargetMachine
     /// <summary>Whether the domain runs under KVM (<c>type='kvm'</c>) or is emulated (<c>type='qemu'</c>). The start script finds out by itself.</summary>
     public bool Kvm { get; init; } = true;
 
-    /// <summary>The libvirt network that every interface joins; null for user-mode networking, which needs no set-up.</summary>
-    public string? LibvirtNetwork { get; init; }
-
     /// <summary>What the new machine has otherwise than the source, one sentence each.</summary>
     public IReadOnlyList<string> Concerns { get; init; } = [];
 

@@ -40,21 +40,23 @@ internal sealed class FileHttp : IDisposable
     /// <summary>Asks for a file, or what is known of it, and has the reply read.</summary>
     /// <param name="attempt">What is attempted, for errors.</param>
     /// <param name="subject">What errors name.</param>
-    /// <param name="method">GET or HEAD.</param>
+    /// <param name="method">The method: GET or HEAD of files.</param>
     /// <param name="address">Where the file is.</param>
     /// <param name="range">The bytes that are wanted; null for all.</param>
     /// <param name="cookie">The session; null for none.</param>
     /// <param name="deadline">How long all of it may take, or each part that the reading allows the same time again.</param>
     /// <param name="read">Judges the reply and reads what is in it; told by what it is stopped.</param>
     /// <param name="cancel">Stops waiting.</param>
+    /// <param name="prepare">Adds what else the request has; null for nothing.</param>
     /// <exception cref="VSphereException">SL3302, SL3303, SL3304; SL3305: the connection was lost, or it took too long; and what the reading throws.</exception>
     public async Task<T> AskAsync<T>(
         string attempt, string subject, HttpMethod method, Uri address, (long From, long To)? range, string? cookie, TimeSpan deadline,
-        Func<HttpResponseMessage, CancellationTokenSource, Task<T>> read, CancellationToken cancel)
+        Func<HttpResponseMessage, CancellationTokenSource, Task<T>> read, CancellationToken cancel, Action<HttpRequestMessage>? prepare = null)
     {
         using var request = new HttpRequestMessage(method, address) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         if (range is { } wanted) request.Headers.Range = new RangeHeaderValue(wanted.From, wanted.To);
         if (cookie is not null && !request.Headers.TryAddWithoutValidation("Cookie", cookie)) throw VSphereErrors.NotUnderstood(attempt, subject, "its session cookie cannot be sent back");
+        prepare?.Invoke(request);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(deadline);
         try

@@ -60,9 +60,10 @@ public sealed partial class VSphereClient
             int n;
             while ((n = await stream.ReadAsync(part, stop.Token)) > 0)
             {
-                stop.CancelAfter(options.ReplyDeadline); // for the next part
                 sha1.AppendData(part, 0, n);
+                stop.CancelAfter(Timeout.InfiniteTimeSpan); // how long our own disk takes is not the server's
                 write(part.AsMemory(0, n));
+                stop.CancelAfter(options.ReplyDeadline); // for the next part
                 Interlocked.Add(ref doneBytes, n);
             }
 

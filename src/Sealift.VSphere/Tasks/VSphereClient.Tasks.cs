@@ -62,10 +62,10 @@ public sealed partial class VSphereClient
                 unheard = e;
                 return null;
             }
-            catch (VSphereException e) when (e.IsNotTrusted)
+            catch (VSphereException e)
             {
-                // This look was not sent. The task was.
-                throw VSphereErrors.Lost(attempt, SubjectOf(subject), $"its task {task.Value} was begun, and the server is not trusted any more: {e.Said}", e);
+                // It is this look that failed. The task was sent.
+                throw VSphereErrors.Lost(attempt, SubjectOf(subject), $"its task {task.Value} was begun, and the server {(e.IsNotTrusted ? "is not trusted any more" : "does not tell about it")}: {e.Said}", e);
             }
         }
     }

@@ -23,10 +23,12 @@ public sealed class VSphereMigrationTests : IDisposable
     {
         await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
         await machine.Client.PowerOffAsync(machine.Machine, Cancel);
+        await machine.Server.TagAsync(machine.Machine, "env", "prod", Cancel);
         using var store = Open(machine);
         var outcome = await MigrationRunner.StartAsync(store, Request, new Recorder(), Cancel);
         Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
         AssertSame(machine);
+        Assert.Contains("category=\"env\">prod<", await File.ReadAllTextAsync(Path.Combine(rig.Target, "box.xml"), Cancel), StringComparison.Ordinal);
         var predicate = MigrationRig.Predicate(outcome.SealPath!);
         var pass = Assert.Single(predicate.GetProperty("passes").EnumerateArray());
         Assert.True(pass.GetProperty("isFinal").GetBoolean());

@@ -43,6 +43,7 @@ type front struct {
 	leaseFault leaseFault
 	deaf       map[string]bool // machines whose guest does not shut down when it is asked to
 	tokenNo    int
+	rest       *restAnswer // what every request of the other API is answered with; nil for what the simulator says
 }
 
 // incident happens to the next requests of an operation.
@@ -84,6 +85,11 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.folder(w, r)
 	case strings.HasPrefix(r.URL.Path, "/folder/") && !f.isLive(r):
 		http.Error(w, "no session", http.StatusUnauthorized) // a real server asks for one, the simulator does not
+	case strings.HasPrefix(r.URL.Path, "/rest/") && f.restAnswer() != nil:
+		answer := f.restAnswer()
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(answer.Status)
+		f.write(w, []byte(answer.Body))
 	default:
 		status, header, reply, err := f.ask(r, body)
 		if err != nil {
@@ -349,6 +355,18 @@ func (f *front) tell(w http.ResponseWriter, answer any, problem error) error {
 	return nil
 }
 
+// restAnswer is what a request of the other API (tags) is answered with.
+type restAnswer struct {
+	Status int    `json:"status"`
+	Body   string `json:"body"`
+}
+
+func (f *front) restAnswer() *restAnswer {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.rest
+}
+
 // steer does what a test asks for.
 func (f *front) steer(w http.ResponseWriter, r *http.Request, body []byte) {
 	var err error
@@ -360,6 +378,13 @@ func (f *front) steer(w http.ResponseWriter, r *http.Request, body []byte) {
 		if err = json.Unmarshal(body, &one); err == nil {
 			f.mutex.Lock()
 			f.incident = append(f.incident, &one)
+			f.mutex.Unlock()
+		}
+	case "/rig/rest":
+		answer := &restAnswer{}
+		if err = json.Unmarshal(body, answer); err == nil {
+			f.mutex.Lock()
+			f.rest = answer
 			f.mutex.Unlock()
 		}
 	case "/rig/disk":

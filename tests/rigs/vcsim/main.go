@@ -24,6 +24,7 @@ import (
 	"strings"
 
 	"github.com/vmware/govmomi/simulator"
+	_ "github.com/vmware/govmomi/vapi/simulator" // tags
 )
 
 func main() {

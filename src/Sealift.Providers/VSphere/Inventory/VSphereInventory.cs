@@ -122,9 +122,11 @@ public sealed class VSphereInventory
         {
             if (set.StartsAnew) before = [.. shown.Keys];
             var gone = set.Updates.Where(u => u.Kind == UpdateKind.Leave).Select(u => u.Reference).ToList();
+            // It may be in a folder that is as new.
+            if (!isFirst && set.Updates.Any(u => u.Kind == UpdateKind.Enter && !shown.ContainsKey(u.Reference))) Names = await client.NamesAsync(cancel);
             // What a set says of a machine that is new is all that it is chosen by; of others it says what changed only.
             var touched = set.Updates.Where(u => u.Kind == UpdateKind.Modify || (u.Kind == UpdateKind.Enter && (shown.ContainsKey(u.Reference) || Takes(filter, u.Reference, p => u.Changes.GetValueOrDefault(p))))).Select(u => u.Reference).Distinct().ToList();
-            if (touched.Count > 0 && !isFirst) Names = await client.NamesAsync(cancel); // it may be in a folder that is as new
+            if (touched.Count > 0 && !isFirst) Names = await client.NamesAsync(cancel);
             foreach (var batch in touched.Chunk(BatchMachines))
             {
                 await foreach (var machine in client.MachinesOfAsync(batch, cancel))

@@ -71,11 +71,21 @@ public sealed class VSphereMachine : IRunningMachine
         var machine = await MachineAsync(cancel);
         var isWarm = machine.PowerState != "poweredOff";
         var scope = await VSphereExamination.ScopeOfAsync(Client, machine, isWarm, cancel);
+        if (given.NetworkMap is { } map && !map.ContainsKey("*")) scope = scope with { MappedNetworks = map.Keys.ToHashSet() };
         var concerns = VSphereConcerns.Of(machine, scope);
         if (concerns.Where(c => c.Severity == ConcernSeverity.Obstacle).ToList() is { Count: > 0 } obstacles) throw ProviderErrors.VSphereObstacles(Name, obstacles);
         List<string> notes = [.. concerns.Where(c => c.Severity == ConcernSeverity.Note).Select(Sentence)];
         var described = VSphereDescription.Of(machine, scope.Names!, await Client.CommittedBytesAsync(Reference, cancel), Name);
         described = described with { Concerns = [.. described.Concerns, .. concerns.Where(c => c.Severity == ConcernSeverity.Warning).Select(Sentence)] };
+        try
+        {
+            described = described with { Tags = [.. (await Client.TagsAsync(Reference, cancel)).Select(t => new MachineTag(t.Category, t.Name))] };
+        }
+        catch (VSphereException e)
+        {
+            notes.Add($"Its tags could not be read, and are not carried over: {e.Message}"); // nothing of the machine hangs on them
+        }
+
         if (!isWarm) notes.Add("It is off: it is copied in one pass, and stays off.");
         return new SourceMachine(described.With(given), "vsphere", [], notes, []) { RunningName = machine.InstanceUuid is { } uuid ? name.BoundTo(uuid).Source : Name };
 

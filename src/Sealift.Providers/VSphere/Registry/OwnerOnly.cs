@@ -18,8 +18,15 @@ internal static class OwnerOnly
     /// <summary>Refuses a directory that others can reach: who can put files into it decides what is read.</summary>
     public static void CheckDirectory(string path)
     {
-        var permissions = FileFacts.OfPath(path).Permissions;
-        if ((permissions & OthersMask) != 0) throw RegistryErrors.Exposed(path, permissions, "700");
+        var facts = FileFacts.OfPath(path, followLinks: false);
+        if ((facts.Permissions & OthersMask) != 0) throw RegistryErrors.Exposed(path, facts.Permissions, "700");
+        CheckOwner(path, facts);
+    }
+
+    /// <summary>What belongs to somebody else, they can change whatever its mode is. The system's own is as good as ours.</summary>
+    private static void CheckOwner(string path, FileFacts facts)
+    {
+        if (facts.Owner != 0 && facts.Owner != FileFacts.OfPath("/proc/self").Owner) throw RegistryErrors.OfAnother(path, facts.Owner);
     }
 
     /// <summary>Writes a file that is not there yet, durably.</summary>
@@ -48,6 +55,7 @@ internal static class OwnerOnly
         var facts = file.Facts();
         if (facts.Kind != FileKind.Regular) return null;
         if ((facts.Permissions & OthersMask) != 0) throw RegistryErrors.Exposed(path, facts.Permissions, "600");
+        CheckOwner(path, facts);
         if (facts.LengthBytes > limitBytes) return null;
         var content = GC.AllocateArray<byte>((int)facts.LengthBytes, pinned: true); // it may be a key, of which the collector shall leave no copies
         file.ReadExactlyAt(content, 0);

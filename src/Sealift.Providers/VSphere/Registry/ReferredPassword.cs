@@ -19,7 +19,7 @@ internal static class ReferredPassword
     public static string Read(string provider, PasswordPlace place) => place.Kind switch
     {
         PasswordKind.File => FromFile(provider, place.Reference),
-        PasswordKind.Environment => Check(provider, place, Environment.GetEnvironmentVariable(place.Reference) ?? throw RegistryErrors.NoPassword(provider, place, "it is not set")),
+        PasswordKind.Environment => FromEnvironment(provider, place),
         PasswordKind.Keyring => FromKeyring(provider, place),
         _ => throw RegistryErrors.NoPassword(provider, place, "it has to be decrypted there"),
     };
@@ -30,6 +30,12 @@ internal static class ReferredPassword
         : Encoding.UTF8.GetByteCount(password) > LimitBytes ? throw RegistryErrors.NoPassword(provider, place, $"it is longer than {LimitBytes} bytes")
         : password.Any(char.IsControl) ? throw RegistryErrors.NoPassword(provider, place, "it has characters that cannot be typed")
         : password;
+
+    private static string FromEnvironment(string provider, PasswordPlace place)
+    {
+        ChildProcess.WithholdVariable(place.Reference);
+        return Check(provider, place, Environment.GetEnvironmentVariable(place.Reference) ?? throw RegistryErrors.NoPassword(provider, place, "it is not set"));
+    }
 
     private static string FromKeyring(string provider, PasswordPlace place)
     {

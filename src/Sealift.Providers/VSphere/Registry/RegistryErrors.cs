@@ -22,6 +22,10 @@ internal static class RegistryErrors
         "SL6504", "read what is secret", ProviderErrors.Clean(path), $"others can read or change it (mode {Convert.ToString(permissions & 0xFFF, 8)})",
         $"Run chmod {wanted} on it; if others may have read it, change the password at the server");
 
+    public static SealiftException OfAnother(string path, uint owner) => new(
+        "SL6504", "read what is secret", ProviderErrors.Clean(path), $"it belongs to user {owner}, who can change it",
+        "Use a state directory of your own (--state); if others may have read what is in this one, change the password at the server");
+
     public static SealiftException Damaged(string path, string said) => new(
         "SL6505", "read a provider", ProviderErrors.Clean(path), ProviderErrors.Clean(said), "Remove the provider and register it again");
 
