@@ -42,8 +42,8 @@ internal sealed record FileIdentity(string Path, FileKind Kind, long LengthBytes
         var own = $"/sys/dev/block/{NodeDevice >> 32}:{NodeDevice & uint.MaxValue}";
         try
         {
-            return File.Exists($"{own}/partition") && new DirectoryInfo(own).ResolveLinkTarget(returnFinalTarget: true)?.Parent is { } parent
-                && File.ReadAllText(System.IO.Path.Combine(parent.FullName, "dev")).Trim() == $"{disk.NodeDevice >> 32}:{disk.NodeDevice & uint.MaxValue}";
+            return File.Exists($"{own}/partition") && Directory.ResolveLinkTarget(own, returnFinalTarget: true) is { } place
+                && File.ReadAllText(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(place.FullName)!, "dev")).Trim() == $"{disk.NodeDevice >> 32}:{disk.NodeDevice & uint.MaxValue}";
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

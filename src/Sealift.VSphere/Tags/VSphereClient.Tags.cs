@@ -81,7 +81,7 @@ public sealed partial class VSphereClient
             try
             {
                 using var json = JsonDocument.Parse(bytes.AsMemory(0, length), new JsonDocumentOptions { MaxDepth = 8 });
-                return json.RootElement.TryGetProperty("value", out var value) ? read(value) : default;
+                return json.RootElement.TryGetProperty("value", out var value) && value.ValueKind != JsonValueKind.Null ? read(value) : default; // a list of nothing is null to some
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException)
             {

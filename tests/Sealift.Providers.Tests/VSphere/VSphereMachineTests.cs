@@ -16,16 +16,13 @@ public sealed class VSphereMachineTests
     {
         await using var rig = await RigMachine.StartAsync(Cancel);
         await rig.Server.HappenAsync("CreateSnapshot_Task", "slow", Cancel);
-        await using (var machine = await ConnectAsync(rig))
-        {
-            var disks = (await machine.DisksAsync(Cancel)).Select(d => new FrozenDisk("disk1", d.Node, d.LengthBytes, [])).ToList();
-            using var killed = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-            var freezing = machine.FreezeAsync(Owner, $"{Owner}-0", disks, rig.WorkDirectory, rig.WorkDirectory, killed.Token);
-            while (await rig.Server.CountAsync("CreateSnapshot_Task", Cancel) == 0) await Task.Delay(20, Cancel);
-            await killed.CancelAsync();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => freezing);
-        }
-
+        await using var machine = await ConnectAsync(rig); // its session goes on, as that of one that was killed does
+        var disks = (await machine.DisksAsync(Cancel)).Select(d => new FrozenDisk("disk1", d.Node, d.LengthBytes, [])).ToList();
+        using var killed = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var freezing = machine.FreezeAsync(Owner, $"{Owner}-0", disks, rig.WorkDirectory, rig.WorkDirectory, killed.Token);
+        while (await rig.Server.CountAsync("CreateSnapshot_Task", Cancel) == 0) await Task.Delay(20, Cancel);
+        await killed.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => freezing);
         Assert.Empty(await rig.Client.SnapshotsAsync(rig.Machine, Cancel)); // it is not there yet
         await using var next = await ConnectAsync(rig);
         Assert.Equal([$"snapshot {Owner}-0"], await next.LeftoversAsync(Owner, Cancel));

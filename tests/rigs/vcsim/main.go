@@ -43,6 +43,7 @@ func main() {
 	}
 	inner := model.Service
 	inner.Listen = &url.URL{Host: "127.0.0.1:0", User: url.UserPassword(*user, *password)}
+	inner.RegisterEndpoints = true // tags
 	server := inner.NewServer()
 
 	authority, certificate, err := makeCertificates()
