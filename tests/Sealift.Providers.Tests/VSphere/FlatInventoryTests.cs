@@ -28,7 +28,7 @@ public sealed class FlatInventoryTests
     private static void AssertFlat(long atFifth, long most)
     {
         const int KeptBytes = 600, PageBytes = 8 << 20;
-        Assert.True(most < PageBytes + (Machines * KeptBytes) && most - atFifth < Machines * KeptBytes, $"{atFifth} bytes after a fifth, {most} at most");
+        Assert.True(most < PageBytes + (Machines * KeptBytes) && most - atFifth < PageBytes + (Machines * KeptBytes), $"{atFifth} bytes after a fifth, {most} at most");
     }
 
     /// <summary>How much more memory is in use after a fifth of the machines, and at most, than before.</summary>
