@@ -116,6 +116,10 @@ internal sealed class VCenter : IAsyncDisposable
         return answer.RootElement.GetProperty("path").GetString()!;
     }
 
+    /// <summary>Has a disk be written to a new file from now on, on top of the one before, as it is where there is a snapshot.</summary>
+    public Task AddDeltaAsync(ManagedReference machine, int key, CancellationToken cancel) =>
+        AskAsync("delta", new JsonObject { ["vm"] = machine.Value, ["key"] = key }, cancel);
+
     /// <summary>Gives a machine's disks back the bytes of a snapshot. Changes are tracked anew from then on.</summary>
     public Task RevertAsync(ManagedReference machine, ManagedReference snapshot, CancellationToken cancel) =>
         AskAsync("revert", new JsonObject { ["vm"] = machine.Value, ["snapshot"] = snapshot.Value }, cancel);

@@ -173,7 +173,29 @@ public sealed class VSphereMigrationTests : IDisposable
         Assert.Contains($"it had {Length} bytes, and has {Length + 4096} now", Disk(Passes(outcome)[^1]).GetProperty("fullBecause").GetString(), StringComparison.Ordinal);
     }
 
-    /// <summary>What the machine writes to is then another file, on top of what it wrote to before: the base is not its disk.</summary>
+    /// <summary>Other tools have read the file below all snapshots, which holds what the disk was before the first.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_newest_file_of_a_machine_with_snapshots_is_its_disk_and_not_the_base(bool isOff)
+    {
+        await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
+        await machine.Client.SetChangeTrackingAsync(machine.Machine, on: true, Cancel);
+        _ = await machine.Client.MakeSnapshotAsync(machine.Machine, "theirs", "", quiesce: false, Cancel);
+        var below = await machine.Server.DiskPathAsync(machine.Machine, machine.Key, Cancel);
+        await machine.Server.AddDeltaAsync(machine.Machine, machine.Key, Cancel);
+        await machine.WriteSomewhereAsync(20, Cancel);
+        if (isOff) await machine.Client.PowerOffAsync(machine.Machine, Cancel);
+        using var store = Open(machine);
+        var outcome = await MigrationRunner.StartAsync(store, Request, Writing(machine, store, passes: 2), Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        AssertSame(machine);
+        var held = await File.ReadAllBytesAsync(below, Cancel);
+        Assert.False(machine.Content.AsSpan().SequenceEqual(held), "the base holds the same, and the test shows nothing");
+        Assert.Equal(["theirs"], await machine.SnapshotsAsync(Cancel));
+    }
+
+    /// <summary>What the machine writes to may be another file from then on.</summary>
     [Fact]
     public async Task A_snapshot_that_somebody_else_takes_meanwhile_is_left_alone_and_costs_a_full_pass()
     {

@@ -405,6 +405,41 @@ func (f *front) setContent(body []byte) error {
 	return err
 }
 
+// addDelta has a machine write to a new file from now on, on top of that which it wrote to before, as a real server does where there is a
+// snapshot: the file below keeps what it holds.
+func (f *front) addDelta(body []byte) error {
+	var asked struct {
+		Vm  string `json:"vm"`
+		Key int32  `json:"key"`
+	}
+	if err := json.Unmarshal(body, &asked); err != nil {
+		return err
+	}
+	vm := f.machine(asked.Vm)
+	if vm == nil || diskOf(vm.Config.Hardware.Device, asked.Key) == nil {
+		return fmt.Errorf("there is no disk %d of %s", asked.Key, asked.Vm)
+	}
+	f.content.Lock()
+	defer f.content.Unlock()
+	var err error
+	f.replaceDisks(vm, func(disk *types.VirtualDisk, file *types.VirtualDiskFlatVer2BackingInfo) {
+		if disk.Key != asked.Key || err != nil {
+			return
+		}
+		var below, above string
+		if below, err = f.flatOf(vm, disk); err != nil {
+			return
+		}
+		parent := *file
+		file.Parent = &parent
+		file.FileName = strings.TrimSuffix(file.FileName, ".vmdk") + "-000001.vmdk"
+		if above, err = f.flatOf(vm, disk); err == nil {
+			err = copyFile(below, above)
+		}
+	})
+	return err
+}
+
 // livePath is where the bytes of a disk are, for whoever writes to them as the guest.
 func (f *front) livePath(body []byte) (any, error) {
 	var asked struct {

@@ -399,6 +399,8 @@ func (f *front) steer(w http.ResponseWriter, r *http.Request, body []byte) {
 		err = f.tell(w, counts, nil)
 	case "/rig/content":
 		err = f.setContent(body)
+	case "/rig/delta":
+		err = f.addDelta(body)
 	case "/rig/path":
 		answer, problem := f.livePath(body)
 		err = f.tell(w, answer, problem)
