@@ -68,33 +68,9 @@ internal sealed class FileHttp : IDisposable
         {
             throw;
         }
-        catch (OperationCanceledException e) when (limit.IsCancellationRequested)
+        catch (Exception e) when (e is OperationCanceledException or HttpRequestException or IOException or ObjectDisposedException)
         {
-            throw VSphereErrors.Lost(attempt, subject, $"no answer within {deadline.TotalSeconds:0} seconds", e);
-        }
-        catch (OperationCanceledException e)
-        {
-            throw VSphereErrors.Unreachable(attempt, subject, $"not connected within {options.ConnectDeadline.TotalSeconds:0} seconds", e); // the handler's own limit
-        }
-        catch (HttpRequestException e) when (e.HttpRequestError == HttpRequestError.SecureConnectionError)
-        {
-            throw VSphereErrors.NotTrusted(attempt, subject, refusedCertificate ?? $"no secure connection: {(e.InnerException ?? e).Message}", e);
-        }
-        catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError)
-        {
-            throw VSphereErrors.Unreachable(attempt, subject, e.Message, e);
-        }
-        catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded)
-        {
-            throw VSphereErrors.NotUnderstood(attempt, subject, e.Message, e);
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException)
-        {
-            throw VSphereErrors.Lost(attempt, subject, $"the connection was lost: {e.Message}", e);
-        }
-        catch (ObjectDisposedException)
-        {
-            throw VSphereErrors.Closed(attempt, subject);
+            throw HttpFailure.Of(e, attempt, subject, limit.IsCancellationRequested, deadline, options, refusedCertificate);
         }
     }
 
