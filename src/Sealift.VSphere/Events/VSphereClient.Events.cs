@@ -3,6 +3,9 @@ namespace Sealift.VSphere;
 /// <content>What happened, by the server's own log.</content>
 public sealed partial class VSphereClient
 {
+    // The most that a server gives at once; how many it gives where it is not told is its own affair.
+    private const int EventLimit = 1000;
+
     /// <summary>The server's clock.</summary>
     /// <param name="cancel">Stops waiting.</param>
     public async Task<DateTimeOffset> CurrentTimeAsync(CancellationToken cancel)
@@ -31,6 +34,7 @@ public sealed partial class VSphereClient
             });
             f.Element("time", t => t.Text("beginTime", since.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture)));
             f.Texts("eventTypeId", kinds);
+            f.Number("maxCount", EventLimit);
         }), Repeat.Anytime, cancel);
         // Not every server heeds the time.
         return Understand($"run {Operation}", SubjectOf(machine), () => reply.All("returnval").Select(VimEvent.Of).Where(e => e.CreatedAt >= since).ToList());
