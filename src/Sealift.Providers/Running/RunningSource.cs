@@ -58,7 +58,7 @@ public static class RunningSource
         if (error.Code == "SL6523") return false;
         // What reads a disk may have wrapped what the connection said.
         for (Exception? e = error; e is not null; e = e.InnerException)
-            if (e is QmpException { IsRefusal: false } or NbdException { IsTransient: true } or LibvirtException { IsUnreachable: true } or VSphereException { Code: "SL3302" or "SL3305" or "SL3306" } or SealiftException { Code: ProviderErrors.NotForwardedCode or ProviderErrors.NotLoggedInCode or ProviderErrors.HostLostCode }) return true;
+            if (e is QmpException { IsRefusal: false } or NbdException { IsTransient: true } or LibvirtException { IsUnreachable: true } or VSphereException { IsUnreachable: true } or VSphereException { IsOutcomeUnknown: true } or VSphereException { IsSessionLost: true } or SealiftException { Code: ProviderErrors.NotForwardedCode or ProviderErrors.NotLoggedInCode or ProviderErrors.HostLostCode }) return true;
         return false;
     }
 

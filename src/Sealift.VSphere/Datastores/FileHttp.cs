@@ -1,7 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Security;
-using System.Security.Authentication;
 
 namespace Sealift.VSphere;
 
@@ -11,7 +9,6 @@ namespace Sealift.VSphere;
 /// </summary>
 internal sealed class FileHttp : IDisposable
 {
-    private const int HeaderLimitKiB = 64;
     private const int ConnectionLimit = 8; // more do not make a host's web server faster, and others use it, too
 
     private readonly VSphereOptions options;
@@ -21,20 +18,7 @@ internal sealed class FileHttp : IDisposable
     public FileHttp(VSphereOptions options, ServerTrust trust)
     {
         this.options = options;
-        var handler = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = options.ConnectDeadline,
-            MaxConnectionsPerServer = ConnectionLimit,
-            MaxResponseHeadersLength = HeaderLimitKiB,
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(20),
-            UseCookies = false,
-            UseProxy = false,
-            SslOptions = new SslClientAuthenticationOptions { EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13 },
-        };
-        trust.Apply(handler.SslOptions, said => refusedCertificate = said);
-        http = new HttpClient(handler, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
+        http = HttpConnections.Open(options, trust, ConnectionLimit, said => refusedCertificate = said);
     }
 
     /// <summary>Asks for a file, or what is known of it, and has the reply read.</summary>

@@ -1,7 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Security;
-using System.Security.Authentication;
 
 namespace Sealift.VSphere;
 
@@ -13,7 +11,6 @@ internal sealed class SoapHttp : IDisposable
 {
     private const string CookieName = "vmware_soap_session";
     private const int CookieLimitCharacters = 4096;
-    private const int HeaderLimitKiB = 64;
     private const int ConnectionLimit = 16; // each question for changes occupies one as long as it waits
 
     private readonly VSphereOptions options;
@@ -28,21 +25,7 @@ internal sealed class SoapHttp : IDisposable
         this.options = options;
         address = Check(options);
         Peer = address.IsDefaultPort ? address.Host : address.Authority;
-        var handler = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = options.ConnectDeadline,
-            MaxConnectionsPerServer = ConnectionLimit,
-            MaxResponseHeadersLength = HeaderLimitKiB,
-            // A server closes what is idle; a request that meets that moment is one whose outcome nobody knows.
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(20),
-            UseCookies = false,
-            UseProxy = false,
-            SslOptions = new SslClientAuthenticationOptions { EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13 },
-        };
-        options.Trust.Apply(handler.SslOptions, said => refusedCertificate = said, shown => certificate = shown);
-        http = new HttpClient(handler, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
+        http = HttpConnections.Open(options, options.Trust, ConnectionLimit, said => refusedCertificate = said, shown => certificate = shown);
     }
 
     /// <summary>How messages name the server.</summary>

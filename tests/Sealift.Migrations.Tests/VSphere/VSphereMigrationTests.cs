@@ -285,10 +285,8 @@ public sealed class VSphereMigrationTests : IDisposable
         await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
         if (!warm) await machine.Client.PowerOffAsync(machine.Machine, Cancel);
         using var store = Open(machine);
-        var outcome = await MigrationRunner.StartAsync(store, Request, new Recorder(e =>
+        var outcome = await MigrationRunner.StartAsync(store, Request, AtTheGate(store, () =>
         {
-            if (e is PassFinished { Pass.IsFinal: false }) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
-            if (e is not StepStarted { Step: StepName.Gate }) return;
             machine.Client.PowerOnAsync(machine.Machine, Cancel).GetAwaiter().GetResult();
             machine.Client.PowerOffAsync(machine.Machine, Cancel).GetAwaiter().GetResult();
         }), Cancel);
@@ -301,11 +299,7 @@ public sealed class VSphereMigrationTests : IDisposable
     {
         await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
         using var store = Open(machine);
-        var outcome = await MigrationRunner.StartAsync(store, Request, new Recorder(e =>
-        {
-            if (e is PassFinished { Pass.IsFinal: false }) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
-            if (e is StepStarted { Step: StepName.Gate }) machine.WriteSomewhereAsync(2, Cancel).GetAwaiter().GetResult();
-        }), Cancel);
+        var outcome = await MigrationRunner.StartAsync(store, Request, AtTheGate(store, () => machine.WriteSomewhereAsync(2, Cancel).GetAwaiter().GetResult()), Cancel);
         AssertRefused(outcome, "written to");
     }
 
@@ -314,10 +308,8 @@ public sealed class VSphereMigrationTests : IDisposable
     {
         await using var machine = await RigMachine.StartAsync(rig.Root, Length, Cancel);
         using var store = Open(machine);
-        var outcome = await MigrationRunner.StartAsync(store, Request, new Recorder(e =>
+        var outcome = await MigrationRunner.StartAsync(store, Request, AtTheGate(store, () =>
         {
-            if (e is PassFinished { Pass.IsFinal: false }) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
-            if (e is not StepStarted { Step: StepName.Gate }) return;
             var last = machine.Client.SnapshotsAsync(machine.Machine, Cancel).GetAwaiter().GetResult().Single();
             machine.Client.RemoveSnapshotAsync(machine.Machine, last.Snapshot, Cancel).GetAwaiter().GetResult();
         }), Cancel);
@@ -404,6 +396,13 @@ public sealed class VSphereMigrationTests : IDisposable
         if (e is not PassFinished { Pass: { IsFinal: false } pass }) return;
         machine.WriteSomewhereAsync(8, Cancel).GetAwaiter().GetResult();
         if (pass.Number >= passes - 1) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
+    });
+
+    /// <summary>Cuts over after the first pass, and does something when everything is copied and proven.</summary>
+    private static Recorder AtTheGate(MigrationStore store, Action act) => new(e =>
+    {
+        if (e is PassFinished { Pass.IsFinal: false }) store.Journal.Steer(store.List().Single().Id, Steering.None with { CutoverAt = DateTimeOffset.UtcNow });
+        if (e is StepStarted { Step: StepName.Gate }) act();
     });
 
     /// <summary>Does something after the first pass, and cuts over.</summary>

@@ -156,36 +156,24 @@ public sealed class VSphereMachine : IRunningMachine
     }
 
     /// <inheritdoc/>
-    public async Task<PointInTime> ShowStoppedAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel)
+    public Task<PointInTime> ShowStoppedAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel)
     {
-        ArgumentNullException.ThrowIfNull(disks);
         RunningSource.DemandOurs(owner, bitmap);
-        var machine = await MachineAsync(cancel);
-        if (machine.PowerState != "poweredOff") throw ProviderErrors.StillRuns(Name, machine.PowerState);
-        const string Said = "the machine is off";
-        // One that nobody keeps track of is read as it is: a snapshot would tell nothing about it.
-        if (machine.Devices.Disks.All(d => RecordOf(d) is null)) return new VSpherePoint(this, isOff: true, null, isKept: true, Said, Parts(disks, machine.Devices.Disks), scratchDirectory, socketDirectory);
-        var snapshot = await Client.MakeSnapshotAsync(Reference, bitmap + OffSuffix, "Made by sealift; removed when the migration is over", quiesce: false, cancel);
-        foreach (var older in (await OursAsync(owner, cancel)).Where(s => s.Name != snapshot.Name && s.Name.EndsWith(OffSuffix, StringComparison.Ordinal))) await RemoveSnapshotAsync(older.Snapshot, cancel);
-        return new VSpherePoint(this, isOff: true, snapshot, isKept: true, Said, Parts(disks, await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel)), scratchDirectory, socketDirectory);
+        return ShowOffAsync(disks, scratchDirectory, socketDirectory, async _ =>
+        {
+            var snapshot = await Client.MakeSnapshotAsync(Reference, bitmap + OffSuffix, "Made by sealift; removed when the migration is over", quiesce: false, cancel);
+            foreach (var older in (await OursAsync(owner, cancel)).Where(s => s.Name != snapshot.Name && IsOfOff(s))) await RemoveSnapshotAsync(older.Snapshot, cancel);
+            return snapshot;
+        }, cancel);
     }
 
     /// <inheritdoc/>
     public Task ForgetAsync(IReadOnlyCollection<string> names, CancellationToken cancel) => Task.CompletedTask; // the marks are in the journal, and nothing is here
 
     /// <inheritdoc/>
-    public async Task<PointInTime> ShowAgainAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel)
-    {
-        ArgumentNullException.ThrowIfNull(disks);
-        var machine = await MachineAsync(cancel);
-        if (machine.PowerState != "poweredOff") throw ProviderErrors.StillRuns(Name, machine.PowerState);
-        const string Said = "the machine is off";
-        if (machine.Devices.Disks.All(d => RecordOf(d) is null)) return new VSpherePoint(this, isOff: true, null, isKept: true, Said, Parts(disks, machine.Devices.Disks), scratchDirectory, socketDirectory);
+    public Task<PointInTime> ShowAgainAsync(string owner, string bitmap, IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, CancellationToken cancel) =>
         // Made anew, it would be of another time.
-        var called = bitmap + OffSuffix;
-        var snapshot = machine.Snapshots.SelectMany(s => s.All()).FirstOrDefault(s => s.Name == called) ?? throw ProviderErrors.NotInSnapshot(Name, called, "the snapshot is gone");
-        return new VSpherePoint(this, isOff: true, snapshot, isKept: true, Said, Parts(disks, await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel)), scratchDirectory, socketDirectory);
-    }
+        ShowOffAsync(disks, scratchDirectory, socketDirectory, machine => Task.FromResult(OffSnapshotOf(machine, bitmap) ?? throw ProviderErrors.NotInSnapshot(Name, bitmap + OffSuffix, "the snapshot is gone")), cancel);
 
     /// <inheritdoc/>
     public async Task<bool> ShutDownAsync(TimeSpan deadline, bool force, CancellationToken cancel)
@@ -214,8 +202,7 @@ public sealed class VSphereMachine : IRunningMachine
         if (machine.PowerState != "poweredOff") return $"it is {machine.PowerState}";
         if (await StartedSinceAsync(since, cancel) is { } started) return $"it was started at {started.CreatedAt:u} by the server's clock{(started.UserName.Length > 0 ? $", by {ProviderErrors.Clean(started.UserName)}" : string.Empty)}";
         var called = bitmap + OffSuffix;
-        if (machine.Snapshots.SelectMany(s => s.All()).FirstOrDefault(s => s.Name == called) is not { } snapshot)
-            return machine.Devices.Disks.All(d => RecordOf(d) is null) ? null : $"the snapshot {called} is gone";
+        if (OffSnapshotOf(machine, bitmap) is not { } snapshot) return IsTracked(machine) ? $"the snapshot {called} is gone" : null;
         // Asked without a later snapshot, a server may compare with the latest that there is, which is this one.
         RunningSource.DemandOurs(called);
         var seen = await Client.MakeSnapshotAsync(Reference, $"{bitmap}-seen", "Made by sealift to see whether anything changed", quiesce: false, cancel);
@@ -243,7 +230,7 @@ public sealed class VSphereMachine : IRunningMachine
     public async Task StartAgainAsync(CancellationToken cancel)
     {
         // What was made of it off is of another time by then.
-        foreach (var snapshot in (await OursAsync(RunningSource.Prefix, cancel)).Where(s => s.Name.EndsWith(OffSuffix, StringComparison.Ordinal))) await RemoveSnapshotAsync(snapshot.Snapshot, cancel);
+        foreach (var snapshot in (await OursAsync(RunningSource.Prefix, cancel)).Where(IsOfOff)) await RemoveSnapshotAsync(snapshot.Snapshot, cancel);
         await Client.PowerOnAsync(Reference, cancel);
     }
 
@@ -260,7 +247,7 @@ public sealed class VSphereMachine : IRunningMachine
     public async Task RemoveAsync(string prefix, bool keepBitmaps, CancellationToken cancel)
     {
         // The newest first: what is on top of another is moved into it.
-        foreach (var snapshot in (await OursAsync(prefix, cancel)).OrderByDescending(s => s.Number).Where(s => !keepBitmaps || !s.Name.EndsWith(OffSuffix, StringComparison.Ordinal))) await RemoveSnapshotAsync(snapshot.Snapshot, cancel);
+        foreach (var snapshot in (await OursAsync(prefix, cancel)).OrderByDescending(s => s.Number).Where(s => !keepBitmaps || !IsOfOff(s))) await RemoveSnapshotAsync(snapshot.Snapshot, cancel);
     }
 
     /// <inheritdoc/>
@@ -296,6 +283,25 @@ public sealed class VSphereMachine : IRunningMachine
         var events = await Client.EventsAsync(Reference, [.. Starts, Stop], off - ClockMargin, cancel);
         // One from just before it was shut down is none.
         return events.FirstOrDefault(e => e.Kind != Stop && !events.Any(s => s.Kind == Stop && s.CreatedAt >= e.CreatedAt && s.CreatedAt <= off));
+    }
+
+    /// <summary>Whether changes of any of its disks are kept track of.</summary>
+    private static bool IsTracked(Machine machine) => machine.Devices.Disks.Any(d => RecordOf(d) is not null);
+
+    /// <summary>Whether a snapshot of ours is one of the machine off, which stays longer than others.</summary>
+    private static bool IsOfOff(MachineSnapshot snapshot) => snapshot.Name.EndsWith(OffSuffix, StringComparison.Ordinal);
+
+    private static MachineSnapshot? OffSnapshotOf(Machine machine, string bitmap) => machine.Snapshots.SelectMany(s => s.All()).FirstOrDefault(s => s.Name == bitmap + OffSuffix);
+
+    /// <summary>Shows the disks of the machine off: as a snapshot has them, or, where nobody keeps track of them and one would tell nothing, as they are.</summary>
+    private async Task<PointInTime> ShowOffAsync(IReadOnlyList<FrozenDisk> disks, string scratchDirectory, string socketDirectory, Func<Machine, Task<MachineSnapshot>> snapshotOf, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(disks);
+        var machine = await MachineAsync(cancel);
+        if (machine.PowerState != "poweredOff") throw ProviderErrors.StillRuns(Name, machine.PowerState);
+        var snapshot = IsTracked(machine) ? await snapshotOf(machine) : null;
+        var there = snapshot is null ? machine.Devices.Disks : await Client.SnapshotDisksAsync(snapshot.Snapshot, cancel);
+        return new VSpherePoint(this, isOff: true, snapshot, isKept: true, "the machine is off", Parts(disks, there), scratchDirectory, socketDirectory);
     }
 
     private static string NodeOf(VirtualDisk disk) => disk.Key.ToString(CultureInfo.InvariantCulture);
