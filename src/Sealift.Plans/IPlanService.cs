@@ -1,0 +1,70 @@
+using Sealift.Migrations;
+using Sealift.Plans.Documents;
+using Sealift.Plans.Runs;
+using Sealift.Plans.Store;
+
+namespace Sealift.Plans;
+
+/// <summary>All that can be done with plans: the one door for the command, the API and the pages.</summary>
+public interface IPlanService
+{
+    /// <summary>What the plans are kept in, to be looked at.</summary>
+    IPlanStore Store { get; }
+
+    /// <summary>The migrations of this state directory.</summary>
+    MigrationStore Migrations { get; }
+
+    /// <summary>Stores documents, all or none.</summary>
+    /// <exception cref="Posix.SealiftException">One of them makes no sense by itself, or was changed meanwhile.</exception>
+    Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, string actor, CancellationToken cancel);
+
+    /// <summary>Looks for all that would stop a plan, or its machines, days before: documents that are missing, machines that are not there, targets that exist, concerns of the source, space, tools.</summary>
+    /// <param name="plan">A stored plan.</param>
+    /// <param name="progress">Told of each machine as it is looked at.</param>
+    /// <param name="cancel">Gives up.</param>
+    Task<PlanReport> ValidateAsync(string plan, IProgress<MachineForecast>? progress, CancellationToken cancel);
+
+    /// <summary>The same for documents that are not stored.</summary>
+    Task<PlanReport> ValidateAsync(IReadOnlyList<Document> documents, string plan, IProgress<MachineForecast>? progress, CancellationToken cancel);
+
+    /// <summary>Begins a run. Whoever runs the scheduler of this store carries it out.</summary>
+    Task<PlanRun> RunAsync(string plan, DateTimeOffset? cutover, string actor, CancellationToken cancel);
+
+    /// <summary>Asks something of a run.</summary>
+    /// <exception cref="Posix.SealiftException">There is no such run or machine, or it is past that.</exception>
+    Task OrderAsync(RunOrder order, CancellationToken cancel);
+
+    /// <summary>What happens in runs from now on, on whichever server of this store it happens; ends with <paramref name="cancel"/>. A reader that is slow misses what was replaced by newer, never the last.</summary>
+    /// <param name="run">Of one run; null for all.</param>
+    /// <param name="cancel">Ends it.</param>
+    IAsyncEnumerable<RunNews> WatchAsync(string? run, CancellationToken cancel);
+}
+
+/// <summary>News of a run.</summary>
+/// <param name="Run">The run as it stands; null where nothing changed there.</param>
+/// <param name="Machines">Machines that changed, as they stand.</param>
+public sealed record RunNews(PlanRun? Run, IReadOnlyList<MachineRun> Machines);
+
+/// <summary>What validation says.</summary>
+/// <param name="Problems">Of the plan as a whole.</param>
+/// <param name="Machines">Of each machine, in the order of the plan.</param>
+public sealed record PlanReport(IReadOnlyList<PlanProblem> Problems, IReadOnlyList<MachineForecast> Machines)
+{
+    /// <summary>Whether the plan can be run.</summary>
+    public bool CanRun => Problems.All(p => !p.IsObstacle) && Machines.All(m => m.Problems.All(p => !p.IsObstacle));
+}
+
+/// <summary>What would become of a machine.</summary>
+/// <param name="Machine">What the plan calls it.</param>
+/// <param name="TargetName">Its name at the target.</param>
+/// <param name="Forecast">Its disks and steps; null where it could not be looked at.</param>
+/// <param name="Problems">What speaks against it, or is worth knowing.</param>
+public sealed record MachineForecast(string Machine, string TargetName, MigrationForecast? Forecast, IReadOnlyList<PlanProblem> Problems);
+
+/// <summary>Something that speaks against a plan or a machine, or is worth knowing.</summary>
+/// <param name="Code">An error code or the class of a concern.</param>
+/// <param name="Field">Where in the plan, as <c>spec.vms[3].targetName</c>; empty where it is no one field.</param>
+/// <param name="Said">What.</param>
+/// <param name="NextStep">What to do.</param>
+/// <param name="IsObstacle">Whether it stops the plan or the machine.</param>
+public sealed record PlanProblem(string Code, string Field, string Said, string NextStep, bool IsObstacle);

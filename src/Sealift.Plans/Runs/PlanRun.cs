@@ -1,0 +1,112 @@
+using Sealift.Migrations;
+using Sealift.Plans.Documents;
+
+namespace Sealift.Plans.Runs;
+
+/// <summary>A plan that is carried out: the plan and all that it names as they were when it was begun. Editing the plan changes no run.</summary>
+/// <param name="Id">Its id, as a migration's: sortable by time of creation.</param>
+/// <param name="Plan">The plan's name.</param>
+/// <param name="Generation">The plan's generation when it was begun.</param>
+/// <param name="State">Where it stands.</param>
+/// <param name="Wave">The wave that is at work.</param>
+/// <param name="CreatedAt">When it was begun, in UTC.</param>
+/// <param name="EndedAt">When the last machine was over, in UTC.</param>
+/// <param name="Actor">Who began it.</param>
+/// <param name="Documents">The plan and everything that it names.</param>
+public sealed record PlanRun(string Id, string Plan, long Generation, PlanRunState State, int Wave, DateTimeOffset CreatedAt, DateTimeOffset? EndedAt, string Actor, IReadOnlyList<Document> Documents);
+
+/// <summary>Where a run stands.</summary>
+public enum PlanRunState
+{
+    /// <summary>Machines are at work, or wait for a place or a window.</summary>
+    Running,
+
+    /// <summary>A wave has failed machines, and the plan says stop: somebody has to continue or cancel it.</summary>
+    Halted,
+
+    /// <summary>Somebody cancelled it, and machines are still ending.</summary>
+    Cancelling,
+
+    /// <summary>Every machine is over.</summary>
+    Finished,
+}
+
+/// <summary>One machine of a run.</summary>
+public sealed record MachineRun
+{
+    /// <summary>The run.</summary>
+    public required string Run { get; init; }
+
+    /// <summary>What the plan calls it.</summary>
+    public required string Machine { get; init; }
+
+    /// <summary>Its wave.</summary>
+    public required int Wave { get; init; }
+
+    /// <summary>Where it stands.</summary>
+    public required MachineRunState State { get; init; }
+
+    /// <summary>The id of its migration; null before it was begun.</summary>
+    public string? Migration { get; init; }
+
+    /// <summary>The server or process whose state directory has that migration; null before it was begun.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>How it ended; null where it did not.</summary>
+    public Verdict? Verdict { get; init; }
+
+    /// <summary>The step that is, or was last, at work; a word of <see cref="StepName"/>, or the name of a hook.</summary>
+    public string Step { get; init; } = string.Empty;
+
+    /// <summary>Bytes of the step dealt with.</summary>
+    public long DoneBytes { get; init; }
+
+    /// <summary>Bytes of the step; 0 where unknown.</summary>
+    public long TotalBytes { get; init; }
+
+    /// <summary>When it last showed progress, in UTC.</summary>
+    public DateTimeOffset? HeardAt { get; init; }
+
+    /// <summary>When it was begun, in UTC.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>When it was over, in UTC.</summary>
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>Why it is not sealed, or what it waits for: whole sentences with code and next step.</summary>
+    public IReadOnlyList<string> Reasons { get; init; } = [];
+}
+
+/// <summary>Where a machine of a run stands.</summary>
+public enum MachineRunState
+{
+    /// <summary>Its wave, or its turn, has not come, or no window is open.</summary>
+    Waiting,
+
+    /// <summary>A hook runs before it.</summary>
+    PreHook,
+
+    /// <summary>It is migrated.</summary>
+    Migrating,
+
+    /// <summary>It is followed while it runs, and waits for its cutover.</summary>
+    Following,
+
+    /// <summary>It has not shown progress for longer than the plan allows. It no longer counts against the limits.</summary>
+    Stuck,
+
+    /// <summary>Somebody cancelled it, and it has not ended yet.</summary>
+    Cancelling,
+
+    /// <summary>A hook runs after it.</summary>
+    PostHook,
+
+    /// <summary>It was handed over.</summary>
+    Succeeded,
+
+    /// <summary>It was not handed over, or a hook after it failed.</summary>
+    Failed,
+
+    /// <summary>It was cancelled.</summary>
+    Cancelled,
+}

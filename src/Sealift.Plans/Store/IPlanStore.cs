@@ -1,0 +1,104 @@
+using Sealift.Plans.Documents;
+using Sealift.Plans.Runs;
+
+namespace Sealift.Plans.Store;
+
+/// <summary>
+/// What plans, runs and their machines are kept in: one database, shared by all servers. Every method is one transaction that is
+/// durable when it returns.
+/// </summary>
+public interface IPlanStore
+{
+    /// <summary>Documents of a kind, by name.</summary>
+    Task<IReadOnlyList<StoredDocument>> ListAsync(string kind, CancellationToken cancel);
+
+    /// <summary>A document; null where there is none.</summary>
+    Task<StoredDocument?> FindAsync(string kind, string name, CancellationToken cancel);
+
+    /// <summary>Stores a document.</summary>
+    /// <param name="document">What to store.</param>
+    /// <param name="expected">The generation that is replaced; 0 where there must be none; null for whatever is there.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="Posix.SealiftException">It was changed by somebody else meanwhile.</exception>
+    Task<StoredDocument> PutAsync(Document document, long? expected, CancellationToken cancel);
+
+    /// <summary>Removes a document.</summary>
+    /// <exception cref="Posix.SealiftException">It is named by another document, or there is none.</exception>
+    Task RemoveAsync(string kind, string name, CancellationToken cancel);
+
+    /// <summary>Hides a plan that is done with from lists, or shows it again.</summary>
+    Task SetArchivedAsync(string plan, bool archived, CancellationToken cancel);
+
+    /// <summary>Begins a run, with all its machines waiting.</summary>
+    /// <exception cref="Posix.SealiftException">A run of this plan is not finished.</exception>
+    Task<PlanRun> CreateRunAsync(PlanRun run, IReadOnlyList<MachineRun> machines, CancellationToken cancel);
+
+    /// <summary>Runs, newest first.</summary>
+    /// <param name="plan">Of one plan; null for all.</param>
+    /// <param name="unfinishedOnly">Whether those that are over are left out.</param>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="cancel">Gives up.</param>
+    Task<IReadOnlyList<PlanRun>> RunsAsync(string? plan, bool unfinishedOnly, int limit, CancellationToken cancel);
+
+    /// <summary>A run by its id; null where there is none.</summary>
+    Task<PlanRun?> FindRunAsync(string id, CancellationToken cancel);
+
+    /// <summary>The machines of a run, in the order of the plan.</summary>
+    Task<IReadOnlyList<MachineRun>> MachinesAsync(string run, CancellationToken cancel);
+
+    /// <summary>Writes down where a run stands, by its lease's holder.</summary>
+    /// <exception cref="Posix.SealiftException">The lease was lost.</exception>
+    Task UpdateAsync(PlanRun run, string owner, CancellationToken cancel);
+
+    /// <summary>Writes down where machines stand, by the lease's holder.</summary>
+    /// <exception cref="Posix.SealiftException">The lease was lost.</exception>
+    Task UpdateAsync(string run, IReadOnlyList<MachineRun> machines, string owner, CancellationToken cancel);
+
+    /// <summary>Takes, or keeps, the right to carry out a run: one owner at a time.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="owner">Who.</param>
+    /// <param name="duration">For how long; then somebody else may take it.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <returns>Whether it is <paramref name="owner"/>'s now.</returns>
+    Task<bool> LeaseAsync(string run, string owner, TimeSpan duration, CancellationToken cancel);
+
+    /// <summary>Gives the right back.</summary>
+    Task ReleaseAsync(string run, string owner, CancellationToken cancel);
+
+    /// <summary>Leaves a word for whoever carries out a run.</summary>
+    Task OrderAsync(RunOrder order, CancellationToken cancel);
+
+    /// <summary>Takes what was asked for and not yet taken, oldest first. Each is taken once.</summary>
+    Task<IReadOnlyList<RunOrder>> TakeOrdersAsync(string run, CancellationToken cancel);
+}
+
+/// <summary>A document as it is stored.</summary>
+/// <param name="Document">The document.</param>
+/// <param name="Generation">1 at first, one more with each change.</param>
+/// <param name="UpdatedAt">When it was last changed, in UTC.</param>
+/// <param name="IsArchived">Whether it is hidden from lists.</param>
+public sealed record StoredDocument(Document Document, long Generation, DateTimeOffset UpdatedAt, bool IsArchived);
+
+/// <summary>Something asked of a run.</summary>
+/// <param name="Run">The run.</param>
+/// <param name="Kind">What.</param>
+/// <param name="Machine">Of one machine; null for all.</param>
+/// <param name="At">For a cutover: when; null for now.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RunOrder(string Run, RunOrderKind Kind, string? Machine, DateTimeOffset? At, string Actor);
+
+/// <summary>What can be asked of a run.</summary>
+public enum RunOrderKind
+{
+    /// <summary>Cut over.</summary>
+    Cutover,
+
+    /// <summary>Cancel.</summary>
+    Cancel,
+
+    /// <summary>Go on with the waves after one that failed.</summary>
+    Continue,
+
+    /// <summary>Try a machine that failed again: its migration is resumed where that can be, or begun anew.</summary>
+    Retry,
+}
