@@ -39,6 +39,8 @@ public sealed class LocalUnitCopyTests(Rig rig)
         run twin /dev/sdc /dev/sdb
         run one /dev/sdc /dev/sdd
         run itself /dev/sda /dev/sda
+        run outer /dev/sdc1 /dev/sdc
+        run inner /dev/sdc /dev/sdc1
         run short /dev/sda /dev/sdd
         run named --transfer xcopy /dev/sda /dev/sde
 
@@ -92,7 +94,7 @@ public sealed class LocalUnitCopyTests(Rig rig)
         }
 
         Assert.StartsWith("2 units of this host say that they are naa.6001405", WhyNotXcopy(said.End("twin")), StringComparison.Ordinal);
-        foreach (var (name, code) in new[] { ("one", "SL4258"), ("itself", "SL4257"), ("short", "SL4206"), ("named", "SL4281"), ("held", "EBUSY"), ("volume", "SL4259") })
+        foreach (var (name, code) in new[] { ("one", "SL4258"), ("itself", "SL4257"), ("outer", "SL4257"), ("inner", "SL4257"), ("short", "SL4206"), ("named", "SL4281"), ("held", "EBUSY"), ("volume", "SL4259") })
         {
             Assert.Equal(5, said.ExitCode(name));
             Assert.Contains(said.Lines, line => line.StartsWith($"err {name} ", StringComparison.Ordinal) && line.Contains(code, StringComparison.Ordinal));
