@@ -208,14 +208,21 @@ public sealed class ScsiUnit : IDisposable
     public (CopyAbility? Ability, string Why) AskCopyAbility(CancellationToken cancel)
     {
         if (!facts.Inquiry.CopiesThirdParty) return (null, "it does not say that it knows third-party copies (3PC)");
-        if (!pages.Contains(0x8F)) return AskCopyParameters(cancel);
-        var page = ThirdPartyCopyPage.Parse(ReadPage(0x8F, cancel));
-        if (!page.Lists(0x83, 0x00, unlisted: true) && !page.Lists(0x83, 0x01)) return (null, "its list of third-party copy commands has no EXTENDED COPY, neither LID1 nor LID4");
-        // A copy manager that knows only the later commands describes itself in the page alone.
-        var (ability, why) = page.Ability is { } described && page.Lists(0x83, 0x01) ? (described, string.Empty) : AskCopyParameters(cancel);
-        if (ability is null) return (null, why);
-        var (forms, note) = Forms(page, cancel);
-        return (ability with { Forms = forms, Note = note }, string.Empty);
+        try
+        {
+            if (!pages.Contains(0x8F)) return AskCopyParameters(cancel);
+            var page = ThirdPartyCopyPage.Parse(ReadPage(0x8F, cancel));
+            if (!page.Lists(0x83, 0x00, unlisted: true) && !page.Lists(0x83, 0x01)) return (null, "its list of third-party copy commands has no EXTENDED COPY, neither LID1 nor LID4");
+            // A copy manager that knows only the later commands describes itself in the page alone.
+            var (ability, why) = page.Ability is { } described && page.Lists(0x83, 0x01) ? (described, string.Empty) : AskCopyParameters(cancel);
+            if (ability is null) return (null, why);
+            var (forms, note) = Forms(page, cancel);
+            return (ability with { Forms = forms, Note = note }, string.Empty);
+        }
+        catch (ScsiException e) when (e.Code == "SL3214")
+        {
+            return (null, $"this user may not ask what its copies can do: {e.Said}"); // the kernel lets only some commands through to all
+        }
     }
 
     /// <summary>The forms that it lists, the best first. The one that would leave us with a copy that nobody can ask about is looked at first.</summary>
@@ -250,10 +257,6 @@ public sealed class ScsiUnit : IDisposable
         catch (ScsiSenseException e) when (e.Sense.Key is ScsiSense.IllegalRequest)
         {
             return (null, $"asked what its copies can do, it says {e.Sense}");
-        }
-        catch (ScsiException e) when (e.Code == "SL3214")
-        {
-            return (null, $"this user may not ask what its copies can do: {e.Said}"); // the kernel lets only some commands through to all
         }
     }
 

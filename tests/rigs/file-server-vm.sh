@@ -43,7 +43,7 @@ done
 
 if [ -x /usr/sbin/ksmbd.mountd ]; then
   hostname rig
-  printf '[global]\n  server string = rig\n  netbios name = RIG\n[rig]\n  path = /srv/smb\n  read only = no\n  guest ok = no\n' > /etc/ksmbd/smb.conf
+  printf '[global]\n  server string = rig\n  netbios name = RIG\n[rig]\n  path = /srv/smb\n  read only = no\n  guest ok = no\n' > /etc/ksmbd/ksmbd.conf
   echo 'root:x:0:0:root:/:/bin/sh' > /etc/passwd; echo 'root:x:0:' > /etc/group
   /usr/sbin/ksmbd.adduser -a root -p rig > /dev/null 2>&1 || true
   /usr/sbin/ksmbd.mountd > /tmp/ksmbd 2>&1 || true
