@@ -44,14 +44,6 @@ public sealed class FileServerCopyTests(Rig rig)
         rm /srv/filler; sync
         run resumed /mnt --resume --transfer copy-range /mnt/source /mnt/full
         same resumed /srv/source /srv/full
-
-        if grep -q ' /smb cifs ' /proc/mounts; then
-          cp /srv/source /srv/smb/source
-          grep -E '^(Bytes|Writes|Reads|IOCTLs)' /proc/fs/cifs/Stats | sed 's/^/smb-before /'
-          run smb /smb --transfer copy-range /smb/source /smb/target
-          same smb /srv/source /srv/smb/target
-          grep -E '^(Bytes|Writes|Reads|IOCTLs)' /proc/fs/cifs/Stats | sed 's/^/smb-after /'
-        fi
         """;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

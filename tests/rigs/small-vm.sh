@@ -26,13 +26,6 @@ vm_libraries() {
   done
 }
 
-# Programs of this host, where they are here.
-vm_programs() {
-  local file
-  for file in "$@"; do mkdir -p "$work$(dirname "$file")"; cp -L "$file" "$work$file"; done
-  vm_libraries "$@"
-}
-
 # The sealift command, as /sealift, with what it loads while it runs: the digests are OpenSSL's.
 vm_sealift() {
   local libraries file
@@ -45,7 +38,7 @@ vm_sealift() {
 
 # Packs it all; the rig's own lines of init come from standard input.
 vm_pack() {
-  cat - > "$work/init" << 'INIT'
+  cat > "$work/init" << 'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev
