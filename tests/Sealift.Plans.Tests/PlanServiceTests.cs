@@ -100,16 +100,16 @@ public sealed class PlanServiceTests : IAsyncLifetime
         var hub = new RunNewsHub(service.Store, TimeProvider.System, _ => true);
         using var end = new CancellationTokenSource();
         await using var reader = hub.WatchAsync("r", end.Token).GetAsyncEnumerator(Cancel);
-        var first = reader.MoveNextAsync();
+        var first = reader.MoveNextAsync().AsTask();
         for (var i = 0; i < 100_000; i++) hub.Tell(new RunNews(null, [new MachineRun { Run = i % 2 == 0 ? "r" : "other", Machine = $"vm{i % 10}", Wave = 1, State = MachineRunState.Migrating, DoneBytes = i }]));
         Assert.True(await first);
         var last = reader.Current.Machines.ToDictionary(m => m.Machine, m => m.DoneBytes);
-        var next = reader.MoveNextAsync();
+        var next = reader.MoveNextAsync().AsTask();
         if (last.Values.Max() != 99_998)
         {
             Assert.True(await next);
             foreach (var machine in reader.Current.Machines) last[machine.Machine] = machine.DoneBytes;
-            next = reader.MoveNextAsync();
+            next = reader.MoveNextAsync().AsTask();
         }
 
         Assert.Equal(["vm0", "vm2", "vm4", "vm6", "vm8"], last.Keys.Order());
