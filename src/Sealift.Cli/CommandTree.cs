@@ -17,6 +17,7 @@ internal static class CommandTree
         foreach (var command in JournalCommands.Build()) root.Subcommands.Add(command);
         root.Subcommands.Add(ProviderCommands.Build());
         root.Subcommands.Add(InventoryCommands.Build());
+        root.Subcommands.Add(ServeCommand.Build());
         root.Subcommands.Add(CheckCommand.Build());
         root.Subcommands.Add(VerifyCommand.Build());
         root.Subcommands.Add(CopyCommand.Build());
