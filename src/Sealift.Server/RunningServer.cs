@@ -27,10 +27,12 @@ namespace Sealift.Server;
 internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly WebApplication application;
+    private readonly ServerStorage storage;
+    private bool isDisposed;
 
-    private RunningServer(WebApplication application, ServerOptions options)
+    private RunningServer(WebApplication application, ServerStorage storage, ServerOptions options)
     {
-        this.application = application;
+        (this.application, this.storage) = (application, storage);
         var bound = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Port = new Uri(bound).Port;
         Address = options.Address(Port);
@@ -65,7 +67,7 @@ internal sealed class RunningServer : IAsyncDisposable
             var isNew = !await users.AnyAsync(cancel);
             if (isNew && isOpen) throw ServerErrors.OpenWithoutUser(options.Listen.ToString());
             await application.StartAsync(cancel);
-            var server = new RunningServer(application, options);
+            var server = new RunningServer(application, storage, options);
             if (isNew) server.SetUpLink = $"{server.Address}/set-up?token={application.Services.GetRequiredService<SetUpLink>().Make()}";
             return server;
         }
@@ -95,8 +97,9 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (isDisposed) return;
+        isDisposed = true;
         await application.StopAsync();
-        var storage = application.Services.GetRequiredService<ServerStorage>();
         await application.DisposeAsync();
         await storage.DisposeAsync();
     }
@@ -132,6 +135,8 @@ internal sealed class RunningServer : IAsyncDisposable
             o.SerializerOptions.Converters.Add(new DocumentConverter());
             o.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
             o.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+            o.SerializerOptions.RespectNullableAnnotations = true;
+            o.SerializerOptions.RespectRequiredConstructorParameters = true;
             o.SerializerOptions.MaxDepth = 32;
             o.SerializerOptions.AllowDuplicateProperties = false;
         });
