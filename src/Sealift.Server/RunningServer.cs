@@ -119,7 +119,17 @@ internal sealed class RunningServer : IAsyncDisposable
         services.AddSingleton(s => new UserAccounts(storage.Database, parts.Time, parts.PasswordRounds));
         services.AddSingleton<LoginSessions>().AddSingleton<ApiTokens>().AddSingleton<SetUpLink>().AddSingleton<AuditLog>().AddSingleton<EventStreams>();
         services.AddSingleton(_ => new MigrationStore(options.StateDirectory));
-        services.AddSingleton(parts.Plans ?? (s => new StoredPlans(storage.Plans, s.GetRequiredService<MigrationStore>(), parts.Time)));
+        if (parts.Plans is { } plans)
+        {
+            services.AddSingleton(plans);
+        }
+        else
+        {
+            services.AddSingleton(s => new PlanService(storage.Plans, s.GetRequiredService<MigrationStore>(), parts.Time));
+            services.AddSingleton<IPlanService>(s => s.GetRequiredService<PlanService>());
+            services.AddSingleton<PlanCarrier>().AddHostedService(s => s.GetRequiredService<PlanCarrier>());
+        }
+
         services.AddSingleton<MetricsText>().AddSingleton<MigrationFigures>().AddHostedService(s => s.GetRequiredService<MetricsText>());
         services.AddRouting();
         services.AddHttpContextAccessor();
@@ -141,7 +151,7 @@ internal sealed class RunningServer : IAsyncDisposable
             o.SerializerOptions.AllowDuplicateProperties = false;
         });
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
-        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(15));
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(75));
         services.AddApiDescription();
         Traces.Add(services, options);
         parts.Configure?.Invoke(builder);

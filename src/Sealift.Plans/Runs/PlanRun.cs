@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Sealift.Migrations;
 using Sealift.Plans.Documents;
 
@@ -104,9 +105,11 @@ public sealed record MachineRun
     public IReadOnlyList<HookRun> Hooks { get; init; } = [];
 
     /// <summary>Whether nothing more becomes of it by itself.</summary>
+    [JsonIgnore]
     public bool IsOver => State is MachineRunState.Succeeded or MachineRunState.Failed or MachineRunState.Cancelled;
 
     /// <summary>Whether its migration handed it over.</summary>
+    [JsonIgnore]
     public bool IsHandedOver => Verdict is Migrations.Verdict.Sealed or Migrations.Verdict.Degraded;
 }
 
@@ -118,7 +121,11 @@ public sealed record MachineRun
 /// <param name="EndedAt">When it ended, in UTC; null while it runs.</param>
 /// <param name="Said">How it ended: exit code or signal, and its last words.</param>
 /// <param name="LogPath">Its output, on the server that ran it.</param>
-public sealed record HookRun(string Hook, HookStep Step, HookState State, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Said, string LogPath);
+public sealed record HookRun(string Hook, HookStep Step, HookState State, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Said, string LogPath)
+{
+    /// <summary>The migration that it belongs to: a new one of the same machine has its hooks run again.</summary>
+    public string Migration { get; init; } = string.Empty;
+}
 
 /// <summary>What came of a hook.</summary>
 public enum HookState
