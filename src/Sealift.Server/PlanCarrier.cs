@@ -10,9 +10,10 @@ internal sealed class PlanCarrier(PlanService plans, TimeProvider time) : Backgr
     private static readonly TimeSpan Silence = TimeSpan.FromMinutes(1);
 
     private readonly Scheduler scheduler = plans.CreateScheduler(new SchedulerOptions());
+    private readonly DateTimeOffset startedAt = time.GetUtcNow();
 
     /// <summary>Why it is not looking after runs; null where it is.</summary>
-    public string? Trouble => scheduler.LastLookAt is { } at && time.GetUtcNow() - at < Silence ? null : scheduler.LastTrouble?.Code ?? "it has not looked for runs yet";
+    public string? Trouble => time.GetUtcNow() - (scheduler.LastLookAt ?? startedAt) < Silence ? null : scheduler.LastTrouble?.Code ?? "they have not been looked for in a minute";
 
     /// <inheritdoc/>
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => scheduler.RunAsync(CancellationToken.None, stoppingToken);

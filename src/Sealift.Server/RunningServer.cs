@@ -86,12 +86,14 @@ internal sealed class RunningServer : IAsyncDisposable
     }
 
     /// <summary>Returns when somebody asked it to stop, or when it stopped by itself.</summary>
-    public async Task WaitAsync(CancellationToken cancel)
+    /// <returns>Whether somebody asked: otherwise something that it cannot do without has ended, which its log tells.</returns>
+    public async Task<bool> WaitAsync(CancellationToken cancel)
     {
         var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var ours = cancel.Register(() => asked.TrySetResult());
         await using var its = application.Lifetime.ApplicationStopping.Register(() => asked.TrySetResult());
         await asked.Task;
+        return cancel.IsCancellationRequested;
     }
 
     /// <inheritdoc/>
