@@ -20,6 +20,9 @@ internal static class CliErrors
     public static SealiftException NoPassword(string provider, string said) => new(
         "SL8008", "read the password", $"provider {provider}, from standard input", said, "Write it there as one line, or name where it is: --password-file, --password-env or --password-keyring");
 
+    public static SealiftException NoServer(string path) => new(
+        "SL9000", "start the server", path, "it is not there", "Install the whole of Sealift: the directory 'server' belongs beside the command");
+
     public static SealiftException NoRun(string name) => new(
         "SL8030", "find a run", name, "no plan of this name was run, and no run has this id", "See 'sealift plan status'");
 

@@ -18,6 +18,7 @@ internal static class CommandTree
         root.Subcommands.Add(PlanCommands.Build());
         root.Subcommands.Add(ProviderCommands.Build());
         root.Subcommands.Add(InventoryCommands.Build());
+        root.Subcommands.Add(ServeCommand.Build());
         root.Subcommands.Add(CheckCommand.Build());
         root.Subcommands.Add(VerifyCommand.Build());
         root.Subcommands.Add(CopyCommand.Build());

@@ -58,6 +58,7 @@ public static class SystemCalls
     public static readonly SystemCall Seal = new("fcntl(F_ADD_SEALS)", Never, None, false, "Whoever else had the descriptor could change the secret.");
     public static readonly SystemCall SignalAction = new("sigaction", Never, None, false, "Where SIGCHLD is ignored, the kernel throws away how a child ended; where SIGXFSZ is not, it ends us instead of failing a write.");
     public static readonly SystemCall Spawn = new("posix_spawn", Never, None, false, "Nothing was started, and nothing else is started in its place.");
+    public static readonly SystemCall Execute = new("execve", Never, None, false, "Where another program cannot take our place, we are still there to say so.");
     public static readonly SystemCall Wait = new("waitid", Interrupted, None, false, "How a child ended decides whether its work counts.");
     public static readonly SystemCall Kill = new("kill", Never, new Dictionary<Errno, string> { [Errno.ESRCH] = "nobody is there any more, which is what was wanted" }, false, "A child that could not be killed would go on writing.");
     public static readonly SystemCall FindKey = new("keyctl(KEYCTL_SEARCH)", Never, new Dictionary<Errno, string> { [Errno.ENOKEY] = "there is no such key, which is said with a code" }, false, "A password that cannot be looked for is not one that is not there.");
@@ -69,6 +70,6 @@ public static class SystemCalls
     [
         Open, Statx, Pread, Read, Pwrite, Fsync, Fdatasync, Close, Ftruncate, SeekData, SeekHole, PunchHole, ZeroRange, CloneRange, CopyRange, DropCache, WriteBack, Lock, Unlock, FindLock, DeviceSize, PassScsi,
         Mkdir, Rename, Unlink, Rmdir, OpenDirectory, ReadDirectory, CloseDirectory, Chmod, Statvfs, Statfs,
-        Access, Pipe, DuplicateDescriptor, Shutdown, MemoryFile, Seal, SignalAction, Spawn, Wait, Kill, FindKey, ReadKey,
+        Access, Pipe, DuplicateDescriptor, Shutdown, MemoryFile, Seal, SignalAction, Spawn, Execute, Wait, Kill, FindKey, ReadKey,
     ];
 }

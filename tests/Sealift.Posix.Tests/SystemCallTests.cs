@@ -8,7 +8,7 @@ public sealed class SystemCallTests : IDisposable
     private readonly TemporaryDirectory directory = new();
 
     // ChildCallTests has them; but SIGCHLD is looked at once in a process, which ChildStartTests starts badly.
-    private static readonly string[] OfChildren = ["access", "pipe2", "fcntl(F_DUPFD_CLOEXEC)", "memfd_create", "fcntl(F_ADD_SEALS)", "sigaction", "posix_spawn", "waitid", "kill"];
+    private static readonly string[] OfChildren = ["access", "pipe2", "fcntl(F_DUPFD_CLOEXEC)", "memfd_create", "fcntl(F_ADD_SEALS)", "sigaction", "posix_spawn", "execve", "waitid", "kill"];
 
     // The C library has no function for it whose calls could be made to fail; KernelKeyringTests has what the kernel itself answers.
     private static readonly string[] OfKeys = ["keyctl(KEYCTL_SEARCH)", "keyctl(KEYCTL_READ)"];
