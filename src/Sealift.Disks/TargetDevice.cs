@@ -50,6 +50,8 @@ public sealed record TargetDevice(string Path, string Number, long LengthBytes, 
             // The kernel, and QEMU's locks, say whether somebody has it.
         }
 
+        if (DeviceUsers.Find(FileFacts.OfPath(Path).NodeDevice) is { } user) throw DiskErrors.InUse(Path, user);
+
         await StorageMembership.DemandNoneAsync(c => LeadingPart.OfAsync<IUncachedReader>(UncachedRawDisk.Open(Path), LengthBytes), cancel);
     }
 

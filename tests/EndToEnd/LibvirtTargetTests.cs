@@ -26,10 +26,10 @@ public sealed class LibvirtTargetTests(Rig rig)
         Assert.Equal(await LibvirtDaemon.VirshAsync(Cancel, "domuuid", pool.Name), target.GetProperty("uuid").GetString());
 
         var id = await WarmRun.OnlyMigrationAsync(rig, state, Cancel);
-        var refused = await rig.RunAsync(state, ["remove", id, "--all"], Cancel);
+        var refused = await rig.RunAsync(state, ["remove", id, "--handed-over"], Cancel);
         Assert.Contains("SL7124", refused.Output + refused.ErrorTail, StringComparison.Ordinal);
         _ = await LibvirtDaemon.VirshAsync(Cancel, "destroy", pool.Name);
-        var removed = await rig.RunAsync(state, ["remove", id, "--all"], Cancel);
+        var removed = await rig.RunAsync(state, ["remove", id, "--handed-over"], Cancel);
         Assert.True(removed.ExitCode == 0, removed.Output + removed.ErrorTail);
         Assert.False(await StoragePoolRig.IsDefinedAsync(pool.Name, Cancel));
         Assert.Empty(Directory.EnumerateFileSystemEntries(pool.Directory));
@@ -46,7 +46,7 @@ public sealed class LibvirtTargetTests(Rig rig)
         Assert.Contains("TINY-UP root=/dev/vda2", await BootAsync(pool.Name), StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(pool.Directory, $"{pool.Name}-nvram.fd")));
         _ = await LibvirtDaemon.VirshAsync(Cancel, "destroy", pool.Name);
-        var removed = await rig.RunAsync(state, ["remove", await WarmRun.OnlyMigrationAsync(rig, state, Cancel), "--all"], Cancel);
+        var removed = await rig.RunAsync(state, ["remove", await WarmRun.OnlyMigrationAsync(rig, state, Cancel), "--handed-over"], Cancel);
         Assert.True(removed.ExitCode == 0, removed.Output + removed.ErrorTail);
         Assert.Empty(Directory.EnumerateFileSystemEntries(pool.Directory));
     }

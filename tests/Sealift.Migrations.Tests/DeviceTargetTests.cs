@@ -82,6 +82,13 @@ public sealed class DeviceTargetTests : IAsyncLifetime
         await RefusedAsync("SL7128", On(("disk3", device.Path)));
         await RefusedAsync("SL7128", On(("disk1", device.Path), ("disk2", device.Path)));
         using (PosixFile.Open(device.Path, OpenMode.Read | OpenMode.Unused)) await RefusedAsync("SL1001", Request.Target); // as by a mount
+        // As by a machine of libvirt's, whose QEMU has a node of its own for the device: nothing else tells of it.
+        await using (var machine = ChildProcess.Start(new ChildCommand("sh", "-c", "exec 9<>\"$1\"; echo; read -r end", "sh", device.Path)))
+        {
+            Assert.NotNull(await machine.ReadLineAsync(Cancel));
+            await RefusedAsync("SL4208", Request.Target);
+        }
+
         var label = new byte[32];
         "LABELONE"u8.CopyTo(label);
         "LVM2 001"u8.CopyTo(label.AsSpan(24));
@@ -133,7 +140,7 @@ public sealed class DeviceTargetTests : IAsyncLifetime
     public async Task It_is_converted_over_the_device_and_committed_into_it()
     {
         using var store = rig.OpenStore();
-        store.Converter = async (request, _, cancel) =>
+        store.Converter = async (request, log, cancel) =>
         {
             _ = await ChildProcess.RunAsync(new ChildCommand("qemu-io", "-f", "qcow2", "-c", "write -P 0x5a 1048576 65536", request.Drives[0].ImagePath!), cancel); // what it did it says in its log
             return new ConversionResult("virtio-blk", "virtio", [], "stand-in", TimeSpan.Zero);
