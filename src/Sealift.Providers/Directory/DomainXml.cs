@@ -52,13 +52,13 @@ public static class DomainXml
     /// <summary>What libvirt keeps for others: each in a namespace of its own (formatdomain, "General metadata").</summary>
     private static void WriteMetadata(XmlWriter xml, TargetMachine target)
     {
-        const string Prefix = "sealift", Space = TargetDomain.MetadataNamespace;
+        const string Prefix = "sealift", Space = "urn:sealift:source:1";
         var tags = target.Machine.Tags;
         if (tags.Count == 0 && target.MigrationId is null) return;
         xml.WriteStartElement("metadata");
         if (target.MigrationId is { } migration)
         {
-            xml.WriteStartElement(Prefix, TargetDomain.Mark, Space);
+            xml.WriteStartElement(Prefix, TargetDomain.Mark, TargetDomain.MetadataNamespace);
             xml.WriteAttributeString("id", Printable(migration));
             xml.WriteEndElement();
         }
