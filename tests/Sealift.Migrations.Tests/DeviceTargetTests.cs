@@ -1,3 +1,4 @@
+using Sealift.Disks;
 using Sealift.Guests;
 using Sealift.Migrations.Seals;
 using Sealift.Posix;
@@ -111,7 +112,7 @@ public sealed class DeviceTargetTests : IAsyncLifetime
     public async Task The_device_that_is_the_source_is_never_written_to()
     {
         using var store = rig.OpenStore();
-        var problems = (await MigrationRunner.DescribeAsync(store, rig.Request with { Sources = [device.Path], SourceFormat = Disks.ImageFormat.Raw, Target = On(("disk1", device.Path)) }, Cancel)).Problems;
+        var problems = (await MigrationRunner.DescribeAsync(store, rig.Request with { Sources = [device.Path], SourceFormat = ImageFormat.Raw, Target = On(("disk1", device.Path)) }, Cancel)).Problems;
         Assert.StartsWith("SL7105", Assert.Single(problems), StringComparison.Ordinal);
     }
 
@@ -151,6 +152,18 @@ public sealed class DeviceTargetTests : IAsyncLifetime
         expected.AsSpan(1 << 20, 1 << 16).Fill(0x5a);
         await AssertArrivedAsync(expected);
         Assert.True((await VerifyAsync(outcome)).Ok);
+    }
+
+    /// <summary>The checks look through the overlay of a conversion at the device below it; an image of somebody else's may not name one.</summary>
+    [Fact]
+    public async Task A_device_below_an_image_is_looked_at_only_where_the_image_is_ours()
+    {
+        var overlay = Path.Combine(rig.Root, "overlay.qcow2");
+        await Overlay.CreateAsync(overlay, device.Path, ImageFormat.Raw, 3 << 20, Cancel);
+        var options = new ImageProbeOptions { AllowBackingDirectory = "/", Format = ImageFormat.Qcow2 };
+        Assert.Equal("SL4016", (await Assert.ThrowsAnyAsync<SealiftException>(() => ImageProbe.ExamineAsync(new ImageLocation(overlay), options, Cancel))).Code);
+        var image = await ImageProbe.ExamineAsync(new ImageLocation(overlay), options with { AllowBackingDevice = true }, Cancel);
+        Assert.Equal((true, ImageFormat.Raw), (image.Backing!.IsBlockDevice, image.Backing.Format));
     }
 
     [Fact]
