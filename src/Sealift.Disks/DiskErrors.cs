@@ -29,6 +29,9 @@ internal static class DiskErrors
     public static SealiftException InUse(string path) =>
         new("SL4208", "open it for writing", path, "another program holds a lock on it, as QEMU does on the disks of a machine that runs", "Stop what uses it, or name another device");
 
+    public static SealiftException InUse(string path, string user) =>
+        new("SL4208", "open it for writing", path, $"{user} has it open for writing", "Stop what uses it, or name another device");
+
     public static SealiftException WrongMap(string disk, string said) =>
         new("SL4207", "use the block map", disk, said, "Use the map that belongs to this disk, or start over without one");
 

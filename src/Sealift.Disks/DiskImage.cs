@@ -116,6 +116,12 @@ public static class DiskImage
     public static IUncachedReader? OpenUncachedWhileWritten(string path, ImageFormat format) =>
         format == ImageFormat.Raw ? UncachedRawDisk.Open(path, whileWritten: true) : null;
 
+    /// <summary>The beginning of a device that is longer than the disk on it; a disk of just that length itself.</summary>
+    /// <param name="disk">As it was opened; closed where it is too short.</param>
+    /// <param name="lengthBytes">The length of the disk in bytes.</param>
+    /// <exception cref="SealiftException">SL4206: it is too short.</exception>
+    public static Task<T> OfLengthAsync<T>(T disk, long lengthBytes) where T : class, IDiskReader => LeadingPart.OfAsync(disk, lengthBytes);
+
     /// <summary>A file or device of ours, which needs no examination.</summary>
     internal static ImageReference Plain(string path, ImageFormat format, long lengthBytes) =>
         new(new ImageLocation(path), format, string.Empty, lengthBytes, lengthBytes, null, [path]) { IsBlockDevice = FileFacts.OfPath(path).Kind == FileKind.BlockDevice };

@@ -13,7 +13,8 @@ internal static class CopyTargets
         var (path, mapPath) = (context.DiskPath(disk), context.SourceMapPath(disk));
         context.Files.Claim(path, Artefacts.Disk);
         context.Files.Claim(mapPath, Artefacts.BlockMap);
-        await DiskImage.CreateAsync(path, context.Request.Format, lengthBytes, cancel);
+        if (TargetDevices.Find(context, disk) is { } device) TargetDevices.Link(path, device);
+        else await DiskImage.CreateAsync(path, context.Request.Format, lengthBytes, cancel);
         context.Files.Own(path, Artefacts.Disk);
         BlockMap.Create(mapPath, lengthBytes, context.Hash).Close();
         context.Files.Own(mapPath, Artefacts.BlockMap);

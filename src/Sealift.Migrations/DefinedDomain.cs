@@ -144,7 +144,7 @@ internal static class DefinedDomain
     private static async Task<SealiftException?> TakenAsync(LibvirtHost host, TargetMachine target, string? migration, CancellationToken cancel)
     {
         if (await host.FindDomainAsync(target.Uuid, cancel) is { } found)
-            return migration is not null && found.MigrationId == migration ? null : MigrationErrors.DomainExists(found.Name, $"there is one of its UUID, {target.Uuid:D}: this machine was brought here before", "Remove that migration with `sealift remove ID --all`, or undefine the domain, and start again");
+            return migration is not null && found.MigrationId == migration ? null : MigrationErrors.DomainExists(found.Name, $"there is one of its UUID, {target.Uuid:D}: this machine was brought here before", "Remove that migration with `sealift remove ID --handed-over`, or undefine the domain, and start again");
         return await host.HasDomainAsync(target.Machine.FileName, cancel) ? MigrationErrors.DomainExists(target.Machine.FileName, "there is one of this name", "Choose another name with --name, or rename the other: virsh domrename") : null;
     }
 

@@ -10,6 +10,30 @@ public sealed record MachineTarget
 
     /// <summary>The libvirt that defines the machine; null for none.</summary>
     public LibvirtTarget? Libvirt { get; init; }
+
+    /// <summary>The disks that go to block devices, and not to files of the directory.</summary>
+    public IReadOnlyList<DiskTarget> Disks { get; init => field = value ?? []; } = []; // null is what JSON without it gives
+
+    /// <summary>Where a disk goes that is not to be a file; null where it is.</summary>
+    public DiskTarget? Of(SourceDisk disk) => Disks.FirstOrDefault(t => t.Disk == disk.Key || t.Disk == disk.Identity);
+}
+
+/// <summary>A disk that goes to a block device, which it overwrites.</summary>
+/// <param name="Disk">Which: its key (<c>disk1</c>), or what the source identifies it by.</param>
+/// <param name="Device">The device, as an absolute path.</param>
+public sealed record DiskTarget(string Disk, string Device)
+{
+    /// <summary>Reads <c>DISK=DEVICE</c>.</summary>
+    /// <exception cref="Posix.SealiftException">SL7128: a part is missing. SL7129: it is an address, and no device of this host.</exception>
+    public static DiskTarget Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        // What a source identifies a disk by may hold an equals sign; a device hardly does.
+        var equals = text.IndexOf("=/", StringComparison.Ordinal);
+        if (equals <= 0 && text.Contains("://", StringComparison.Ordinal)) throw MigrationErrors.NoDevice(text);
+        if (equals <= 0) throw MigrationErrors.BadDiskTarget(text, "it is not DISK=DEVICE", "Write it as disk1=/dev/VG/LV");
+        return new DiskTarget(text[..equals], Path.GetFullPath(text[(equals + 1)..]));
+    }
 }
 
 /// <summary>libvirt of this host as the receiver of a machine: its disks become volumes of a storage pool, and the domain is defined.</summary>

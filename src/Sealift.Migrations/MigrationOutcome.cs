@@ -17,4 +17,8 @@ public sealed record MigrationOutcome(
     string? DomainPath,
     string? StartScriptPath,
     IReadOnlyList<string> Reasons,
-    bool CanResume);
+    bool CanResume)
+{
+    /// <summary>The domain as libvirt knows it, <c>qemu:///system/NAME</c>; null where nobody defined one.</summary>
+    public string? DefinedDomain { get; init; }
+}

@@ -218,7 +218,10 @@ internal sealed class MigrationRun
         var decision = context.Result(StepName.Gate, string.Empty, JournalJson.Default.GateDecision);
         var seal = context.Result(StepName.Seal, string.Empty, JournalJson.Default.SealStepResult);
         var names = new TargetNames(context.Request, context.Source.Machine);
-        var outcome = new MigrationOutcome(context.Id, decision.Verdict, seal.SealPath, seal.PagePath, names.Domain, names.StartScript, decision.Reasons, CanResume: false);
+        var outcome = new MigrationOutcome(context.Id, decision.Verdict, seal.SealPath, seal.PagePath, names.Domain, names.StartScript, decision.Reasons, CanResume: false)
+        {
+            DefinedDomain = context.Request.Target.Libvirt is { } libvirt ? $"{libvirt.Uri}/{context.Source.Machine.FileName}" : null,
+        };
         // The seal stands, and so does its verdict. What cannot be written down is told; a resume then only tidies up.
         var troubles = new List<string>();
         Try(() => Journal.MarkHandedOver(context.Id, [.. names.All, .. Journal.Artefacts(context.Id).Where(a => a.Kind == Artefacts.DefinedDomain).Select(a => a.Path)]), troubles);
@@ -236,6 +239,8 @@ internal sealed class MigrationRun
                 troubles);
         }
 
+        // The seal is there now, and the work directory is not.
+        if (context.Request.Target.Libvirt is { } receiver) _ = await DefinedDomain.RefreshAsync(receiver, new LibvirtHost(receiver.Uri), CancellationToken.None); // what libvirt lists for a while is no harm
         return troubles.Count == 0 ? outcome : outcome with { Reasons = [.. outcome.Reasons, .. troubles], CanResume = true };
     }
 
@@ -296,6 +301,7 @@ internal sealed class MigrationRun
     private async Task<MigrationOutcome> EndAsync(Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps, bool final)
     {
         var troubles = new List<string>();
+        Try(() => nextSteps = [.. nextSteps, .. TargetDevices.Touched(context).Select(d => $"{d} holds parts of a machine that was not proven: it is not to be used until another migration or copy to it was.")], troubles);
         SealPredicate? predicate = null;
         var name = "report";
         Try(

@@ -255,6 +255,15 @@ public static class MigrationRunner
         if (request.TargetDirectory != Path.GetFullPath(request.TargetDirectory).TrimEnd('/'))
             throw MigrationErrors.BadPlan("target", $"{request.TargetDirectory} is not in its simplest form, or is the root", "Give the path without . and .. and without a slash at its end");
         if (request.Format is not (ImageFormat.Raw or ImageFormat.Qcow2)) throw MigrationErrors.BadPlan("format", $"{request.Format} is not a target format", "Choose raw or qcow2");
+        if (request.Target.Disks.Count > 0)
+        {
+            if (request.Format != ImageFormat.Raw) throw MigrationErrors.BadPlan("format", "a disk goes to a block device, which holds the bytes of the disk themselves", "Choose raw");
+            if (request.Warm is not null) throw MigrationErrors.BadPlan("disk targets", "the source runs", "Bring its disks to files, or shut it down and migrate its disks");
+            if (request.Transfer.Name is not (TransferPlan.Auto or TransferPlan.Stream)) throw MigrationErrors.BadPlan("transfer", $"a disk goes to a block device, and {request.Transfer.Name} is asked for", "Choose auto or stream");
+            if (request.Target.Disks.Select(d => d.Disk).Distinct(StringComparer.Ordinal).Count() != request.Target.Disks.Count) throw MigrationErrors.BadPlan("disk targets", "a disk is named twice", "Name each once");
+            if (request.Target.Disks.FirstOrDefault(d => !Path.IsPathFullyQualified(d.Device)) is { } relative) throw MigrationErrors.BadPlan("disk targets", $"{relative.Device} is not absolute", "Give absolute paths");
+        }
+
         if (request.Waivers.Count > 0 && !request.Check) throw MigrationErrors.BadPlan("waivers", "findings are waived and file systems are not checked", "Leave out the one or the other");
         if (request.LuksKeys.Count > 0 && !request.Check) throw MigrationErrors.BadPlan("keys of encrypted volumes", "they are given and file systems are not checked, so that a wrong one would be found only after the copy", "Leave out --no-check");
         if (request.BootDeadline is { } deadline && (deadline < TimeSpan.FromSeconds(1) || deadline > TimeSpan.FromDays(1))) throw MigrationErrors.BadPlan("boot deadline", $"{deadline} is not between a second and a day", "Give a time such as 5m");

@@ -1,3 +1,4 @@
+using Sealift.Disks;
 using Sealift.Posix;
 using Sealift.Providers;
 
@@ -6,6 +7,9 @@ namespace Sealift.Migrations;
 /// <summary>What can be known before a byte is copied: whether names are free, space suffices, and tools are there.</summary>
 internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList<SealiftException> Problems)
 {
+    /// <summary>The devices that disks go to, by the keys of those; null where there is none.</summary>
+    public SortedDictionary<string, TargetDevice>? Devices { get; init; }
+
     // What conversion writes into the overlays: a new initrd for each kernel, packages, the file systems' own metadata. Seen on
     // full guests: 100 to 400 MiB. The commit does not need it a second time, as it writes into blocks that mostly exist.
     private const long ConversionBytes = 1L << 30;
@@ -21,7 +25,8 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
     public static async Task<Preflight> LookAsync(MigrationRequest request, SourceMachine source, string? migration, CancellationToken cancel)
     {
         var here = Look(request, source);
-        return here with { Problems = [.. here.Problems, .. await DefinedDomain.LookAsync(request, source, migration, cancel)] };
+        var (devices, problems) = await TargetDevices.LookAsync(request, source, cancel);
+        return here with { Problems = [.. here.Problems, .. problems, .. await DefinedDomain.LookAsync(request, source, migration, cancel)], Devices = devices.Count == 0 ? null : devices };
     }
 
     private static Preflight Look(MigrationRequest request, SourceMachine source)
@@ -46,10 +51,11 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
         if (request.BootCheck.IsAskedFor() && source.Machine.Firmware == Firmware.Uefi && UefiFirmware.Find(source.Machine.SecureBoot) is null) problems.Add(MigrationErrors.FirmwareMissing(source.Machine.SecureBoot));
 
         long needed = ReserveBytes, total = 0;
-        foreach (var image in source.Machine.Disks.Select(d => d.Image))
+        foreach (var disk in source.Machine.Disks)
         {
+            var image = disk.Image;
             total += image.VirtualLengthBytes;
-            needed += Math.Min(image.VirtualLengthBytes, image.AllocatedBytes);
+            if (request.Target.Of(disk) is null) needed += Math.Min(image.VirtualLengthBytes, image.AllocatedBytes);
             // Two block maps of one leaf (at most 64 bytes and some state) a block, and qcow2's tables (8 bytes a 64 KiB cluster).
             needed += 2 * ((image.VirtualLengthBytes / request.BlockBytes) + 1) * 72 + (image.VirtualLengthBytes / 65536 * 16) + (1 << 20);
         }

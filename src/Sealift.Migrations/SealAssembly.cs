@@ -49,7 +49,7 @@ internal static class SealAssembly
             FileChanges = after?.FileChanges is not { } changes ? null : SealedFileChanges.Of(changes, handedOver?.Files.FirstOrDefault(f => f.Role == SealedFileChanges.ListRole)?.Name ?? string.Empty),
             Passes = [.. context.Journal.Passes(context.Id).Where(p => p.IsDone).Select(SealedPass.Of)],
             Boot = boot is null ? null : SealedBoot.Of(boot),
-            NotProven = NotProven(boot),
+            NotProven = [.. NotProven(boot), .. context.Request.Target.Disks.Select(t => $"That nobody wrote to {t.Device} between its last read-back and the hand-over: a block device does not show that.")],
             Steps = [.. rows.Select(r => StepOf(r, verdict))],
             Tools = ToolsOf(context, [before, after, committed], convert),
             HostKernel = ToolVersions.Kernel,

@@ -17,4 +17,28 @@ public sealed class EarlierReportTests
         Assert.Equal(("u", string.Empty, string.Empty), (filesystem.Identity, filesystem.CheckedVia, filesystem.Why));
         Assert.Equal(string.Empty, Sealift.Migrations.Seals.SealedFilesystem.Of(filesystem).Why);
     }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(",\"target\":{}")]
+    public void A_plan_from_before_there_were_other_targets_goes_to_its_directory(string target)
+    {
+        var plan = JsonSerializer.Deserialize($"{{\"sources\":[\"/a.ova\"],\"targetDirectory\":\"/srv/vms\"{target}}}", MigrationJson.Default.MigrationRequest)!;
+        Assert.Null(plan.Target.Libvirt);
+        Assert.Empty(plan.Target.Disks);
+    }
+
+    [Fact]
+    public void What_a_plan_says_of_its_target_is_read_as_it_was_written()
+    {
+        var plan = new MigrationRequest
+        {
+            Sources = ["/a.ova"],
+            TargetDirectory = "/srv/vms",
+            Target = new MachineTarget { Libvirt = new LibvirtTarget("qemu:///system", "default") { Start = true, Autostart = true, PoolUuid = "7" }, Disks = [new DiskTarget("disk1", "/dev/vg0/web01")] },
+        };
+        var read = JsonSerializer.Deserialize(JsonSerializer.Serialize(plan, MigrationJson.Default.MigrationRequest), MigrationJson.Default.MigrationRequest)!;
+        Assert.Equal(plan.Target.Libvirt, read.Target.Libvirt);
+        Assert.Equal(plan.Target.Disks, read.Target.Disks);
+    }
 }

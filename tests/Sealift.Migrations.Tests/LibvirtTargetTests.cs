@@ -37,6 +37,8 @@ public sealed class LibvirtTargetTests : IAsyncLifetime
         var outcome = await rig.StartAsync(Request with { Format = format });
         Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
         var disk = $"{pool.Name}-disk1.{(format == ImageFormat.Raw ? "raw" : "qcow2")}";
+        Assert.Equal($"qemu:///system/{pool.Name}", outcome.DefinedDomain);
+        Assert.Equal(Directory.EnumerateFiles(pool.Directory).Select(p => Path.GetFileName(p)!).Order(StringComparer.Ordinal), await pool.VolumesAsync(Cancel));
         Assert.Contains(disk, await pool.VolumesAsync(Cancel));
         Assert.Equal("shut off", await LibvirtDaemon.VirshAsync(Cancel, "domstate", pool.Name));
         Assert.DoesNotContain(pool.Name, await LibvirtDaemon.VirshAsync(Cancel, "list", "--all", "--autostart", "--name"), StringComparison.Ordinal);

@@ -77,7 +77,7 @@ public sealed class LibvirtTargetTests : IDisposable
     public void A_domain_is_known_by_the_migration_in_its_metadata()
     {
         var uuid = Guid.NewGuid();
-        Assert.Equal(new TargetDomain("web01", uuid, true, "261126-1"), TargetDomain.Of(XElement.Parse("<domain><name>web01</name><metadata><x:migration xmlns:x='urn:sealift:source:1' id='261126-1'/></metadata></domain>"), uuid, true));
+        Assert.Equal(new TargetDomain("web01", uuid, true, "261126-1"), TargetDomain.Of(XElement.Parse("<domain><name>web01</name><metadata><x:migration xmlns:x='urn:sealift:migration:1' id='261126-1'/></metadata></domain>"), uuid, true));
         Assert.Null(TargetDomain.Of(XElement.Parse("<domain><name>web01</name><metadata><migration id='261126-1'/></metadata></domain>"), uuid, false).MigrationId);
     }
 

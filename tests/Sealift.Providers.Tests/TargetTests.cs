@@ -63,6 +63,24 @@ public sealed class TargetTests
     }
 
     [Fact]
+    public async Task A_disk_on_a_device_and_the_mark_of_a_migration_are_what_libvirt_s_schema_allows()
+    {
+        using var folder = new TemporaryDirectory();
+        var machine = Machine(Firmware.Bios, false, DiskBus.VirtioBlk, DiskBus.VirtioBlk) with { Tags = [new MachineTag("env", "prod")] };
+        var target = TargetMachine.For(machine, folder.Path, ImageFormat.Raw, converted: true) with { MigrationId = "261126-1" };
+        target = target with { Disks = [target.Disks[0] with { DevicePath = "/dev/vg & 0/<lv>" }, target.Disks[1]] };
+        var xml = DomainXml.Build(target);
+        await File.WriteAllTextAsync(folder.File("d.xml"), xml, TestContext.Current.CancellationToken);
+        _ = await ChildProcess.RunAsync(new ChildCommand("xmllint", "--noout", "--nonet", "--relaxng", "/usr/share/libvirt/schemas/domain.rng", folder.File("d.xml")), TestContext.Current.CancellationToken); // it prints nothing where it is valid
+        var domain = XElement.Parse(xml);
+        Assert.Equal([("block", "dev", "/dev/vg & 0/<lv>"), ("file", "file", Path.Combine(folder.Path, target.Disks[1].FileName))], domain.Descendants("disk").Select(d => (d.Attribute("type")!.Value, d.Element("source")!.FirstAttribute!.Name.LocalName, d.Element("source")!.FirstAttribute!.Value)));
+        // libvirt keeps one element of metadata for each namespace.
+        Assert.Equal(2, domain.Element("metadata")!.Elements().Select(e => e.Name.Namespace).Distinct().Count());
+        Assert.Equal("261126-1", TargetDomain.Of(domain, target.Uuid, false).MigrationId);
+        Assert.Null(TargetDomain.Of(XElement.Parse(DomainXml.Build(target with { MigrationId = null })), target.Uuid, false).MigrationId);
+    }
+
+    [Fact]
     public void A_name_is_text_in_the_domain_and_harmless_in_the_script()
     {
         var target = TargetMachine.For(Machine(Firmware.Bios, false, DiskBus.Ide), "/srv/a b & <c>", ImageFormat.Raw, converted: false);
@@ -104,6 +122,8 @@ public sealed class TargetTests
             good with { Disks = [good.Disks[0] with { Key = "a'b" }] },
             good with { Disks = [good.Disks[0] with { Bus = DiskBus.Nvme }] },
             good with { Disks = [good.Disks[0] with { Format = ImageFormat.Vmdk }] },
+            good with { Disks = [good.Disks[0] with { DevicePath = "dev/x" }] },
+            good with { Disks = [good.Disks[0] with { DevicePath = "/dev/x", Format = ImageFormat.Qcow2 }] },
             good with { Disks = [] },
         ])
         {

@@ -133,7 +133,7 @@ internal static class JournalCommands
     private static Command Remove()
     {
         var id = MigrationArgument();
-        var everything = new Option<bool>("--handed-over") { Description = "Remove the machine that was handed over as well: disks, domain, start script and seal." };
+        var everything = new Option<bool>("--handed-over") { Description = "Remove the machine that was handed over as well: disks, domain, start script and seal. A domain that Sealift defined must be off." };
         var command = new Command("remove", "Remove what Sealift made for a migration, and nothing else.") { id, everything };
         command.SetAction(async (parsed, _) =>
         {

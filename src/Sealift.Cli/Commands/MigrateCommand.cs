@@ -21,6 +21,7 @@ internal static class MigrateCommand
     private static readonly Option<string?> Pool = new("--pool") { Description = "libvirt: the storage pool that receives the disks, of type dir, fs or netfs [default: default].", HelpName = "POOL" };
     private static readonly Option<bool> StartIt = new("--start") { Description = "libvirt: start the new machine once it is sealed." };
     private static readonly Option<bool> Autostart = new("--autostart") { Description = "libvirt: have the new machine start with its host." };
+    private static readonly Option<string[]> DiskTargets = new("--disk-target") { Description = "Bring a disk to a block device, which it overwrites, and not to a file: DISK=DEVICE, DISK its key (disk1) or what the source identifies it by. May be repeated.", HelpName = "DISK=DEVICE" };
     private static readonly Option<string> Format = new("--format", "-f") { Description = "Format of the new disks: raw or qcow2.", HelpName = "FORMAT", DefaultValueFactory = _ => "raw" };
     private static readonly Option<ImageFormat?> SourceFormat = new("--source-format") { Description = $"Format of disk images: {Names<ImageFormat>()}. By default from their content.", HelpName = "FORMAT" };
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Replace files of the same names in the target, after everything else was proven." };
@@ -63,7 +64,7 @@ internal static class MigrateCommand
         Digest.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
         var command = new Command("migrate", "Migrate a machine and prove that every byte arrived.")
         {
-            Source, To, Pool, StartIt, Autostart, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
+            Source, To, Pool, StartIt, Autostart, DiskTargets, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
             Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, MapNetwork, StaticIp, Digest, TransferOption.Way, TransferOption.NoFallback, TransferOption.Esxi, TransferOption.Datastore, Checkpoint.Option,
             Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, Patience, ShutdownDeadline, ForceOff, RestartSource, Scratch,
         };
@@ -81,6 +82,7 @@ internal static class MigrateCommand
             "sealift migrate web01.ova --to /srv/vms",
             "sealift migrate web01.ova --to /srv/vms --format qcow2 --dry-run",
             "sealift migrate web01.ova --to qemu:///system --pool default --autostart --start --map-network '*=default'",
+            "sealift migrate web01.ova --to /srv/vms --disk-target disk1=/dev/vg0/web01",
             "sealift migrate system.vmdk data.vmdk --to /srv/vms --name db01 --cpus 4 --memory 16G --firmware uefi",
             "sealift migrate laptop.vmdk --to /srv/vms --luks-key 1b2c7c1e-5d0f-4c6b-9a55-2f1f4f0e8a11=file:keys/laptop.key",
             "sealift migrate qmp:/run/vm/web01.qmp --to /srv/vms --downtime 10s",
@@ -131,9 +133,10 @@ internal static class MigrateCommand
     private static MachineTarget TargetOf(ParseResult parsed)
     {
         var to = parsed.GetValue(To)!;
-        if (LibvirtHost.Is(to)) return new MachineTarget { Libvirt = new LibvirtTarget(LibvirtHost.Parse(to), parsed.GetValue(Pool) ?? "default") { Start = parsed.GetValue(StartIt), Autostart = parsed.GetValue(Autostart) } };
+        IReadOnlyList<DiskTarget> disks = [.. (parsed.GetValue(DiskTargets) ?? []).Select(DiskTarget.Parse)];
+        if (LibvirtHost.Is(to)) return new MachineTarget { Disks = disks, Libvirt = new LibvirtTarget(LibvirtHost.Parse(to), parsed.GetValue(Pool) ?? "default") { Start = parsed.GetValue(StartIt), Autostart = parsed.GetValue(Autostart) } };
         if (Array.Find([Pool, StartIt, (Option)Autostart], o => parsed.GetResult(o) is { Implicit: false }) is { } useless) throw CliErrors.BadValue(useless.Name, "given", "--to qemu:///system: a directory has neither pools nor power");
-        return MachineTarget.Directory;
+        return new MachineTarget { Disks = disks };
     }
 
     private static SortedDictionary<string, string> NetworkMapOf(string[] map)

@@ -37,7 +37,8 @@ internal static partial class StepText
         if (outcome.SealPath is not null) yield return $"{(handedOver ? "seal:    " : "report:  ")}{outcome.SealPath}";
         if (outcome.HtmlPath is not null) yield return $"page:    {outcome.HtmlPath}";
         if (outcome.StartScriptPath is not null) yield return $"start:   {outcome.StartScriptPath}";
-        if (outcome.DomainPath is not null) yield return $"libvirt: virsh define {outcome.DomainPath}";
+        if (outcome.DefinedDomain is not null) yield return $"domain:  {outcome.DefinedDomain}";
+        else if (outcome.DomainPath is not null) yield return $"libvirt: virsh define {outcome.DomainPath}";
         if (handedOver && outcome is { SealPath: not null, StartScriptPath: not null }) yield return $"verify:  sealift verify {outcome.SealPath}";
         if (outcome.CanResume) yield return $"resume:  sealift resume {outcome.Id}";
     }

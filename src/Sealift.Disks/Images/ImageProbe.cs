@@ -73,7 +73,7 @@ public static class ImageProbe
         var found = ImageSignature.Detect(bytes);
         if (options.Format is { } declared && declared != found)
             throw ImageErrors.OtherFormat(bytes.Name, QemuNode.Driver(declared), found is { } other ? QemuNode.Driver(other) : RawImage.Describe(bytes) ?? "not in this format");
-        var names = new NamedFiles(location, options.AllowBackingDirectory);
+        var names = new NamedFiles(location, options.AllowBackingDirectory, options.AllowBackingDevice);
         var parsed = found switch
         {
             ImageFormat.Qcow2 => Qcow2Image.Parse(bytes, names, cancel),

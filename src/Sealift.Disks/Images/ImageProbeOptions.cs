@@ -9,6 +9,9 @@ public sealed record ImageProbeOptions
     /// </summary>
     public string? AllowBackingDirectory { get; init; }
 
+    /// <summary>Whether a backing file there may be a block device: only where the image was made by ourselves, over a disk that lies on one.</summary>
+    public bool AllowBackingDevice { get; init; }
+
     /// <summary>
     /// The format that the caller declares. The content must agree; only <see cref="ImageFormat.Raw"/> overrules what the content
     /// looks like, because a guest may write anything into its own disk.

@@ -7,7 +7,7 @@ namespace Sealift.Disks;
 /// mean any file of this host (the well-known attack: a guest's disk that names /etc/shadow), so it counts only below a directory
 /// that the caller allowed, after all symbolic links were resolved.
 /// </summary>
-internal sealed class NamedFiles(ImageLocation image, string? allowedDirectory)
+internal sealed class NamedFiles(ImageLocation image, string? allowedDirectory, bool allowsDevice = false)
 {
     private const int LinkLimit = 40; // as the kernel's own, path_resolution(7)
 
@@ -24,7 +24,8 @@ internal sealed class NamedFiles(ImageLocation image, string? allowedDirectory)
         var allowed = Resolve(Path.GetFullPath(allowedDirectory), field, name);
         if (!resolved.StartsWith(allowed == "/" ? "/" : allowed + "/", StringComparison.Ordinal))
             throw ImageErrors.OutsideAllowed(image.ToString(), field, name, $"it leads to '{resolved}', which is not below '{allowed}'");
-        if (FileFacts.OfPathIfExists(resolved) is not { Kind: FileKind.Regular }) throw ImageErrors.Missing(image.ToString(), field, resolved);
+        var kind = FileFacts.OfPathIfExists(resolved)?.Kind;
+        if (kind != FileKind.Regular && !(allowsDevice && kind == FileKind.BlockDevice)) throw ImageErrors.Missing(image.ToString(), field, resolved);
         return resolved;
     }
 

@@ -69,7 +69,7 @@ internal sealed class DirectSurvey : IAsyncDisposable
         {
             ImageFormat.Raw => new ImageReference(new ImageLocation(path), ImageFormat.Raw, string.Empty, 0, 0, null, [path]) { IsBlockDevice = FileFacts.OfPath(path).Kind == FileKind.BlockDevice },
             // One of ours: its header names the disk below it, wherever that is.
-            ImageFormat.Qcow2 => await ImageProbe.ExamineAsync(new ImageLocation(Path.GetFullPath(path)), new ImageProbeOptions { AllowBackingDirectory = "/", Format = ImageFormat.Qcow2 }, cancel),
+            ImageFormat.Qcow2 => await ImageProbe.ExamineAsync(new ImageLocation(Path.GetFullPath(path)), new ImageProbeOptions { AllowBackingDirectory = "/", AllowBackingDevice = true, Format = ImageFormat.Qcow2 }, cancel),
             _ => throw GuestsErrors.DriveNotUsable(drive.Key, $"format {drive.Format} is shown through an NBD socket, not as a file"),
         };
         return await DiskImage.OpenReadAsync(image, scratch.Path, cancel);

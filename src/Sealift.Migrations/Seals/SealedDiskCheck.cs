@@ -34,7 +34,9 @@ internal static class SealedDiskCheck
         // The image may have been replaced by one that names other files: our own look comes first, and refuses that.
         if (format == ImageFormat.Qcow2) await ImageProbe.ExamineAsync(new ImageLocation(path), new ImageProbeOptions { Format = format }, cancel);
 
-        await using var reader = await DiskImage.OpenUncachedAsync(path, format, work, cancel);
+        var opened = await DiskImage.OpenUncachedAsync(path, format, work, cancel);
+        // A device may be longer than the disk that was brought to it; what lies behind was never a part of it.
+        await using var reader = FileFacts.OfPath(path).Kind == FileKind.BlockDevice && opened.LengthBytes > disk.VirtualBytes ? await DiskImage.OfLengthAsync(opened, disk.VirtualBytes) : opened;
         if (reader.LengthBytes != disk.VirtualBytes)
             return new ClaimResult(disk.Key, false, $"its length is {Measures.Exact(reader.LengthBytes)}, sealed were {Measures.Exact(disk.VirtualBytes)}", Started);
 

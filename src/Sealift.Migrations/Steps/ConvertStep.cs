@@ -67,8 +67,9 @@ internal sealed class ConvertStep() : Step(StepName.Convert, string.Empty)
     {
         var path = context.DiskPath(key);
         context.Files.Verify(path);
+        TargetDevices.Verify(context, key);
         var proven = context.Result(StepName.ReadBack, key, JournalJson.Default.ReadBackStepResult);
-        if (FileFacts.OfPath(path).ModifiedNanoseconds != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
+        if (TargetDevices.ModifiedNanoseconds(path) != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
     }
 }
 

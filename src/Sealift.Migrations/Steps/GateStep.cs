@@ -58,8 +58,9 @@ internal sealed class GateStep() : Step(StepName.Gate, string.Empty)
         var final = new TargetNames(context.Request, context.Source.Machine).Disk(key);
         var path = context.Files.IsOurs(final) ? final : context.DiskPath(key);
         context.Files.Verify(path);
+        TargetDevices.Verify(context, key);
         var proven = context.Result(context.Request.Convert ? StepName.Prove : StepName.ReadBack, key, JournalJson.Default.ReadBackStepResult);
         // The proof was about the bytes at that time: a write since then voids it.
-        if (Posix.FileFacts.OfPath(path).ModifiedNanoseconds != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
+        if (TargetDevices.ModifiedNanoseconds(path) != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
     }
 }

@@ -1,3 +1,4 @@
+using Sealift.Disks;
 using Sealift.Migrations.Seals;
 using Sealift.Posix;
 
@@ -20,7 +21,7 @@ internal sealed class PreflightStep() : Step(StepName.Preflight, string.Empty)
         var tools = await ToolVersions.MeasureAsync(context.Request, cancel);
         return MigrationContext.Done(
             $"up to {MigrationContext.Size(preflight.NeededBytes)} needed, {MigrationContext.Size(preflight.FreeBytes)} free",
-            new PreflightResult(preflight.NeededBytes, preflight.FreeBytes, tools),
+            new PreflightResult(preflight.NeededBytes, preflight.FreeBytes, tools) { Devices = preflight.Devices },
             JournalJson.Default.PreflightResult);
     }
 }
@@ -29,4 +30,8 @@ internal sealed class PreflightStep() : Step(StepName.Preflight, string.Empty)
 /// <param name="NeededBytes">Space needed at most.</param>
 /// <param name="FreeBytes">Space there was.</param>
 /// <param name="Tools">Names and versions of programs.</param>
-internal sealed record PreflightResult(long NeededBytes, long FreeBytes, IReadOnlyDictionary<string, string> Tools);
+internal sealed record PreflightResult(long NeededBytes, long FreeBytes, IReadOnlyDictionary<string, string> Tools)
+{
+    /// <summary>The devices that disks go to, by the keys of those; null where all are files.</summary>
+    public SortedDictionary<string, TargetDevice>? Devices { get; init; }
+}

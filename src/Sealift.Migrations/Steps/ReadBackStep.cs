@@ -15,6 +15,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var copy = context.Result(StepName.Copy, Disk, JournalJson.Default.CopyStepResult);
         var path = context.DiskPath(Disk);
         context.Files.Verify(path);
+        TargetDevices.Verify(context, Disk);
         using var map = context.OpenMap(context.SourceMapPath(Disk), copy.Root);
 
         var mismatches = new List<SealedMismatch>();
@@ -24,7 +25,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var begunAt = DateTimeOffset.UtcNow;
         // What was found while it was copied counts only if nobody has written to the file since its copy closed it.
         context.ReadBackWhileCopied.Remove(Disk, out var whileCopied);
-        if (whileCopied is not null && FileFacts.OfPath(path).ModifiedNanoseconds != modified)
+        if (whileCopied is not null && TargetDevices.ModifiedNanoseconds(path) != modified)
         {
             context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {path} was written to after it was copied; all of it is read back again"));
             whileCopied = null;
@@ -44,13 +45,13 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
                 context.Source.VerifyUnchanged();
                 return context.OpenSourceAsync(Disk, c);
             },
-            c => DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, c),
-            c =>
+            async c => await DiskImage.OfLengthAsync(await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, c), copy.LengthBytes),
+            async c =>
             {
                 // What was read back before was read back of the file as it was then.
                 state = proven is not null && proven.UnknownBlocks < proven.BlockCount ? last!.Target! : TargetState.Of(path);
                 modified = state.ModifiedNanoseconds;
-                return DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, c);
+                return await DiskImage.OfLengthAsync(await DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, c), copy.LengthBytes);
             },
             map,
             whileCopied,

@@ -19,6 +19,8 @@ public sealed record TargetState(ulong Device, ulong Inode, long BornNanoseconds
     public static TargetState Of(string path)
     {
         var facts = FileFacts.OfPath(path);
+        // What the node of a device says is not of its content.
+        if (facts.Kind == FileKind.BlockDevice) return new TargetState(facts.Device, facts.Inode, 0, facts.LengthBytes, 0, 0);
         return new TargetState(facts.Device, facts.Inode, facts.BornNanoseconds, facts.LengthBytes, facts.ModifiedNanoseconds, FileFacts.StatusChangedNanoseconds(path));
     }
 }

@@ -52,13 +52,13 @@ public static class DomainXml
     /// <summary>What libvirt keeps for others: each in a namespace of its own (formatdomain, "General metadata").</summary>
     private static void WriteMetadata(XmlWriter xml, TargetMachine target)
     {
-        const string Prefix = "sealift", Space = TargetDomain.MetadataNamespace;
+        const string Prefix = "sealift", Space = "urn:sealift:source:1";
         var tags = target.Machine.Tags;
         if (tags.Count == 0 && target.MigrationId is null) return;
         xml.WriteStartElement("metadata");
         if (target.MigrationId is { } migration)
         {
-            xml.WriteStartElement(Prefix, TargetDomain.Mark, Space);
+            xml.WriteStartElement(Prefix, TargetDomain.Mark, TargetDomain.MetadataNamespace);
             xml.WriteAttributeString("id", Printable(migration));
             xml.WriteEndElement();
         }
@@ -141,10 +141,11 @@ public static class DomainXml
             var named = names.GetValueOrDefault(prefix);
             names[prefix] = named + 1;
             xml.WriteStartElement("disk");
-            xml.WriteAttributeString("type", "file");
+            xml.WriteAttributeString("type", disk.DevicePath is null ? "file" : "block");
             xml.WriteAttributeString("device", "disk");
             Element(xml, "driver", null, ("name", "qemu"), ("type", disk.Format == ImageFormat.Qcow2 ? "qcow2" : "raw"), ("cache", "none"), ("discard", "unmap"));
-            Element(xml, "source", null, ("file", Path.Combine(target.DirectoryPath, disk.FileName)));
+            if (disk.DevicePath is { } device) Element(xml, "source", null, ("dev", Printable(device)));
+            else Element(xml, "source", null, ("file", Path.Combine(target.DirectoryPath, disk.FileName)));
             Element(xml, "target", null, ("dev", DeviceName(prefix, named)), ("bus", bus));
             xml.WriteElementString("serial", disk.Key);
             Element(xml, "boot", null, ("order", Number(i + 1)));

@@ -119,6 +119,7 @@ public sealed record TargetMachine
                 throw ProviderErrors.TargetName("disk file", disk.FileName, "a target's file names consist of letters, digits, dots, dashes and underscores");
             if (disk.Key.Length is 0 or > 20 || !disk.Key.All(char.IsAsciiLetterOrDigit)) throw ProviderErrors.TargetName("disk key", disk.Key, "it becomes the disk's serial number: 1 to 20 letters and digits");
             if (disk.Format is not (ImageFormat.Raw or ImageFormat.Qcow2)) throw ProviderErrors.TargetName("disk format", disk.Format.ToString(), "a target's disks are raw or qcow2");
+            if (disk.DevicePath is { } device && (!Path.IsPathFullyQualified(device) || device.Any(char.IsControl) || disk.Format != ImageFormat.Raw)) throw ProviderErrors.TargetName("disk device", device, "it is not an absolute path, or its format is not raw");
             if (disk.Bus == DiskBus.Nvme) throw ProviderErrors.TargetName("disk bus", disk.Key, "libvirt does not emulate NVMe everywhere; use SATA or virtio");
         }
 
@@ -154,4 +155,8 @@ public sealed record TargetMachine
 /// <param name="FileName">Its file name within the directory.</param>
 /// <param name="Format">Raw or qcow2.</param>
 /// <param name="Bus">The controller that it hangs on now.</param>
-public sealed record TargetDisk(string Key, string FileName, ImageFormat Format, DiskBus Bus);
+public sealed record TargetDisk(string Key, string FileName, ImageFormat Format, DiskBus Bus)
+{
+    /// <summary>The block device that it is on, as an absolute path; the file is then a symbolic link to it. Null where it is a file.</summary>
+    public string? DevicePath { get; init; }
+}

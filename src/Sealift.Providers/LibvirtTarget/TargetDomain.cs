@@ -9,8 +9,8 @@ namespace Sealift.Providers;
 /// <param name="MigrationId">The migration that defined it, by the mark in its metadata; null where none did.</param>
 public sealed record TargetDomain(string Name, Guid Uuid, bool IsActive, string? MigrationId)
 {
-    /// <summary>The namespace of everything that Sealift writes into a domain's metadata.</summary>
-    internal const string MetadataNamespace = "urn:sealift:source:1";
+    /// <summary>The namespace of the mark: one of its own, because libvirt keeps one element for each.</summary>
+    internal const string MetadataNamespace = "urn:sealift:migration:1";
 
     /// <summary>The element that says which migration a domain is of.</summary>
     internal const string Mark = "migration";

@@ -1,0 +1,83 @@
+using System.Globalization;
+using Sealift.Posix;
+
+namespace Sealift.Disks;
+
+/// <summary>A block device that a disk of a machine goes to, overwritten in place, and what tells it from others.</summary>
+/// <param name="Path">The path that it was named by.</param>
+/// <param name="Number">The kernel's number of it, as <c>MAJOR:MINOR</c>: after a restart of the host another device may have it.</param>
+/// <param name="LengthBytes">Its length in bytes.</param>
+/// <param name="Identity">What it says of itself, out of sysfs: the UUID of a device mapper's volume, the world-wide name of a disk, its serial number, the file behind a loop device; empty where it says nothing.</param>
+public sealed record TargetDevice(string Path, string Number, long LengthBytes, string Identity)
+{
+    // In this order: what names the volume before what names the disk that it is on.
+    private static readonly string[] Names = ["dm/uuid", "loop/backing_file", "wwid", "device/wwid", "serial", "device/serial"];
+
+    private const int LongestIdentity = 300;
+
+    /// <summary>Looks which device a path leads to. Nothing is changed.</summary>
+    /// <exception cref="SealiftException">SL4253: it is no block device. SL1001: it is not there.</exception>
+    public static TargetDevice Of(string path)
+    {
+        var found = FileIdentity.Of(path);
+        if (found.Kind != FileKind.BlockDevice) throw CopyErrors.TargetRefused(path, "it is no block device", "Name a block device, such as a logical volume: /dev/VG/LV");
+        var number = string.Create(CultureInfo.InvariantCulture, $"{found.NodeDevice >> 32}:{found.NodeDevice & uint.MaxValue}");
+        return new TargetDevice(path, number, found.LengthBytes, IdentityOf($"/sys/dev/block/{number}"));
+    }
+
+    /// <summary>What happened to the device since an earlier look; null where nothing did that can be seen. Writes to a device cannot.</summary>
+    public string? ChangeSince(TargetDevice before)
+    {
+        ArgumentNullException.ThrowIfNull(before);
+        if (Identity != before.Identity) return $"it was '{before.Identity}' and is '{Identity}' now";
+        if (LengthBytes != before.LengthBytes) return $"it had {before.LengthBytes} bytes and has {LengthBytes} now";
+        // One that says nothing of itself is known by its number alone; for the others it may be another after a restart.
+        return Identity.Length == 0 && Number != before.Number ? $"it was the device {before.Number} and is {Number} now" : null;
+    }
+
+    /// <summary>Whether it is the device of a path, or one of the two is a partition of the other.</summary>
+    public bool Overlaps(string path) => FileFacts.OfPathIfExists(path) is not null && FileIdentity.Of(Path).Overlaps(FileIdentity.Of(path));
+
+    /// <summary>Demands that it can take a disk, and that nobody uses it. Nothing is written.</summary>
+    /// <param name="lengthBytes">The length of the disk in bytes.</param>
+    /// <param name="cancel">Stops it.</param>
+    /// <exception cref="SealiftException">It is shorter (SL4206), in use (SL1001 with EBUSY, SL4208), a part of something larger (SL4259), or may not be written (SL1001).</exception>
+    public async Task DemandFreeAsync(long lengthBytes, CancellationToken cancel)
+    {
+        if (LengthBytes < lengthBytes) throw DiskErrors.TargetTooShort(Path, LengthBytes, lengthBytes);
+        await using (RawDisk.OpenWrite(Path))
+        {
+            // The kernel, and QEMU's locks, say whether somebody has it.
+        }
+
+        if (DeviceUsers.Find(FileFacts.OfPath(Path).NodeDevice) is { } user) throw DiskErrors.InUse(Path, user);
+
+        await StorageMembership.DemandNoneAsync(c => LeadingPart.OfAsync<IUncachedReader>(UncachedRawDisk.Open(Path), LengthBytes), cancel);
+    }
+
+    private static string IdentityOf(string directory)
+    {
+        foreach (var name in Names)
+        {
+            if (Read(System.IO.Path.Combine(directory, name)) is { Length: > 0 } said) return $"{name} {said}";
+        }
+
+        // A partition is known by its number on the disk that it is on.
+        if (Read(System.IO.Path.Combine(directory, "partition")) is not { Length: > 0 } partition) return string.Empty;
+        var parent = Directory.ResolveLinkTarget(directory, returnFinalTarget: true) is { } place ? IdentityOf(System.IO.Path.GetDirectoryName(place.FullName)!) : string.Empty;
+        return parent.Length == 0 ? string.Empty : $"{parent} partition {partition}";
+    }
+
+    private static string? Read(string path)
+    {
+        try
+        {
+            var text = File.ReadAllText(path).Trim();
+            return text.Length > LongestIdentity ? text[..LongestIdentity] : text;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null; // not every device has every one of these
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using Sealift.Disks;
+using Sealift.Migrations.Steps;
+using Sealift.Posix;
+using Sealift.Providers;
+
+namespace Sealift.Migrations;
+
+/// <summary>
+/// The disks of a migration that go to block devices. In the work directory and in the target each is a symbolic link to its device: so
+/// everything that is done with a copied disk is done with it, and whatever is removed or taken back is the link, never the device.
+/// </summary>
+internal static class TargetDevices
+{
+    /// <summary>Looks at each device before anything is written to it.</summary>
+    /// <returns>The devices by the keys of their disks, and what stands in the way.</returns>
+    public static async Task<(SortedDictionary<string, TargetDevice> Devices, IReadOnlyList<SealiftException> Problems)> LookAsync(MigrationRequest request, SourceMachine source, CancellationToken cancel)
+    {
+        var devices = new SortedDictionary<string, TargetDevice>(StringComparer.Ordinal);
+        var problems = new List<SealiftException>();
+        foreach (var target in request.Target.Disks)
+        {
+            var disks = source.Machine.Disks.Where(d => d.Key == target.Disk || d.Identity == target.Disk).ToList();
+            if (disks is not [var disk])
+            {
+                problems.Add(MigrationErrors.BadDiskTarget($"{target.Disk}={target.Device}", disks.Count == 0 ? "the machine has no such disk" : "it names several disks", $"Name one of {string.Join(", ", source.Machine.Disks.Select(d => $"{d.Key} ({d.Identity})"))}"));
+                continue;
+            }
+
+            try
+            {
+                var device = TargetDevice.Of(target.Device);
+                if (source.Files.FirstOrDefault(f => device.Overlaps(f.Path)) is { } same) throw MigrationErrors.SourceInTarget(same.Path, target.Device);
+                if (devices.FirstOrDefault(d => d.Key == disk.Key || device.Overlaps(d.Value.Path)) is { Key: { } other }) throw MigrationErrors.BadDiskTarget($"{target.Disk}={target.Device}", $"{other} goes there already, or has another device", "Give each disk one device of its own");
+                await device.DemandFreeAsync(disk.Image.VirtualLengthBytes, cancel);
+                devices.Add(disk.Key, device);
+            }
+            catch (SealiftException e)
+            {
+                problems.Add(e); // the others are looked at, too
+            }
+        }
+
+        return (devices, problems);
+    }
+
+    /// <summary>The device of a disk, as it was found before the migration wrote anything; null where it is a file.</summary>
+    /// <exception cref="SealiftException">SL7205: the journal does not hold it.</exception>
+    public static TargetDevice? Find(MigrationContext context, string key)
+    {
+        if (context.Request.Target.Of(context.Disk(key)) is null) return null;
+        var devices = context.Result(StepName.Preflight, string.Empty, JournalJson.Default.PreflightResult).Devices;
+        return devices is not null && devices.TryGetValue(key, out var device) ? device : throw MigrationErrors.EvidenceMissing($"the device that {key} goes to");
+    }
+
+    /// <summary>Throws where the path leads to another device than it did, or that was resized.</summary>
+    /// <exception cref="SealiftException">SL7130.</exception>
+    public static void Verify(MigrationContext context, string key)
+    {
+        if (Find(context, key) is { } before && TargetDevice.Of(before.Path).ChangeSince(before) is { } change) throw MigrationErrors.DeviceChanged(before.Path, change);
+    }
+
+    /// <summary>Makes the link that stands for a device, durably.</summary>
+    public static void Link(string path, TargetDevice device)
+    {
+        try
+        {
+            _ = File.CreateSymbolicLink(path, device.Path); // what it says of itself is not needed
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw MigrationErrors.NoLink(path, device.Path, e);
+        }
+
+        PosixPath.SyncDirectory(Path.GetDirectoryName(path)!);
+    }
+
+    /// <summary>When a copied disk was written to last, in nanoseconds since 1970; 0 for a device, which does not tell.</summary>
+    public static long ModifiedNanoseconds(string path)
+    {
+        var facts = FileFacts.OfPath(path);
+        // The node of a device is touched by others (udev does at each change), and not by everybody who writes to the device.
+        return facts.Kind == FileKind.BlockDevice ? 0 : facts.ModifiedNanoseconds;
+    }
+
+    /// <summary>The devices that a copy has begun to overwrite.</summary>
+    public static IReadOnlyList<string> Touched(MigrationContext context) =>
+        [.. context.Request.Target.Disks.Where(t => context.Journal.Steps(context.Id).Any(s => s.Step.Step == StepName.Copy && s.State != StepState.Planned && context.Request.Target.Of(context.Disk(s.Step.Disk)) == t)).Select(t => t.Device)];
+}
