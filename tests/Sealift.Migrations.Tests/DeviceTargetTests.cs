@@ -49,6 +49,9 @@ public sealed class DeviceTargetTests : IAsyncLifetime
         Assert.Equal([("block", "dev", device.Path), ("file", "file", Path.Combine(rig.Target, "box-disk2.raw"))], sources);
         Assert.Contains(MigrationRig.Predicate(outcome.SealPath!).GetProperty("notProven").EnumerateArray(), n => n.GetString()!.Contains(device.Path, StringComparison.Ordinal));
 
+        // Zeros were written over what the device held, and not only found missing by the read-back.
+        Assert.Equal(0, MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0].GetProperty("mismatches").GetArrayLength());
+
         Assert.True((await VerifyAsync(outcome)).Ok);
         await WriteAsync(70_000, 1);
         var verified = await VerifyAsync(outcome);
