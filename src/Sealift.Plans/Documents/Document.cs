@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Sealift.Plans.Documents;
 
 /// <summary>What all kinds of documents have: <c>apiVersion</c>, <c>kind</c>, <c>metadata</c>, <c>spec</c>, as in Kubernetes.</summary>
@@ -7,9 +9,11 @@ public abstract record Document
     public const string Version = "sealift.io/v1alpha1";
 
     /// <summary><see cref="Version"/>.</summary>
+    [JsonPropertyOrder(-1)]
     public string ApiVersion { get; init; } = Version;
 
     /// <summary>Its name and labels.</summary>
+    [JsonPropertyOrder(1)]
     public required DocumentMetadata Metadata { get; init; }
 
     /// <summary>The word of <c>kind</c>: one of <see cref="DocumentKind"/>.</summary>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Sealift.Plans.Documents;
 
 /// <summary>A program that runs before or after a machine is migrated.</summary>
@@ -7,6 +9,7 @@ public sealed record HookDocument : Document
     public override string Kind => DocumentKind.Hook;
 
     /// <summary>What is run.</summary>
+    [JsonPropertyOrder(2)]
     public required HookSpec Spec { get; init; }
 }
 

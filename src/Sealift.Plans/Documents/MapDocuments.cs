@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Sealift.Plans.Documents;
 
 /// <summary>What the storage of a source is at the target, and who copies from it.</summary>
@@ -7,6 +9,7 @@ public sealed record StorageMapDocument : Document
     public override string Kind => DocumentKind.StorageMap;
 
     /// <summary>Its entries.</summary>
+    [JsonPropertyOrder(2)]
     public required StorageMapSpec Spec { get; init; }
 }
 
@@ -47,6 +50,7 @@ public sealed record NetworkMapDocument : Document
     public override string Kind => DocumentKind.NetworkMap;
 
     /// <summary>Its entries.</summary>
+    [JsonPropertyOrder(2)]
     public required NetworkMapSpec Spec { get; init; }
 }
 

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Sealift.Plans.Documents;
 
 /// <summary>An order to carry out a plan. As in Forklift, it is what begins a run; its cutover and cancellations steer it.</summary>
@@ -7,6 +9,7 @@ public sealed record MigrationDocument : Document
     public override string Kind => DocumentKind.Migration;
 
     /// <summary>What is ordered.</summary>
+    [JsonPropertyOrder(2)]
     public required MigrationSpec Spec { get; init; }
 }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Sealift.Disks;
 using Sealift.Migrations;
 
@@ -10,6 +11,7 @@ public sealed record PlanDocument : Document
     public override string Kind => DocumentKind.Plan;
 
     /// <summary>What is planned.</summary>
+    [JsonPropertyOrder(2)]
     public required PlanSpec Spec { get; init; }
 }
 

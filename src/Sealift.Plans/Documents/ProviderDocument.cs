@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Sealift.Plans.Documents;
 
 /// <summary>Where machines come from, or go to.</summary>
@@ -7,6 +9,7 @@ public sealed record ProviderDocument : Document
     public override string Kind => DocumentKind.Provider;
 
     /// <summary>What it is.</summary>
+    [JsonPropertyOrder(2)]
     public required ProviderSpec Spec { get; init; }
 }
 
