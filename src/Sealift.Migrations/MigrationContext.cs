@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Sealift.Blkhash;
 using Sealift.Disks;
+using Sealift.Guests.Luks;
 using Sealift.Migrations.Steps;
 using Sealift.Providers;
 
@@ -14,20 +15,21 @@ internal sealed class MigrationContext
     private Dictionary<PlannedStep, string> results;
     private readonly Dictionary<PlannedStep, string> refused = [];
 
-    public MigrationContext(MigrationStore store, MigrationRow row, EventSink events)
+    public MigrationContext(MigrationStore store, MigrationRow row, MigrationTerms terms, EventSink events)
     {
         Store = store;
         Journal = store.Journal;
         Id = row.Id;
         CreatedAt = row.CreatedAt;
         Request = row.Request;
+        Keys = terms.Keys;
         Events = events;
         StateDirectory = store.DirectoryOf(row.Id);
         WorkDirectory = Path.Combine(row.Request.TargetDirectory, $".sealift-{row.Id}");
         Files = new Artefacts(Journal, Id, WorkDirectory);
         Copying = CopyOptions.Default with
         {
-            Bandwidth = Request.BandwidthBytesPerSecond is { } rate ? new BandwidthLimit(rate, TimeProvider.System) : null,
+            Bandwidth = terms.Bandwidth ?? (Request.BandwidthBytesPerSecond is { } rate ? new BandwidthLimit(rate, TimeProvider.System) : null),
             Workers = Request.QueueDepth ?? CopyOptions.Default.Workers,
             RequestBytes = Request.RequestBytes ?? CopyOptions.Default.RequestBytes,
             CheckpointBytes = Request.CheckpointBytes ?? CopyOptions.Default.CheckpointBytes,
@@ -46,6 +48,9 @@ internal sealed class MigrationContext
     public MigrationRequest Request { get; }
 
     public EventSink Events { get; }
+
+    /// <summary>The keys of its encrypted volumes.</summary>
+    public IReadOnlyList<VolumeKey> Keys { get; }
 
     /// <summary>How disks are copied and read back. One limit of the bandwidth for all of them.</summary>
     public CopyOptions Copying { get; }

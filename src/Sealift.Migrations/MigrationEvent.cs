@@ -20,6 +20,7 @@ public interface IMigrationObserver
 [JsonDerivedType(typeof(StepFailed), "step-failed")]
 [JsonDerivedType(typeof(FindingReported), "finding")]
 [JsonDerivedType(typeof(PassFinished), "pass-finished")]
+[JsonDerivedType(typeof(CutoverEstimated), "cutover-estimated")]
 [JsonDerivedType(typeof(Note), "note")]
 [JsonDerivedType(typeof(MigrationFinished), "migration-finished")]
 public abstract record MigrationEvent
@@ -75,6 +76,12 @@ public sealed record FindingReported(string Step, Finding Finding) : MigrationEv
 /// <param name="Step">The step that it belongs to.</param>
 /// <param name="Pass">What it did.</param>
 public sealed record PassFinished(string Step, PassRecord Pass) : MigrationEvent;
+
+/// <summary>How long a running machine would be off for what is left to copy, if it were cut over now.</summary>
+/// <param name="Step">The step that follows it.</param>
+/// <param name="Seconds">The last difference; a full audit where no tracker is to be believed.</param>
+/// <param name="IsShortEnough">Whether that is less than the plan allows; true where it says nothing.</param>
+public sealed record CutoverEstimated(string Step, double Seconds, bool IsShortEnough) : MigrationEvent;
 
 /// <summary>Something worth telling that changes nothing.</summary>
 /// <param name="Step">The step; empty where none.</param>

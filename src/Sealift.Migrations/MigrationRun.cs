@@ -16,15 +16,17 @@ internal sealed class MigrationRun
     private readonly MigrationContext context;
     private readonly EventSink events;
     private readonly bool resumed;
+    private readonly CancellationToken leaveOff;
     private bool commitDecided;
     private Step? current;
     private Stopwatch elapsed = new();
     private bool keepsHalfCopy;
 
-    public MigrationRun(MigrationStore store, MigrationRow row, IMigrationObserver observer, bool resumed)
+    public MigrationRun(MigrationStore store, MigrationRow row, MigrationTerms terms, IMigrationObserver observer, bool resumed)
     {
         events = new EventSink(observer);
-        context = new MigrationContext(store, row, events);
+        context = new MigrationContext(store, row, terms, events);
+        leaveOff = terms.LeaveOff;
         commitDecided = row.CommitDecided;
         this.resumed = resumed;
         Machine = row.Machine;
@@ -36,7 +38,7 @@ internal sealed class MigrationRun
 
     public async Task<MigrationOutcome> RunAsync(CancellationToken cancel)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel, leaveOff);
         using var endWatch = new CancellationTokenSource();
         if (Journal.IsCancelRequested(context.Id)) await stop.CancelAsync();
         var watch = WatchForCancelAsync(stop, endWatch.Token);
@@ -50,6 +52,11 @@ internal sealed class MigrationRun
         {
             events.ThrowIfAbandoned(); // what the observer threw, not what it caused on its way here
             throw;
+        }
+        catch (Exception) when (leaveOff.IsCancellationRequested)
+        {
+            // Whatever it was that the leaving off made of what was under way: as after the death of a process, a resume finds out.
+            throw new OperationCanceledException(leaveOff);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -150,6 +157,7 @@ internal sealed class MigrationRun
     private async Task RunStepAsync(Step step, CancellationToken cancel)
     {
         var row = Journal.Steps(context.Id).First(r => r.Step == step.Planned);
+        leaveOff.ThrowIfCancellationRequested();
         if (row.State == StepState.Done)
         {
             events.Send(new StepFinished(step.Planned.Step, step.Planned.Disk, row.ElapsedSeconds, row.Summary, Earlier: true));

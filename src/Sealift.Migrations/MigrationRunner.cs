@@ -48,22 +48,46 @@ public static class MigrationRunner
     /// <param name="observer">Told of everything.</param>
     /// <param name="cancel">Ends it with the verdict <see cref="Verdict.Cancelled"/>; during commit it is finished first, and after the gate it is not heard.</param>
     /// <exception cref="SealiftException">SL7010: the plan makes no sense; SL7007: the journal cannot be written. Nothing was begun.</exception>
-    public static async Task<MigrationOutcome> StartAsync(MigrationStore store, MigrationRequest request, IMigrationObserver observer, CancellationToken cancel)
+    public static Task<MigrationOutcome> StartAsync(MigrationStore store, MigrationRequest request, IMigrationObserver observer, CancellationToken cancel) =>
+        StartAsync(store, request, MigrationTerms.Alone(store), observer, cancel);
+
+    /// <summary>The same among others: on terms that whoever runs many of them sets.</summary>
+    /// <param name="store">The journal.</param>
+    /// <param name="request">The plan.</param>
+    /// <param name="terms">Its id, its keys, the bandwidth that it shares, and what makes it leave off.</param>
+    /// <param name="observer">Told of everything.</param>
+    /// <param name="cancel">As above.</param>
+    /// <exception cref="SealiftException">As above; SL7010: there is a migration of this id already.</exception>
+    /// <exception cref="OperationCanceledException">It left off, and can be resumed: <see cref="MigrationTerms.LeaveOff"/>.</exception>
+    public static async Task<MigrationOutcome> StartAsync(MigrationStore store, MigrationRequest request, MigrationTerms terms, IMigrationObserver observer, CancellationToken cancel)
     {
+        ArgumentNullException.ThrowIfNull(terms);
         Validate(request);
-        var row = store.Create(request);
+        var row = store.Create(request, terms.Id);
         using var held = await store.LockAsync(row.Id, CancellationToken.None);
-        return await new MigrationRun(store, row, observer, resumed: false).RunAsync(cancel);
+        return await new MigrationRun(store, row, terms, observer, resumed: false).RunAsync(cancel);
     }
 
     /// <summary>Goes on with a migration whose process died, or that failed for a cause that is gone now.</summary>
     /// <param name="store">The journal.</param>
     /// <param name="id">Its id, or the unambiguous beginning of one.</param>
     /// <param name="observer">Told of everything.</param>
-    /// <param name="cancel">As in <see cref="StartAsync"/>.</param>
+    /// <param name="cancel">As in <see cref="StartAsync(MigrationStore, MigrationRequest, IMigrationObserver, CancellationToken)"/>.</param>
     /// <exception cref="SealiftException">SL7003 unknown; SL7004 another process works on it; SL7005 it is over for good.</exception>
-    public static async Task<MigrationOutcome> ResumeAsync(MigrationStore store, string id, IMigrationObserver observer, CancellationToken cancel)
+    public static Task<MigrationOutcome> ResumeAsync(MigrationStore store, string id, IMigrationObserver observer, CancellationToken cancel) =>
+        ResumeAsync(store, id, MigrationTerms.Alone(store), observer, cancel);
+
+    /// <summary>The same among others: on terms that whoever runs many of them sets.</summary>
+    /// <param name="store">The journal.</param>
+    /// <param name="id">Its id, or the unambiguous beginning of one.</param>
+    /// <param name="terms">Its keys, the bandwidth that it shares, and what makes it leave off.</param>
+    /// <param name="observer">Told of everything.</param>
+    /// <param name="cancel">As in <see cref="StartAsync(MigrationStore, MigrationRequest, IMigrationObserver, CancellationToken)"/>.</param>
+    /// <exception cref="SealiftException">As above.</exception>
+    /// <exception cref="OperationCanceledException">It left off, and can be resumed: <see cref="MigrationTerms.LeaveOff"/>.</exception>
+    public static async Task<MigrationOutcome> ResumeAsync(MigrationStore store, string id, MigrationTerms terms, IMigrationObserver observer, CancellationToken cancel)
     {
+        ArgumentNullException.ThrowIfNull(terms);
         var found = store.Find(id);
         using var held = await store.LockAsync(found.Id, cancel);
         var row = store.Find(found.Id); // again, now that nobody else can change it
@@ -73,7 +97,7 @@ public static class MigrationRunner
             store.Journal.Reopen(row.Id);
         }
 
-        return await new MigrationRun(store, row, observer, resumed: true).RunAsync(cancel);
+        return await new MigrationRun(store, row, terms, observer, resumed: true).RunAsync(cancel);
     }
 
     /// <summary>
@@ -102,7 +126,7 @@ public static class MigrationRunner
         using (held)
         {
             row = store.Find(row.Id);
-            return row.Outcome ?? await new MigrationRun(store, row, observer, resumed: true).RunAsync(cancel);
+            return row.Outcome ?? await new MigrationRun(store, row, MigrationTerms.Alone(store), observer, resumed: true).RunAsync(cancel);
         }
     }
 

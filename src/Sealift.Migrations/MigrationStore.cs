@@ -111,14 +111,36 @@ public sealed class MigrationStore : IDisposable
         return found.Find(m => m.Id == id) ?? (found.Count == 1 && id.Length > 0 ? found[0] : throw MigrationErrors.Unknown(id));
     }
 
-    /// <summary>A new migration, durably journaled: <c>261123-014430-k3f</c>, the time in UTC and three letters.</summary>
-    internal MigrationRow Create(MigrationRequest request)
+    /// <summary>An id for a migration that is to be begun: <c>261123-014430-k3f</c>, the time in UTC and three letters.</summary>
+    /// <param name="now">The time that it says.</param>
+    /// <param name="letters">How many letters: more where many are made at once.</param>
+    public static string NewId(DateTimeOffset now, int letters = 3)
     {
         const string Letters = "bcdfghjkmnpqrstvwxz23456789"; // no vowels, so no words; nothing that reads like another
+        return $"{now.UtcDateTime.ToString("yyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetString(Letters, letters)}";
+    }
+
+    /// <summary>How a migration ended; null where it did not, or where there is none.</summary>
+    /// <param name="id">Its whole id.</param>
+    /// <exception cref="SealiftException">SL7001, SL7007: the journal cannot be read.</exception>
+    public MigrationOutcome? OutcomeOf(string id) => Exists(id) ? Journal.Migration(id).Outcome : null;
+
+    /// <summary>Whether there is a migration of this id.</summary>
+    /// <param name="id">The whole of it.</param>
+    /// <exception cref="SealiftException">SL7001, SL7007: the journal cannot be read.</exception>
+    public bool Exists(string id) => Journal.Exists(id);
+
+    /// <summary>A new migration, durably journaled.</summary>
+    /// <param name="request">Its plan.</param>
+    /// <param name="asked">Its id; null for a new one.</param>
+    /// <exception cref="SealiftException">SL7010: there is one of this id.</exception>
+    internal MigrationRow Create(MigrationRequest request, string? asked = null)
+    {
+        if (asked is not null && Journal.Exists(asked)) throw MigrationErrors.BadPlan("id", $"there is a migration {asked} already", "Resume it, or begin another");
         while (true)
         {
-            var id = $"{DateTimeOffset.UtcNow.ToString("yyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{RandomNumberGenerator.GetString(Letters, 3)}";
-            if (Journal.Exists(id)) continue; // one chance in twenty thousand per second: the next differs
+            var id = asked ?? NewId(DateTimeOffset.UtcNow);
+            if (asked is null && Journal.Exists(id)) continue; // one chance in twenty thousand per second: the next differs
             Journal.Insert(id, request);
             PosixPath.EnsureDirectory(DirectoryOf(id), 0x1C0 /* 0700 */);
             return Journal.Migration(id);

@@ -23,8 +23,8 @@ internal static class Examination
     /// <exception cref="SealiftException">SL7011: the plan has one that was not given to this run.</exception>
     public static IReadOnlyList<VolumeKey> Keys(MigrationContext context)
     {
-        if (context.Request.LuksKeys.FirstOrDefault(s => context.Store.Keys.All(k => k.Selector != s.Selector)) is { } missing) throw MigrationErrors.KeysMissing(missing.Selector);
-        return context.Request.LuksKeys.Count == 0 ? [] : context.Store.Keys;
+        if (context.Request.LuksKeys.FirstOrDefault(s => context.Keys.All(k => k.Selector != s.Selector)) is { } missing) throw MigrationErrors.KeysMissing(missing.Selector);
+        return context.Request.LuksKeys.Count == 0 ? [] : context.Keys;
     }
 
     public static void Tell(MigrationContext context, PlannedStep step, IReadOnlyList<WeighedFinding> weighed)

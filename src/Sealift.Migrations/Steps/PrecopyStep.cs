@@ -26,6 +26,7 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
             // Without a tracker, or with a gap in its chain, the last pass reads everything.
             var estimate = await source.AskAsync(async m => await m.ChangedBytesAsync(cancel) is { } changed ? m.Estimate(changed) : m.EstimateAudit(), cancel);
             Tell(context, pass, estimate);
+            context.Events.Send(new CutoverEstimated(StepName.Precopy, estimate.TotalSeconds, plan.Downtime is not { } downtime || estimate < downtime));
             if (await IsDueAsync(context, plan, estimate, gains: estimate < 0.8 * previous, cancel)) break;
             previous = estimate;
         }

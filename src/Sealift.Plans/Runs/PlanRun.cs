@@ -75,6 +75,65 @@ public sealed record MachineRun
 
     /// <summary>Why it is not sealed, or what it waits for: whole sentences with code and next step.</summary>
     public IReadOnlyList<string> Reasons { get; init; } = [];
+
+    /// <summary>The host of the source that it was on when the run was begun; empty where none is known, which counts as one host.</summary>
+    public string Host { get; init; } = string.Empty;
+
+    /// <summary>When it is to be cut over, as somebody asked for this machine; null as the run says.</summary>
+    public DateTimeOffset? CutoverAt { get; init; }
+
+    /// <summary>When its cutover was let through; null before. From then on it is past the windows and holds a place.</summary>
+    public DateTimeOffset? CutoverBegunAt { get; init; }
+
+    /// <summary>Whether it could be cut over within the downtime that the plan allows, by what its last pass said.</summary>
+    public bool IsReady { get; init; }
+
+    /// <summary>Whether its migration can be resumed: otherwise a retry begins a new one.</summary>
+    public bool CanResume { get; init; }
+
+    /// <summary>Whether it is being cancelled because it took longer than the plan allows: then it counts as failed.</summary>
+    public bool IsOverdue { get; init; }
+
+    /// <summary>How long it has been worked on, without the time in which it was followed or nobody worked on its run.</summary>
+    public TimeSpan Worked { get; init; }
+
+    /// <summary>Its signed report; null where there is none yet.</summary>
+    public string? SealPath { get; init; }
+
+    /// <summary>Its hooks that were begun, in their order; a retry adds to them.</summary>
+    public IReadOnlyList<HookRun> Hooks { get; init; } = [];
+
+    /// <summary>Whether nothing more becomes of it by itself.</summary>
+    public bool IsOver => State is MachineRunState.Succeeded or MachineRunState.Failed or MachineRunState.Cancelled;
+
+    /// <summary>Whether its migration handed it over.</summary>
+    public bool IsHandedOver => Verdict is Migrations.Verdict.Sealed or Migrations.Verdict.Degraded;
+}
+
+/// <summary>One hook of one machine, written down before it runs and when it has ended.</summary>
+/// <param name="Hook">Its name.</param>
+/// <param name="Step">When it runs.</param>
+/// <param name="State">What came of it.</param>
+/// <param name="StartedAt">When it was begun last, in UTC.</param>
+/// <param name="EndedAt">When it ended, in UTC; null while it runs.</param>
+/// <param name="Said">How it ended: exit code or signal, and its last words.</param>
+/// <param name="LogPath">Its output, on the server that ran it.</param>
+public sealed record HookRun(string Hook, HookStep Step, HookState State, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Said, string LogPath);
+
+/// <summary>What came of a hook.</summary>
+public enum HookState
+{
+    /// <summary>It was begun. Where its server died then, it is run again.</summary>
+    Started,
+
+    /// <summary>It ended well.</summary>
+    Succeeded,
+
+    /// <summary>It did not, and the plan goes on all the same or not, as the hook says.</summary>
+    Failed,
+
+    /// <summary>It was not run: another one that it needs did not succeed.</summary>
+    Skipped,
 }
 
 /// <summary>Where a machine of a run stands.</summary>

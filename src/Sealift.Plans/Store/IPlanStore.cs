@@ -68,9 +68,19 @@ public interface IPlanStore
     /// <summary>Leaves a word for whoever carries out a run.</summary>
     Task OrderAsync(RunOrder order, CancellationToken cancel);
 
-    /// <summary>Takes what was asked for and not yet taken, oldest first. Each is taken once.</summary>
-    Task<IReadOnlyList<RunOrder>> TakeOrdersAsync(string run, CancellationToken cancel);
+    /// <summary>What was asked for and is not yet carried out, oldest first. It stays until <see cref="DropOrdersAsync"/>: each may be seen again after a crash, and bears it.</summary>
+    Task<IReadOnlyList<StoredOrder>> OrdersAsync(string run, CancellationToken cancel);
+
+    /// <summary>Drops orders, once what they mean is written down, by the lease's holder.</summary>
+    /// <exception cref="Posix.SealiftException">The lease was lost.</exception>
+    Task DropOrdersAsync(string run, IReadOnlyList<long> numbers, string owner, CancellationToken cancel);
 }
+
+/// <summary>An order as it is stored.</summary>
+/// <param name="Number">Greater than those of the orders before it.</param>
+/// <param name="Order">The order.</param>
+/// <param name="At">When it was given, in UTC.</param>
+public sealed record StoredOrder(long Number, RunOrder Order, DateTimeOffset At);
 
 /// <summary>A document as it is stored.</summary>
 /// <param name="Document">The document.</param>
