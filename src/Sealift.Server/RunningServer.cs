@@ -1,7 +1,21 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using Sealift.Plans;
 using Sealift.Posix;
+using Sealift.Server.Accounts;
+using Sealift.Server.Api;
+using Sealift.Server.Auditing;
+using Sealift.Server.Database;
+using Sealift.Server.Metrics;
 using Sealift.Server.Pages;
 using Sealift.Server.Security;
 
@@ -26,6 +40,9 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <summary>What browsers are told to call.</summary>
     public string Address { get; }
 
+    /// <summary>The link by which the first user is made; null where there is a user.</summary>
+    public string? SetUpLink { get; private set; }
+
     /// <summary>The services of the application, for tests.</summary>
     internal IServiceProvider Services => application.Services;
 
@@ -34,33 +51,34 @@ internal sealed class RunningServer : IAsyncDisposable
     public static async Task<RunningServer> StartAsync(ServerOptions options, ServerParts parts, CancellationToken cancel)
     {
         PosixPath.EnsureDirectory(options.StateDirectory, 0x1C0 /* 0700 */);
-        // Nothing is read from the environment, the current directory or beside the program: it listens where it was told to and nowhere else.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "sealift-server", ContentRootPath = options.StateDirectory, EnvironmentName = "Production" });
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
-        builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(options.Listen));
-        builder.Services.AddSingleton(options).AddSingleton(parts.Time);
-        builder.Services.AddSingleton<IHostLifetime, CommandLifetime>();
-        builder.Services.AddRouting();
-        builder.Services.AddRazorComponents();
-        builder.Services.AddAntiforgery();
-        parts.Configure?.Invoke(builder);
-        var application = builder.Build();
-        application.UseRouting();
-        application.UseAntiforgery();
-        application.MapAssets();
-        application.MapRazorComponents<App>();
+        var isOpen = !IPAddress.IsLoopback(options.Listen.Address);
+        if (isOpen && !options.IsTls) throw ServerErrors.OpenWithoutTls(options.Listen.ToString());
+        var certificate = options.IsTls ? ServerCertificate.Read(options.CertificateFile!, options.KeyFile!) : null;
+        var storage = await ServerStorage.OpenAsync(options, cancel);
+        WebApplication? application = null;
         try
         {
+            application = Build(options, parts, storage, certificate);
+            var users = application.Services.GetRequiredService<UserAccounts>();
+            var isNew = !await users.AnyAsync(cancel);
+            if (isNew && isOpen) throw ServerErrors.OpenWithoutUser(options.Listen.ToString());
             await application.StartAsync(cancel);
+            var server = new RunningServer(application, options);
+            if (isNew) server.SetUpLink = $"{server.Address}/set-up?token={application.Services.GetRequiredService<SetUpLink>().Make()}";
+            return server;
         }
         catch (IOException e)
         {
-            await application.DisposeAsync();
+            if (application is not null) await application.DisposeAsync();
+            await storage.DisposeAsync();
             throw ServerErrors.CannotListen(options.Listen.ToString(), e.InnerException?.Message ?? e.Message, e);
         }
-
-        return new RunningServer(application, options);
+        catch
+        {
+            if (application is not null) await application.DisposeAsync();
+            await storage.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Returns when somebody asked it to stop, or when it stopped by itself.</summary>
@@ -76,7 +94,93 @@ internal sealed class RunningServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await application.StopAsync();
+        var storage = application.Services.GetRequiredService<ServerStorage>();
         await application.DisposeAsync();
+        await storage.DisposeAsync();
+    }
+
+    private static WebApplication Build(ServerOptions options, ServerParts parts, ServerStorage storage, X509Certificate2Collection? certificate)
+    {
+        // Nothing is read from the environment, the current directory or beside the program: it listens where it was told to and nowhere else.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "sealift-server", ContentRootPath = options.StateDirectory, EnvironmentName = "Production" });
+        builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
+        // Their texts quote what was sent, which may be a password in the wrong field.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.BadRequests", LogLevel.None).AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => Limit(kestrel, options, certificate));
+        var services = builder.Services;
+        services.AddSingleton<IHostLifetime, CommandLifetime>();
+        services.AddSingleton(options).AddSingleton(parts.Time).AddSingleton(parts).AddSingleton(storage).AddSingleton(storage.Database);
+        services.AddSingleton(s => new UserAccounts(storage.Database, parts.Time, parts.PasswordRounds));
+        services.AddSingleton<LoginSessions>().AddSingleton<ApiTokens>().AddSingleton<SetUpLink>().AddSingleton<AuditLog>().AddSingleton<EventStreams>();
+        if (parts.Plans is { } plans) services.AddSingleton(plans);
+        services.AddSingleton<MetricsText>().AddSingleton<MigrationFigures>().AddHostedService(s => s.GetRequiredService<MetricsText>());
+        services.AddRouting();
+        services.AddHttpContextAccessor();
+        services.AddCascadingAuthenticationState();
+        services.AddRazorComponents();
+        services.AddGuard(options);
+        // What forms are signed with. The application's name keeps the keys of another program of this host apart.
+        services.AddDataProtection().SetApplicationName("sealift-server");
+        services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(new ConfigureOptions<KeyManagementOptions>(o =>
+            o.XmlRepository = storage.IsShared ? new KeyRows(storage.Database) : new KeyFiles(Path.Combine(options.StateDirectory, "server-keys"))));
+        services.ConfigureHttpJsonOptions(o =>
+        {
+            o.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
+            o.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+            o.SerializerOptions.MaxDepth = 32;
+            o.SerializerOptions.AllowDuplicateProperties = false;
+        });
+        services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(15));
+        services.AddApiDescription();
+        Traces.Add(services, options);
+        parts.Configure?.Invoke(builder);
+
+        var application = builder.Build();
+        application.UseGuard(options);
+        Problem.UseProblems(application);
+        application.UseStatusCodePages(async context =>
+        {
+            if (ApiPath.Is(context.HttpContext.Request)) await Problem.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, ServerErrors.OfStatus(context.HttpContext.Response.StatusCode, context.HttpContext.Request.Path));
+        });
+        application.UseRouting();
+        application.UseAuthentication();
+        application.UseRateLimiter();
+        application.UseCookieGuard();
+        application.UseAuthorization();
+        application.UseAntiforgery();
+        application.MapAssets();
+        application.MapLoginForms(options);
+        application.MapApi();
+        application.MapHealth(options);
+        application.MapRazorComponents<App>();
+        return application;
+    }
+
+    private static void Limit(KestrelServerOptions kestrel, ServerOptions options, X509Certificate2Collection? certificate)
+    {
+        kestrel.AddServerHeader = false;
+        var limits = kestrel.Limits;
+        limits.MaxRequestBodySize = Guard.LongestBody;
+        limits.MaxRequestHeaderCount = 64;
+        limits.MaxRequestHeadersTotalSize = 32 << 10;
+        limits.MaxRequestLineSize = 8 << 10;
+        limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
+        limits.MinRequestBodyDataRate = new MinDataRate(240, TimeSpan.FromSeconds(5));
+        limits.MinResponseDataRate = new MinDataRate(240, TimeSpan.FromSeconds(10));
+        limits.MaxConcurrentConnections = options.Connections;
+        limits.Http2.MaxStreamsPerConnection = 100;
+        kestrel.Listen(options.Listen, listen =>
+        {
+            if (certificate is not null) listen.UseHttps(https =>
+            {
+                https.ServerCertificate = certificate[0];
+                https.ServerCertificateChain = certificate;
+                https.SslProtocols = System.Security.Authentication.SslProtocols.Tls12 | System.Security.Authentication.SslProtocols.Tls13;
+            });
+        });
     }
 
     /// <summary>Signals are the command's business, which stops the host.</summary>

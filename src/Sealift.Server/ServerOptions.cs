@@ -32,6 +32,15 @@ public sealed record ServerOptions
     /// <summary>Whether whoever reaches it by loopback may read <c>/metrics</c> without a token.</summary>
     public bool OpenMetrics { get; init; }
 
+    /// <summary>Requests that a user, or an address without one, may send at once; a tenth of them comes back each second.</summary>
+    public int RequestBurst { get; init; } = 300;
+
+    /// <summary>Logins that an address may try in a minute.</summary>
+    public int LoginsPerMinute { get; init; } = 20;
+
+    /// <summary>Watchers of events at once, of all users.</summary>
+    public int Watchers { get; init; } = 2000;
+
     /// <summary>Where traces go, by OTLP over gRPC; null for nowhere.</summary>
     public Uri? TracesEndpoint { get; init; }
 

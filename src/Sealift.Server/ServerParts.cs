@@ -1,4 +1,5 @@
 using Sealift.Plans;
+using Sealift.Server.Accounts;
 
 namespace Sealift.Server;
 
@@ -10,6 +11,12 @@ internal sealed record ServerParts
 
     /// <summary>What time it is.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Rounds of a password's hash: tests, which log in often, take fewer.</summary>
+    public int PasswordRounds { get; init; } = UserAccounts.Rounds;
+
+    /// <summary>How often a stream of events without news says that it is there.</summary>
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>Called with the builder of the application, last.</summary>
     public Action<WebApplicationBuilder>? Configure { get; init; }
