@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using Sealift.Plans;
+using Sealift.Plans.Documents;
 using Sealift.Posix;
 using Sealift.Server.Accounts;
 using Sealift.Server.Api;
@@ -126,6 +127,7 @@ internal sealed class RunningServer : IAsyncDisposable
             o.XmlRepository = storage.IsShared ? new KeyRows(storage.Database) : new KeyFiles(Path.Combine(options.StateDirectory, "server-keys"))));
         services.ConfigureHttpJsonOptions(o =>
         {
+            o.SerializerOptions.Converters.Add(new DocumentConverter());
             o.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
             o.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
             o.SerializerOptions.MaxDepth = 32;

@@ -93,5 +93,14 @@ internal static class ServerErrors
     public static SealiftException TooManyWatchers() => new(
         "SL9033", "send events", "the request", "too many watch already", "Close pages that nobody looks at");
 
+    public static SealiftException VerifyingAlready(string migration) => new(
+        "SL9034", "verify a migration", migration, "it is being verified, or two others are", "Wait until these are done");
+
+    public static SealiftException OfStatus(int status, string path) => status switch
+    {
+        404 => new("SL9030", "find an address", Shown(path), "there is none", "See docs/formats/openapi.json for what there is"),
+        _ => new("SL9028", "understand a request", Shown(path), $"HTTP status {status}", "See docs/formats/openapi.json for what it should be"),
+    };
+
     private static string Shown(string text) => ServeReport.Printable(text.Length <= 100 ? text : $"{text[..100]}…");
 }

@@ -41,6 +41,9 @@ public sealed record ServerOptions
     /// <summary>Watchers of events at once, of all users.</summary>
     public int Watchers { get; init; } = 2000;
 
+    /// <summary>Connections at once.</summary>
+    public int Connections { get; init; } = 4000;
+
     /// <summary>Where traces go, by OTLP over gRPC; null for nowhere.</summary>
     public Uri? TracesEndpoint { get; init; }
 

@@ -15,11 +15,12 @@ internal static class ApiRoutes
     public static void MapApi(this WebApplication application)
     {
         var api = application.MapGroup(Root).DisableAntiforgery(); // a header takes its place, see Guard
-        AccountsApi.Map(api);
+        DocumentsApi.Map(api);
         RunsApi.Map(api);
         MigrationsApi.Map(api);
         ProvidersApi.Map(api);
         EventsApi.Map(api);
+        AccountsApi.Map(api);
         application.MapOpenApi(Description).RequireAuthorization(Accounts.Scope.Read);
     }
 

@@ -22,7 +22,7 @@ internal sealed class Problem : ProblemDetails
     public required string Attempted { get; init; }
 
     /// <summary>On what.</summary>
-    public required string Object { get; init; }
+    public required string Subject { get; init; }
 
     /// <summary>What was said.</summary>
     public required string Said { get; init; }
@@ -39,7 +39,7 @@ internal sealed class Problem : ProblemDetails
         Detail = $"{error.Subject}: {error.Said}",
         Code = error.Code,
         Attempted = error.Attempt,
-        Object = error.Subject,
+        Subject = error.Subject,
         Said = error.Said,
         NextStep = error.NextStep,
     };

@@ -9,9 +9,9 @@ namespace Sealift.Server.Auditing;
 /// <param name="Via">By what: <c>session</c>, <c>token NAME</c>, <c>login</c>, <c>command</c>.</param>
 /// <param name="Address">Where from.</param>
 /// <param name="Action">What, such as <c>run.cutover</c>.</param>
-/// <param name="Object">On what, such as <c>Plan/weekend</c>.</param>
+/// <param name="Subject">On what, such as <c>Plan/weekend</c>.</param>
 /// <param name="Outcome"><c>done</c>, <c>denied</c>, or the code of an error.</param>
-public sealed record AuditEntry(long Number, DateTimeOffset At, string Actor, string Via, string Address, string Action, string Object, string Outcome);
+public sealed record AuditEntry(long Number, DateTimeOffset At, string Actor, string Via, string Address, string Action, string Subject, string Outcome);
 
 /// <summary>The audit log: entries are added, and neither changed nor removed; the database refuses both. What users write into it is cut short and never a secret.</summary>
 internal sealed class AuditLog(ServerDatabase database, TimeProvider time)

@@ -33,7 +33,7 @@ internal static class ExternalLogin
             o.RequireHttpsMetadata = oidc.Authority.Scheme == Uri.UriSchemeHttps;
             o.ClientId = oidc.ClientId;
             o.ClientSecret = secret;
-            o.SignInScheme = SessionAuthentication.Scheme;
+            o.SignInScheme = SessionAuthentication.SchemeName;
             o.ResponseType = OpenIdConnectResponseType.Code;
             // By a redirect and not by a form: its cookies then need not be sent with requests of other sites.
             o.ResponseMode = OpenIdConnectResponseMode.Query;
@@ -78,7 +78,7 @@ internal static class ExternalLogin
         }
 
         var display = context.Principal!.FindFirstValue("name") ?? context.Principal!.FindFirstValue("preferred_username") ?? subject;
-        context.Principal = SessionAuthentication.Principal(subject, display.Length <= 100 ? display : display[..100], roles, "session", SessionAuthentication.Scheme);
+        context.Principal = SessionAuthentication.Principal(subject, display.Length <= 100 ? display : display[..100], roles, "session", SessionAuthentication.SchemeName);
         await audit.AddAsync(subject, Via, Address(context.HttpContext), "login", string.Empty, "done", CancellationToken.None);
     }
 

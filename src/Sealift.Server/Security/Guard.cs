@@ -29,12 +29,12 @@ internal static class Guard
         var authentication = services.AddAuthentication(o =>
             {
                 o.DefaultScheme = "either";
-                o.DefaultSignInScheme = SessionAuthentication.Scheme;
-                o.DefaultSignOutScheme = SessionAuthentication.Scheme;
+                o.DefaultSignInScheme = SessionAuthentication.SchemeName;
+                o.DefaultSignOutScheme = SessionAuthentication.SchemeName;
             })
-            .AddPolicyScheme("either", null, o => o.ForwardDefaultSelector = context => TokenAuthentication.IsUsedBy(context.Request) ? TokenAuthentication.Scheme : SessionAuthentication.Scheme)
-            .AddScheme<AuthenticationSchemeOptions, SessionAuthentication>(SessionAuthentication.Scheme, null)
-            .AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.Scheme, null);
+            .AddPolicyScheme("either", null, o => o.ForwardDefaultSelector = context => TokenAuthentication.IsUsedBy(context.Request) ? TokenAuthentication.SchemeName : SessionAuthentication.SchemeName)
+            .AddScheme<AuthenticationSchemeOptions, SessionAuthentication>(SessionAuthentication.SchemeName, null)
+            .AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.SchemeName, null);
         if (options.Oidc is { } oidc) ExternalLogin.Add(authentication, oidc, options);
         var authorization = services.AddAuthorizationBuilder();
         // What says nothing of who may is for those who are logged in.

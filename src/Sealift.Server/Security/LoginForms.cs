@@ -63,7 +63,7 @@ internal static class LoginForms
     private static async Task<IResult> LogoutAsync([FromForm] string? _, HttpContext context, AuditLog audit)
     {
         await audit.AddAsync(context, "logout", string.Empty, "done");
-        await context.SignOutAsync(SessionAuthentication.Scheme);
+        await context.SignOutAsync(SessionAuthentication.SchemeName);
         return Results.LocalRedirect("/login");
     }
 }

@@ -11,7 +11,7 @@ internal sealed class SessionAuthentication(IOptionsMonitor<AuthenticationScheme
     : SignInAuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     /// <summary>The name of the scheme.</summary>
-    public const string Scheme = "session";
+    public const string SchemeName = "session";
 
     /// <summary>The type of the claim that says by what somebody is logged in.</summary>
     public const string ViaClaim = "via";
@@ -40,7 +40,7 @@ internal sealed class SessionAuthentication(IOptionsMonitor<AuthenticationScheme
         var session = await sessions.FindAsync(secret, Context.RequestAborted);
         return session is null
             ? AuthenticateResult.Fail("The session is over")
-            : AuthenticateResult.Success(new AuthenticationTicket(Principal(session.User, session.Display, session.Scopes, "session", Scheme), Scheme));
+            : AuthenticateResult.Success(new AuthenticationTicket(Principal(session.User, session.Display, session.Scopes, "session", SchemeName), SchemeName));
     }
 
     /// <inheritdoc/>

@@ -10,7 +10,7 @@ internal sealed class TokenAuthentication(IOptionsMonitor<AuthenticationSchemeOp
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     /// <summary>The name of the scheme.</summary>
-    public const string Scheme = "token";
+    public const string SchemeName = "token";
 
     private const string Bearer = "Bearer ";
 
@@ -24,7 +24,7 @@ internal sealed class TokenAuthentication(IOptionsMonitor<AuthenticationSchemeOp
         var found = await tokens.FindAsync(header[Bearer.Length..].Trim(), Context.RequestAborted);
         return found is not { } token
             ? AuthenticateResult.Fail("The token is wrong, or is over")
-            : AuthenticateResult.Success(new AuthenticationTicket(SessionAuthentication.Principal(token.User, token.User, token.Scopes, $"token {token.Name}", Scheme), Scheme));
+            : AuthenticateResult.Success(new AuthenticationTicket(SessionAuthentication.Principal(token.User, token.User, token.Scopes, $"token {token.Name}", SchemeName), SchemeName));
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,103 @@
+using System.Globalization;
+using Sealift.Plans;
+using Sealift.Plans.Documents;
+using Sealift.Plans.Store;
+using Sealift.Posix;
+using Sealift.Server.Accounts;
+
+namespace Sealift.Server.Api;
+
+/// <summary>Plans, and what they name. A document's ETag is its generation.</summary>
+internal static class DocumentsApi
+{
+    private const string Yaml = "application/yaml";
+
+    /// <summary>Maps them.</summary>
+    public static void Map(IEndpointRouteBuilder api)
+    {
+        api.MapGet("/documents/{kind}", async (string kind, bool? archived, IPlanService plans, CancellationToken cancel) =>
+        {
+            var all = await plans.Store.ListAsync(Known(kind), cancel);
+            return all.Where(d => archived == true || !d.IsArchived);
+        }).Needs(Scope.Read).WithSummary("The documents of a kind: Provider, StorageMap, NetworkMap, Hook, Plan or Migration. Plans that are hidden come with archived=true.");
+
+        api.MapGet("/documents/{kind}/{name}", async (string kind, string name, HttpContext context, IPlanService plans, CancellationToken cancel) =>
+        {
+            var found = await FindAsync(plans, kind, name, cancel);
+            var tag = Tag(found.Generation);
+            context.Response.Headers.ETag = tag;
+            context.Response.Headers.LastModified = found.UpdatedAt.ToString("R", CultureInfo.InvariantCulture);
+            if (context.Request.Headers.IfNoneMatch.Contains(tag)) return Results.StatusCode(StatusCodes.Status304NotModified);
+            return context.Request.Headers.Accept.Any(a => a?.Contains("yaml", StringComparison.OrdinalIgnoreCase) == true)
+                ? Results.Text(DocumentWriter.ToYaml(found.Document), Yaml)
+                : Results.Text(DocumentWriter.ToJson(found.Document), "application/json");
+        }).Needs(Scope.Read).WithSummary("A document, as JSON, or as YAML where the request accepts application/yaml.").Produces(200, contentType: "application/json");
+
+        api.MapPut("/documents/{kind}/{name}", async (string kind, string name, HttpContext context, IPlanService plans, CancellationToken cancel) =>
+        {
+            context.IsAbout($"{kind}/{name}");
+            var documents = await ReadAsync(context, cancel);
+            if (documents is not [{ } document] || document.Kind != Known(kind) || document.Metadata.Name != name)
+                throw ServerErrors.BadRequest(context.Request.Path, $"the body should have one document, of the kind and the name of the address, and has {(documents.Count == 1 ? $"{documents[0].Kind}/{documents[0].Metadata.Name}" : $"{documents.Count} documents")}");
+            var current = await plans.Store.FindAsync(kind, name, cancel);
+            var expected = Expected(context.Request, current, kind, name);
+            StoredDocument stored;
+            try
+            {
+                stored = expected is { } generation ? await plans.Store.PutAsync(document, generation, cancel) : (await plans.ApplyAsync([document], context.Actor(), cancel))[0];
+            }
+            catch (SealiftException) when (expected is { } generation && (current?.Generation ?? 0) == generation)
+            {
+                // Somebody was faster between the look and the change; whatever else it is, is said as it is.
+                var meanwhile = (await plans.Store.FindAsync(kind, name, cancel))?.Generation ?? 0;
+                if (meanwhile != generation) throw ServerErrors.Changed(kind, name, meanwhile.ToString(CultureInfo.InvariantCulture));
+                throw;
+            }
+
+            context.Response.Headers.ETag = Tag(stored.Generation);
+            return stored.Generation == 1 ? Results.Created($"{ApiRoutes.Root}/documents/{kind}/{name}", stored) : Results.Ok(stored);
+        }).Audited("document.put").Needs(Scope.Plan).WithSummary("Store a document of JSON or YAML. If-Match names the generation that it replaces, If-None-Match: * says that there is none; one of both is needed.")
+            .Accepts<Document>("application/json", Yaml).Produces<StoredDocument>().Produces<StoredDocument>(201);
+
+        api.MapDelete("/documents/{kind}/{name}", async (string kind, string name, HttpContext context, IPlanService plans, CancellationToken cancel) =>
+        {
+            context.IsAbout($"{kind}/{name}");
+            var current = await FindAsync(plans, kind, name, cancel);
+            if (context.Request.Headers.IfMatch is [{ } tag] && tag != "*" && tag != Tag(current.Generation)) throw ServerErrors.Changed(kind, name, current.Generation.ToString(CultureInfo.InvariantCulture));
+            await plans.Store.RemoveAsync(kind, name, cancel);
+            return TypedResults.NoContent();
+        }).Audited("document.remove").Needs(Scope.Plan).WithSummary("Remove a document that no other one names.");
+
+        api.MapPost("/documents", async (HttpContext context, IPlanService plans, CancellationToken cancel) =>
+        {
+            var documents = await ReadAsync(context, cancel);
+            context.IsAbout(string.Join(", ", documents.Select(d => $"{d.Kind}/{d.Metadata.Name}")));
+            return await plans.ApplyAsync(documents, context.Actor(), cancel);
+        }).Audited("document.apply").Needs(Scope.Plan).WithSummary("Store many documents, all or none, whichever generations there are: JSON (one, or a list) or YAML (one, or many with --- between them).")
+            .Accepts<IReadOnlyList<Document>>("application/json", Yaml);
+
+        api.MapPost("/validate/{plan}", async (string plan, HttpContext context, IPlanService plans, CancellationToken cancel) => await plans.ValidateAsync(await ReadAsync(context, cancel), plan, null, cancel))
+            .Needs(Scope.Plan).WithSummary("Look for all that would stop a plan of these documents, which are not stored.").Accepts<IReadOnlyList<Document>>("application/json", Yaml);
+    }
+
+    private static async Task<IReadOnlyList<Document>> ReadAsync(HttpContext context, CancellationToken cancel) =>
+        [.. (await DocumentReader.ReadAsync(context.Request.Body, "body", cancel)).Select(d => d.Document)];
+
+    private static async Task<StoredDocument> FindAsync(IPlanService plans, string kind, string name, CancellationToken cancel) =>
+        await plans.Store.FindAsync(Known(kind), name, cancel) ?? throw ServerErrors.NotFound(kind, name);
+
+    private static string Known(string kind) => DocumentKind.All.Contains(kind) ? kind : throw ServerErrors.NotFound("kind of document", kind);
+
+    private static string Tag(long generation) => $"\"{generation.ToString(CultureInfo.InvariantCulture)}\"";
+
+    /// <summary>The generation that a request says it replaces; null for whichever there is.</summary>
+    private static long? Expected(HttpRequest request, StoredDocument? current, string kind, string name)
+    {
+        var now = current?.Generation ?? 0;
+        var shown = now.ToString(CultureInfo.InvariantCulture);
+        if (request.Headers.IfNoneMatch is ["*"]) return now == 0 ? 0 : throw ServerErrors.Changed(kind, name, shown);
+        if (request.Headers.IfMatch is not [{ } tag]) throw ServerErrors.NoCondition(kind, name);
+        if (tag == "*") return current is null ? throw ServerErrors.NotFound(kind, name) : null;
+        return tag == Tag(now) && now > 0 ? now : throw ServerErrors.Changed(kind, name, shown);
+    }
+}
