@@ -10,7 +10,7 @@ internal sealed class Artefacts(Journal journal, string id, string workDirectory
 {
     public const string WorkDirectory = "work-directory", ScratchDirectory = "scratch-directory", Disk = "disk", ClonedDisk = "cloned-disk", Clone = "clone", BlockMap = "block-map", Overlay = "overlay",
         Domain = "domain", StartScript = "start-script", Seal = "seal", Page = "seal-page", Paper = "paper", TargetDirectory = "target-directory",
-        ReplacedDirectory = "replaced-directory", Replaced = "replaced", FileChanges = "file-changes";
+        ReplacedDirectory = "replaced-directory", Replaced = "replaced", FileChanges = "file-changes", DefinedDomain = "defined-domain";
 
     /// <summary>Makes way for a file that is to be made anew: what an earlier run left of it is removed, and the path is journaled.</summary>
     /// <exception cref="SealiftException">SL7206: something else is there.</exception>

@@ -58,6 +58,30 @@ internal static class MigrationErrors
     public static SealiftException FirmwareMissing(bool secureBoot) =>
         new("SL7106", "find UEFI firmware for the boot proof", secureBoot ? "OVMF with secure boot" : "OVMF", "it is in none of the places where distributions keep it", "Install it (on Debian: apt install ovmf), name it in OVMF_CODE and OVMF_VARS, or pass --no-boot-check");
 
+    public static SealiftException DomainExists(string domain, string said, string nextStep) =>
+        new("SL7120", "define the domain", domain, said, nextStep);
+
+    public static SealiftException NoNetwork(string network, string said, string nextStep) =>
+        new("SL7121", "connect the machine to a network", network, said, nextStep);
+
+    public static SealiftException QemuCannotReach(string directory, uint user) =>
+        new("SL7122", "have QEMU reach the pool's directory", directory, string.Create(CultureInfo.InvariantCulture, $"libvirt runs QEMU as user {user}, who may not pass into it"), "Let others pass into it and each directory above it (chmod o+x), or choose another pool");
+
+    public static SealiftException PoolMoved(string pool, string found, string planned) =>
+        new("SL7123", "use a storage pool", pool, $"its directory is {found}, and was {planned} when the migration began", "Give it that directory again, or remove this migration and start a new one");
+
+    public static SealiftException DomainRuns(string domain) =>
+        new("SL7124", "rely on the new domain being off", domain, "it runs", "Shut it down (virsh shutdown), and try again; a domain that runs is never undefined");
+
+    public static SealiftException DomainReplaced(string domain, string said) =>
+        new("SL7125", "use the domain that was defined", domain, said, "Find out who replaced it; resume to define it again");
+
+    public static SealiftException NotStarted(string domain, SealiftException inner) =>
+        new("SL7126", "start the new domain", domain, inner.Said, "The machine is sealed and defined. Lift the cause and resume, or start it yourself: virsh start", inner);
+
+    public static SealiftException PoolNotWritable(string pool, string directory, PosixException inner) =>
+        new("SL7127", "write to a storage pool", $"{pool}: {directory}", inner.Said, "Run sealift as a user who may write there (mostly root), or choose another pool", inner);
+
     public static SealiftException InheritedDamage(int count, string first) =>
         new("SL7201", "pass the check of the source", $"{Measures.Count(count, "finding")} of damage, the first: {first}", "the source is damaged and no waiver names it", "Repair it in the source machine and start again, or waive each finding by class and file system with a reason (--waive)");
 

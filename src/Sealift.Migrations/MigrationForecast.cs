@@ -22,7 +22,11 @@ public sealed record MigrationForecast(
     long SpaceFreeBytes,
     IReadOnlyList<PlannedStep> Steps,
     IReadOnlyList<string> Notes,
-    IReadOnlyList<string> Problems);
+    IReadOnlyList<string> Problems)
+{
+    /// <summary>What receives the machine besides the directory.</summary>
+    public MachineTarget Target { get; init; } = MachineTarget.Directory;
+}
 
 /// <summary>A disk of a forecast.</summary>
 /// <param name="Key">Its key.</param>

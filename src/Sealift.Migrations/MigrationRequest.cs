@@ -10,8 +10,14 @@ public sealed record MigrationRequest
     /// <summary>Absolute paths: one OVA or OVF, a directory that holds one OVF, or the disk images of one machine in order. Or one running machine: <c>qmp:</c> and the path of its QMP socket.</summary>
     public required IReadOnlyList<string> Sources { get; init; }
 
-    /// <summary>The directory that receives the machine, as an absolute path. It is made where it does not exist.</summary>
+    /// <summary>
+    /// The directory that receives the machine, as an absolute path. It is made where it does not exist. Where libvirt receives it, that is
+    /// its pool's, which is found when the migration starts: empty before.
+    /// </summary>
     public required string TargetDirectory { get; init; }
+
+    /// <summary>What else receives the machine.</summary>
+    public MachineTarget Target { get; init => field = value ?? MachineTarget.Directory; } = MachineTarget.Directory; // null is what JSON without it gives
 
     /// <summary>The format of the target's disks: raw or qcow2.</summary>
     public ImageFormat Format { get; init; } = ImageFormat.Raw;

@@ -93,14 +93,18 @@ internal sealed class MigrationRun
         // Never two points in time: whatever was copied earlier is worth nothing if the source is another by now.
         if (!isSealed) context.Source.VerifyUnchanged();
         // Nothing of ours bears a final name before the gate: a run that was killed while it took a hand-over back left some.
-        if (context.Find(StepName.Gate, string.Empty, JournalJson.Default.GateDecision) is null) HandOverMoves.TakeBack(context);
+        if (context.Find(StepName.Gate, string.Empty, JournalJson.Default.GateDecision) is null)
+        {
+            await DefinedDomain.TakeBackAsync(context, CancellationToken.None);
+            HandOverMoves.TakeBack(context);
+        }
 
         var steps = MigrationSteps.For(context.Request, context.Source.Machine);
         Journal.Plan(context.Id, [.. steps.Select(s => s.Planned)]);
         foreach (var step in steps.Skip(1)) await RunStepAsync(step, cancel);
         current = null;
         if (context.Request.Warm is not null) await LeaveSourceAsync();
-        return HandedOver();
+        return await HandedOverAsync();
     }
 
     /// <summary>
@@ -182,7 +186,15 @@ internal sealed class MigrationRun
     private void Prepare()
     {
         foreach (var missing in MissingFrom(context.Request.TargetDirectory)) context.Files.OwnDirectory(missing, Artefacts.TargetDirectory, 0x1ED /* 0755 */);
-        context.Files.OwnDirectory(context.WorkDirectory, Artefacts.WorkDirectory, 0x1C0 /* 0700 */);
+        try
+        {
+            context.Files.OwnDirectory(context.WorkDirectory, Artefacts.WorkDirectory, 0x1C0 /* 0700 */);
+        }
+        catch (PosixException e) when (context.Request.Target.Libvirt is not null && e.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS)
+        {
+            throw MigrationErrors.PoolNotWritable(context.Request.Target.Libvirt.Pool, context.Request.TargetDirectory, e);
+        }
+
         foreach (var directory in new[] { context.Scratch, HandOverMoves.Papers(context) })
         {
             if (directory == context.Scratch && !context.Files.Remove(directory)) throw MigrationErrors.FileReplaced(directory);
@@ -201,7 +213,7 @@ internal sealed class MigrationRun
         return missing;
     }
 
-    private MigrationOutcome HandedOver()
+    private async Task<MigrationOutcome> HandedOverAsync()
     {
         var decision = context.Result(StepName.Gate, string.Empty, JournalJson.Default.GateDecision);
         var seal = context.Result(StepName.Seal, string.Empty, JournalJson.Default.SealStepResult);
@@ -209,15 +221,37 @@ internal sealed class MigrationRun
         var outcome = new MigrationOutcome(context.Id, decision.Verdict, seal.SealPath, seal.PagePath, names.Domain, names.StartScript, decision.Reasons, CanResume: false);
         // The seal stands, and so does its verdict. What cannot be written down is told; a resume then only tidies up.
         var troubles = new List<string>();
-        Try(
-            () =>
-            {
-                Journal.MarkHandedOver(context.Id, names.All);
-                TidyUp(names);
-                Journal.Finish(context.Id, outcome, final: true);
-            },
-            troubles);
+        Try(() => Journal.MarkHandedOver(context.Id, [.. names.All, .. Journal.Artefacts(context.Id).Where(a => a.Kind == Artefacts.DefinedDomain).Select(a => a.Path)]), troubles);
+        // Not before the seal: a guest that runs changes its disks, and a host that starts would start a machine that nobody has sealed.
+        var unstarted = troubles.Count == 0 ? await PowerAsync() : null;
+        if (unstarted is not null) outcome = outcome with { Reasons = [.. outcome.Reasons, unstarted], CanResume = true };
+        if (troubles.Count == 0)
+        {
+            Try(
+                () =>
+                {
+                    TidyUp(names);
+                    Journal.Finish(context.Id, outcome, final: unstarted is null);
+                },
+                troubles);
+        }
+
         return troubles.Count == 0 ? outcome : outcome with { Reasons = [.. outcome.Reasons, .. troubles], CanResume = true };
+    }
+
+    /// <summary>Starts the new machine where the plan says so.</summary>
+    /// <returns>Why that could not be done; null where it was, or was not asked for.</returns>
+    private async Task<string?> PowerAsync()
+    {
+        try
+        {
+            await DefinedDomain.PowerAsync(context, CancellationToken.None);
+            return null;
+        }
+        catch (SealiftException e)
+        {
+            return e.Message; // the seal stands, and so does the domain; a resume tries again
+        }
     }
 
     /// <summary>Removes the scaffolding. If it cannot be removed now, `remove` will.</summary>
@@ -225,7 +259,7 @@ internal sealed class MigrationRun
     {
         // The names of a guest's files are kept no longer than they are needed.
         Try(() => FileListing.Drop(context.FilesBefore), []);
-        foreach (var artefact in Journal.Artefacts(context.Id).Where(a => !a.HandedOver && a.Kind != Artefacts.TargetDirectory && !names.All.Contains(a.Path)).OrderByDescending(a => a.Path.Length))
+        foreach (var artefact in Journal.Artefacts(context.Id).Where(a => !a.HandedOver && a.Kind is not (Artefacts.TargetDirectory or Artefacts.DefinedDomain) && !names.All.Contains(a.Path)).OrderByDescending(a => a.Path.Length))
         {
             var troubles = new List<string>();
             Try(
@@ -273,8 +307,10 @@ internal sealed class MigrationRun
             troubles);
         // The report speaks of what was established; from here on some of it is taken back.
         await SettleSourceAsync(final, troubles);
+        await TakeDomainBackAsync(troubles);
         Try(Undo, troubles);
         Try(Dismantle, troubles);
+        if (context.Request.Target.Libvirt is { } libvirt && !DefinedDomain.IsJournaled(context)) _ = await DefinedDomain.RefreshAsync(libvirt, new LibvirtHost(libvirt.Uri), CancellationToken.None); // what libvirt lists for a while is no harm
 
         SealFiles? report = null;
         if (predicate is not null)
@@ -303,13 +339,30 @@ internal sealed class MigrationRun
             PosixPath.WriteFileDurably(Path.Combine(HandOverMoves.Papers(context), Path.GetFileName(path)), File.ReadAllBytes(path), replace: true);
     }
 
+    /// <summary>Before the disks that it names are taken away from it.</summary>
+    private async Task TakeDomainBackAsync(List<string> troubles)
+    {
+        try
+        {
+            if (!DefinedDomain.IsJournaled(context)) return;
+            // Voided first, as where files are taken back.
+            context.Forget(null, StepName.Gate, StepName.HandOver, StepName.Seal);
+            await DefinedDomain.TakeBackAsync(context, CancellationToken.None);
+        }
+        catch (SealiftException e)
+        {
+            troubles.Add($"What was handed over by halves could not be taken back; a resume does that first: {e.Message}");
+        }
+    }
+
     private void Undo()
     {
         if (context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is not { } source) return;
         // Voided before anything is moved: killed in between, a resume passes the gate anew and never goes on from a hand-over of
         // which half was taken back.
         context.Forget(null, StepName.Gate, StepName.HandOver, StepName.Seal);
-        HandOverMoves.TakeBack(context);
+        // A domain that could not be undefined keeps its disks until it can be.
+        if (!DefinedDomain.IsJournaled(context)) HandOverMoves.TakeBack(context);
         var failed = current?.Planned;
         // A resume goes on with what was copied half-way. Where there will be none it is of no use to anybody, and where space was
         // lacking it would take that of others: a resume begins it anew then, as it does with a disk that did not read back.
@@ -360,7 +413,7 @@ internal sealed class MigrationRun
         if (made.Any(a => a.Kind is Artefacts.Disk or Artefacts.ClonedDisk && FileFacts.OfPathIfExists(a.Path) is not null)) return;
         // What had to be unpacked is worth keeping for a resume once it was read.
         var keepsUnpacked = context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is { CreatedFiles.Count: > 0 };
-        foreach (var artefact in made.Where(a => !(keepsUnpacked && a.Path == context.Unpacked)).OrderByDescending(a => a.Path.Length))
+        foreach (var artefact in made.Where(a => a.Kind != Artefacts.DefinedDomain && !(keepsUnpacked && a.Path == context.Unpacked)).OrderByDescending(a => a.Path.Length))
             _ = context.Files.Remove(artefact.Path); // false: it holds something else, which stays
     }
 

@@ -16,13 +16,14 @@ public static class MigrationRunner
     /// <exception cref="SealiftException">The plan makes no sense (SL7010), or the source cannot be read (SL4xxx, SL6xxx).</exception>
     public static async Task<MigrationForecast> DescribeAsync(MigrationStore store, MigrationRequest request, CancellationToken cancel)
     {
+        request = await LibvirtTarget.LocateAsync(request, cancel);
         Validate(request);
         var work = Path.Combine(store.StateDirectory, $"forecast-{Environment.ProcessId}-{Guid.NewGuid():N}");
         PosixPath.CreateDirectory(work, 0x1C0 /* 0700 */);
         try
         {
             var source = await MachineSource.OpenAsync(request.Sources, DescribeStep.SourceOptionsOf(store, request, work), cancel);
-            var preflight = Preflight.Look(request, source);
+            var preflight = await Preflight.LookAsync(request, source, null, cancel);
             var names = new TargetNames(request, source.Machine);
             var target = TargetMachine.For(source.Machine, request.TargetDirectory, request.Format, request.Convert);
             return new MigrationForecast(
@@ -34,7 +35,10 @@ public static class MigrationRunner
                 preflight.FreeBytes,
                 [.. MigrationSteps.For(request, source.Machine).Select(s => s.Planned)],
                 [.. source.Notes, .. source.Machine.Concerns, .. target.Concerns],
-                [.. preflight.Problems.Select(p => p.Message)]);
+                [.. preflight.Problems.Select(p => p.Message)])
+            {
+                Target = request.Target,
+            };
         }
         finally
         {
@@ -62,6 +66,7 @@ public static class MigrationRunner
     public static async Task<MigrationOutcome> StartAsync(MigrationStore store, MigrationRequest request, MigrationTerms terms, IMigrationObserver observer, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(terms);
+        request = await LibvirtTarget.LocateAsync(request, cancel);
         Validate(request);
         var row = store.Create(request, terms.Id);
         using var held = await store.LockAsync(row.Id, CancellationToken.None);
@@ -148,11 +153,14 @@ public static class MigrationRunner
         kept.AddRange(await MadeFiles.EndAllAsync(row.Request, store.Journal.Artefacts(row.Id)));
         // Killed between the seal and its note in the journal, the machine is handed over all the same.
         if (store.Journal.Steps(row.Id).Any(s => s.Step.Step == StepName.Seal && s.State == StepState.Done))
-            store.Journal.MarkHandedOver(row.Id, [.. store.Journal.Artefacts(row.Id).Where(a => Path.GetDirectoryName(a.Path) == row.Request.TargetDirectory && a.Kind != Artefacts.WorkDirectory).Select(a => a.Path)]);
+            store.Journal.MarkHandedOver(row.Id, [.. store.Journal.Artefacts(row.Id).Where(a => a.Kind == Artefacts.DefinedDomain || (Path.GetDirectoryName(a.Path) == row.Request.TargetDirectory && a.Kind != Artefacts.WorkDirectory)).Select(a => a.Path)]);
+        // Before its disks: where it runs, nothing of it may go.
+        if (row.Request.Target.Libvirt is { } libvirt) await RemoveDomainAsync(store, row, libvirt, includeHandedOver, removed, kept);
         // The content before its directory: longer paths first.
         foreach (var artefact in store.Journal.Artefacts(row.Id).OrderByDescending(a => a.Path.Length))
         {
             var there = FileFacts.OfPathIfExists(artefact.Path) is not null;
+            if (artefact.Kind == Artefacts.DefinedDomain) continue; // no file, and told already
             if (artefact.HandedOver && !includeHandedOver)
             {
                 if (there) kept.Add($"{artefact.Path}: it was handed over");
@@ -171,9 +179,27 @@ public static class MigrationRunner
             else if (there) removed.Add(artefact.Path);
         }
 
+        if (row.Request.Target.Libvirt is { } refreshed && removed.Exists(p => Path.GetDirectoryName(p) == row.Request.TargetDirectory) && await DefinedDomain.RefreshAsync(refreshed, new LibvirtHost(refreshed.Uri), CancellationToken.None) is { } why)
+            kept.Add($"libvirt still lists the volumes, until `virsh pool-refresh {refreshed.Pool}`: {why}");
         store.Forget(row.Id);
         removed.Add(store.DirectoryOf(row.Id));
         return new RemovalReport(removed, kept);
+    }
+
+    /// <summary>Undefines what was defined, where it is to go.</summary>
+    private static async Task RemoveDomainAsync(MigrationStore store, MigrationRow row, LibvirtTarget libvirt, bool includeHandedOver, List<string> removed, List<string> kept)
+    {
+        foreach (var artefact in store.Journal.Artefacts(row.Id).Where(a => a.Kind == Artefacts.DefinedDomain))
+        {
+            if (artefact.HandedOver && !includeHandedOver)
+            {
+                kept.Add($"{artefact.Path}: it was handed over");
+                continue;
+            }
+
+            if (await DefinedDomain.UndefineAsync(libvirt, row.Id, artefact.Path, CancellationToken.None)) removed.Add(artefact.Path);
+            store.Journal.Disown(row.Id, artefact.Path);
+        }
     }
 
     /// <summary>Takes back what was made at a running source, where it still runs.</summary>

@@ -13,7 +13,18 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
     // Logs, papers, sockets, and room for the file system's own metadata.
     private const long ReserveBytes = 64L << 20;
 
-    public static Preflight Look(MigrationRequest request, SourceMachine source)
+    /// <summary>Looks at everything.</summary>
+    /// <param name="request">The plan.</param>
+    /// <param name="source">The machine.</param>
+    /// <param name="migration">The migration whose own domain is in nobody's way; null where there is none yet.</param>
+    /// <param name="cancel">Stops it.</param>
+    public static async Task<Preflight> LookAsync(MigrationRequest request, SourceMachine source, string? migration, CancellationToken cancel)
+    {
+        var here = Look(request, source);
+        return here with { Problems = [.. here.Problems, .. await DefinedDomain.LookAsync(request, source, migration, cancel)] };
+    }
+
+    private static Preflight Look(MigrationRequest request, SourceMachine source)
     {
         var problems = new List<SealiftException>();
         if (!request.Check && !request.AcceptDegraded) problems.Add(MigrationErrors.DegradedNotAccepted("file systems would not be checked"));

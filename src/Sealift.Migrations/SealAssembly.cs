@@ -55,6 +55,7 @@ internal static class SealAssembly
             HostKernel = ToolVersions.Kernel,
             ReducedProof = ReducedProof(context),
             HandedOver = handedOver?.Files ?? [],
+            Target = handedOver is null ? null : SealedTarget.Of(context),
         };
     }
 

@@ -11,6 +11,7 @@ internal static class ToolVersions
         var needed = new List<(string, string)> { ("qemu-img", "qemu-utils"), ("qemu-nbd", "qemu-utils") };
         if (request.Check) needed.Add(("guestfish", "guestfish"));
         if (request.Convert) needed.Add(("virt-v2v-in-place", "virt-v2v"));
+        if (request.Target.Libvirt is not null) needed.Add(("virsh", "libvirt-clients"));
         if (request.BootCheck.IsAskedFor()) needed.Add(("qemu-system-x86_64", "qemu-system-x86"));
         return needed;
     }

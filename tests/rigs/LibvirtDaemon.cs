@@ -35,7 +35,7 @@ internal sealed class LibvirtDaemon : IAsyncDisposable
     public static async Task RemoveDomainAsync(string name)
     {
         // Each may have nothing to do.
-        foreach (var command in (string[][])[["destroy", name], ["undefine", name, "--checkpoints-metadata"]])
+        foreach (var command in (string[][])[["destroy", name], ["undefine", name, "--checkpoints-metadata", "--nvram"]])
             _ = await ChildProcess.RunAsync(Virsh(command) with { AcceptedExitCodes = [0, 1] }, CancellationToken.None);
     }
 

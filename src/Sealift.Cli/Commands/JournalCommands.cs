@@ -91,6 +91,7 @@ internal static class JournalCommands
         Console.Out.WriteLine($"machine    {ErrorReport.Printable(summary.Machine)}");
         foreach (var source in request.Sources) Console.Out.WriteLine($"source     {ErrorReport.Printable(source)}");
         Console.Out.WriteLine($"target     {request.TargetDirectory} ({request.Format.ToString().ToLowerInvariant()})");
+        if (request.Target.Libvirt is { } libvirt) Console.Out.WriteLine($"receiver   {ErrorReport.Printable(TargetText.Of(libvirt))}");
         Console.Out.WriteLine($"state      {summary.State.ToString().ToLowerInvariant()}{(summary.Verdict is { } verdict ? $", {verdict.ToString().ToLowerInvariant()}" : string.Empty)}");
         Console.Out.WriteLine($"logs       {details.StateDirectory}");
         Console.Out.WriteLine("steps");

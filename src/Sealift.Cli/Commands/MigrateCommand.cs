@@ -17,7 +17,10 @@ internal static class MigrateCommand
         Arity = ArgumentArity.OneOrMore,
     };
 
-    private static readonly Option<string> To = new("--to") { Description = "Directory that receives the disks, the libvirt domain, the start script and the seal.", HelpName = "DIR", Required = true };
+    private static readonly Option<string> To = new("--to") { Description = "Directory that receives the disks, the libvirt domain, the start script and the seal; or qemu:///system: libvirt of this host, which gets the disks in a storage pool and defines the domain.", HelpName = "DIR|URI", Required = true };
+    private static readonly Option<string?> Pool = new("--pool") { Description = "libvirt: the storage pool that receives the disks, of type dir, fs or netfs [default: default].", HelpName = "POOL" };
+    private static readonly Option<bool> StartIt = new("--start") { Description = "libvirt: start the new machine once it is sealed." };
+    private static readonly Option<bool> Autostart = new("--autostart") { Description = "libvirt: have the new machine start with its host." };
     private static readonly Option<string> Format = new("--format", "-f") { Description = "Format of the new disks: raw or qcow2.", HelpName = "FORMAT", DefaultValueFactory = _ => "raw" };
     private static readonly Option<ImageFormat?> SourceFormat = new("--source-format") { Description = $"Format of disk images: {Names<ImageFormat>()}. By default from their content.", HelpName = "FORMAT" };
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Replace files of the same names in the target, after everything else was proven." };
@@ -60,7 +63,7 @@ internal static class MigrateCommand
         Digest.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
         var command = new Command("migrate", "Migrate a machine and prove that every byte arrived.")
         {
-            Source, To, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
+            Source, To, Pool, StartIt, Autostart, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
             Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, MapNetwork, StaticIp, Digest, TransferOption.Way, TransferOption.NoFallback, TransferOption.Esxi, TransferOption.Datastore, Checkpoint.Option,
             Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, Patience, ShutdownDeadline, ForceOff, RestartSource, Scratch,
         };
@@ -77,6 +80,7 @@ internal static class MigrateCommand
         return command.WithExamples(
             "sealift migrate web01.ova --to /srv/vms",
             "sealift migrate web01.ova --to /srv/vms --format qcow2 --dry-run",
+            "sealift migrate web01.ova --to qemu:///system --pool default --autostart --start --map-network '*=default'",
             "sealift migrate system.vmdk data.vmdk --to /srv/vms --name db01 --cpus 4 --memory 16G --firmware uefi",
             "sealift migrate laptop.vmdk --to /srv/vms --luks-key 1b2c7c1e-5d0f-4c6b-9a55-2f1f4f0e8a11=file:keys/laptop.key",
             "sealift migrate qmp:/run/vm/web01.qmp --to /srv/vms --downtime 10s",
@@ -94,7 +98,8 @@ internal static class MigrateCommand
     private static MigrationRequest Plan(ParseResult parsed) => new()
     {
         Sources = [.. parsed.GetValue(Source)!.Select(SourceName.Full)],
-        TargetDirectory = Path.GetFullPath(parsed.GetValue(To)!),
+        TargetDirectory = LibvirtHost.Is(parsed.GetValue(To)!) ? string.Empty : Path.GetFullPath(parsed.GetValue(To)!),
+        Target = TargetOf(parsed),
         Format = parsed.GetValue(Format) == "qcow2" ? ImageFormat.Qcow2 : ImageFormat.Raw,
         SourceFormat = parsed.GetValue(SourceFormat),
         Overwrite = parsed.GetValue(Overwrite),
@@ -122,6 +127,14 @@ internal static class MigrateCommand
             NetworkInterfaces = parsed.GetValue(Nic) is { Length: > 0 } nics ? [.. nics.Select(ParseNic)] : null,
         },
     };
+
+    private static MachineTarget TargetOf(ParseResult parsed)
+    {
+        var to = parsed.GetValue(To)!;
+        if (LibvirtHost.Is(to)) return new MachineTarget { Libvirt = new LibvirtTarget(LibvirtHost.Parse(to), parsed.GetValue(Pool) ?? "default") { Start = parsed.GetValue(StartIt), Autostart = parsed.GetValue(Autostart) } };
+        if (Array.Find([Pool, StartIt, (Option)Autostart], o => parsed.GetResult(o) is { Implicit: false }) is { } useless) throw CliErrors.BadValue(useless.Name, "given", "--to qemu:///system: a directory has neither pools nor power");
+        return MachineTarget.Directory;
+    }
 
     private static SortedDictionary<string, string> NetworkMapOf(string[] map)
     {

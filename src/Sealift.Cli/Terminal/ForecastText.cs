@@ -24,6 +24,7 @@ internal static class ForecastText
             Console.Out.WriteLine($"{disk.Key,-9} {ErrorReport.Printable(disk.Source)} ({disk.SourceFormat.ToString().ToLowerInvariant()} {disk.Subformat}) {Quantities.Size(disk.LengthBytes)}, at most {Quantities.Size(disk.AllocatedBytes)} of data -> {disk.TargetPath} ({disk.TargetFormat.ToString().ToLowerInvariant()})");
         Console.Out.WriteLine($"space     at most {Quantities.Size(forecast.SpaceNeededBytes)} needed, {Quantities.Size(forecast.SpaceFreeBytes)} free");
         Console.Out.WriteLine($"steps     {string.Join(", ", forecast.Steps.Select(s => StepText.Name(s.Step, s.Disk)))}");
+        if (forecast.Target.Libvirt is { } libvirt) Console.Out.WriteLine($"target    {ErrorReport.Printable(TargetText.Of(libvirt))}");
         foreach (var path in forecast.TargetPaths) Console.Out.WriteLine($"makes     {path}");
         foreach (var note in forecast.Notes) Console.Out.WriteLine($"note      {ErrorReport.Printable(note)}");
         foreach (var problem in forecast.Problems) Console.Out.WriteLine($"problem   {ErrorReport.Printable(problem)}");

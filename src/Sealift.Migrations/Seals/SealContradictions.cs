@@ -36,11 +36,13 @@ internal static class SealContradictions
         if (!handedOver)
         {
             Require(p.HandedOver.Count == 0, $"the verdict is {p.Verdict.ToString().ToLowerInvariant()} and files are handed over");
+            Require(p.Target is null, $"the verdict is {p.Verdict.ToString().ToLowerInvariant()} and a domain is handed over");
             return wrong;
         }
 
         Require(p.Boot is not { Outcome: BootOutcome.Failed }, "the machine is handed over and did not boot");
         Require(p.Disks.Count > 0, "nothing is sealed without a disk");
+        Require(p.Target is not { } target || target.Volumes.SequenceEqual(p.Disks.Select(d => d.TargetFile)), "the volumes are not the disks");
         foreach (var disk in p.Disks) CheckCustody(disk, Require);
         var names = p.Disks.SelectMany(d => d.BlockMap is { } map ? new[] { d.TargetFile, map.Name } : [d.TargetFile]).Concat(p.HandedOver.Select(f => f.Name)).ToList();
         Require(names.Distinct(StringComparer.Ordinal).Count() == names.Count, "two files have the same name");

@@ -369,6 +369,7 @@ public static class SealPage
     {
         var files = p.HandedOver.Concat(p.Disks.Where(d => d.BlockMap is not null).Select(d => d.BlockMap!)).ToList();
         return files.Count == 0 ? Markup.Empty : Section("Files beside the disks", Markup.Of($"""
+            {(p.Target is not { } target ? Markup.Empty : Markup.Of($"<dl>{Fact("Domain", $"{target.Domain}, {target.Uuid}")}{Fact("Defined in", target.Uri)}{Fact("Storage pool", target.Pool)}{Fact("Volumes", string.Join(", ", target.Volumes))}</dl>"))}
             <table><caption>Each is named in the signed statement</caption><thead><tr><th scope="col">File</th><th scope="col">What it is</th><th scope="col">Length</th><th scope="col">SHA-256</th></tr></thead>
             <tbody>{files.Select(f => Markup.Of($"<tr><th scope=\"row\">{f.Name}</th><td data-label=\"What\">{f.Role}</td><td data-label=\"Length\" class=\"nobreak\">{Measures.Size(f.LengthBytes)}</td><td data-label=\"SHA-256\" class=\"hex\">{f.Sha256}</td></tr>"))}</tbody></table>
             """));

@@ -93,6 +93,9 @@ public sealed record SealPredicate
     [JsonRequired]
     public IReadOnlyList<SealedFile> HandedOver { get; init; } = [];
 
+    /// <summary>The libvirt that it was handed over to; null where a directory received it, where nothing was handed over, and in seals of earlier versions.</summary>
+    public SealedTarget? Target { get; init; }
+
     /// <summary>What is never proven; the last section of the integrity contract.</summary>
     public static IReadOnlyList<string> StandardNotProven { get; } =
     [

@@ -38,9 +38,12 @@ internal sealed class HandOverStep() : Step(StepName.HandOver, string.Empty)
         var files = new List<SealedFile> { FileDigest.Of("domain XML", names.Domain, cancel), FileDigest.Of("start script", names.StartScript, cancel) };
         if (HandOverMoves.HasFileChanges(context)) files.Add(FileDigest.Of(SealedFileChanges.ListRole, names.FileChanges, cancel));
         var maps = machine.Disks.Select(d => new HandedOverMap(d.Key, FileDigest.Of("block map", names.BlockMap(d.Key), cancel))).ToList();
+        // The last of all: it names files that are there, and that were not touched since.
+        var unplaced = await DefinedDomain.MakeAsync(context, target, cancel);
+        foreach (var concern in unplaced) context.Events.Send(new Note(StepName.HandOver, concern));
         return MigrationContext.Done(
-            $"{Measures.Count(moves.Count, "file")} in {context.Request.TargetDirectory}",
-            new HandOverStepResult(files, maps, target.Concerns),
+            $"{Measures.Count(moves.Count, "file")} in {context.Request.TargetDirectory}{(context.Request.Target.Libvirt is { } libvirt ? $", domain {machine.FileName} in {libvirt.Uri}" : string.Empty)}",
+            new HandOverStepResult(files, maps, [.. target.Concerns, .. unplaced]),
             JournalJson.Default.HandOverStepResult);
 
         void Write(string path, string final, byte[] content, int permissions)

@@ -8,6 +8,7 @@ internal static class NewMachine
     public static TargetMachine Of(MigrationContext context)
     {
         var target = TargetMachine.For(context.Source.Machine, context.Request.TargetDirectory, context.Request.Format, context.Request.Convert);
+        if (context.Request.Target.Libvirt is not null) target = target with { MigrationId = context.Id };
         if (context.Find(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult) is not { } convert) return target;
         // What the converter installed drivers for counts, not what we had hoped for.
         DiskBus bus = convert.Conversion.BlockBus switch { "virtio-scsi" => DiskBus.VirtioScsi, "sata" => DiskBus.Sata, "ide" => DiskBus.Ide, _ => DiskBus.VirtioBlk };

@@ -8,7 +8,7 @@ internal sealed class PreflightStep() : Step(StepName.Preflight, string.Empty)
 {
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
-        var preflight = Preflight.Look(context.Request, context.Source);
+        var preflight = await Preflight.LookAsync(context.Request, context.Source, context.Id, cancel);
         // One is the verdict's; the others are told too, so that nobody has to find them one run at a time.
         foreach (var other in preflight.Problems.Skip(1)) context.Events.Send(new Note(StepName.Preflight, other.Message));
         if (preflight.Problems.Count > 0) throw preflight.Problems[0];

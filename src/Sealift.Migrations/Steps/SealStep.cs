@@ -8,7 +8,7 @@ internal sealed class SealStep() : Step(StepName.Seal, string.Empty)
 {
     public override bool IsCancellable => false;
 
-    public override Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
+    public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
         var machine = context.Source.Machine;
         var names = new TargetNames(context.Request, machine);
@@ -17,6 +17,7 @@ internal sealed class SealStep() : Step(StepName.Seal, string.Empty)
         {
             // The seal speaks of these files, as they are now.
             foreach (var move in HandOverMoves.Of(context)) context.Files.Verify(move.To);
+            await DefinedDomain.VerifyAsync(context, cancel);
             foreach (var disk in machine.Disks) GateStep.VerifyProven(context, disk.Key);
             if (context.Files.IsOurs(names.Page) && !context.Files.Remove(names.Page)) throw MigrationErrors.FileReplaced(names.Page);
             var decision = context.Result(StepName.Gate, string.Empty, JournalJson.Default.GateDecision);
@@ -31,7 +32,7 @@ internal sealed class SealStep() : Step(StepName.Seal, string.Empty)
         // A copy for the archive: the target may be moved or deleted, the state directory keeps what was proven.
         foreach (var path in new[] { names.Page, names.Seal })
             PosixPath.WriteFileDurably(Path.Combine(context.StateDirectory, Path.GetFileName(path)), File.ReadAllBytes(path), replace: true);
-        return Task.FromResult(MigrationContext.Done(names.Seal, new SealStepResult(names.Seal, names.Page), JournalJson.Default.SealStepResult));
+        return MigrationContext.Done(names.Seal, new SealStepResult(names.Seal, names.Page), JournalJson.Default.SealStepResult);
     }
 }
 

@@ -29,7 +29,7 @@ public static class DomainXml
             xml.WriteElementString("uuid", target.Uuid.ToString("D"));
             xml.WriteElementString("title", Printable(target.Machine.Name));
             if (DescriptionOf(target) is { Length: > 0 } description) xml.WriteElementString("description", description);
-            WriteMetadata(xml, target.Machine);
+            WriteMetadata(xml, target);
             Element(xml, "memory", Number(target.MemoryMebibytes * 1024), ("unit", "KiB"));
             xml.WriteElementString("vcpu", Number(target.Machine.Cpus));
             WriteBoot(xml, target);
@@ -50,21 +50,33 @@ public static class DomainXml
     }
 
     /// <summary>What libvirt keeps for others: each in a namespace of its own (formatdomain, "General metadata").</summary>
-    private static void WriteMetadata(XmlWriter xml, VirtualMachine machine)
+    private static void WriteMetadata(XmlWriter xml, TargetMachine target)
     {
-        if (machine.Tags.Count == 0) return;
-        const string Prefix = "sealift", Space = "urn:sealift:source:1";
+        const string Prefix = "sealift", Space = TargetDomain.MetadataNamespace;
+        var tags = target.Machine.Tags;
+        if (tags.Count == 0 && target.MigrationId is null) return;
         xml.WriteStartElement("metadata");
-        xml.WriteStartElement(Prefix, "source", Space);
-        foreach (var tag in machine.Tags)
+        if (target.MigrationId is { } migration)
         {
-            xml.WriteStartElement(Prefix, "tag", Space);
-            xml.WriteAttributeString("category", Printable(tag.Category));
-            xml.WriteString(Printable(tag.Name));
+            xml.WriteStartElement(Prefix, TargetDomain.Mark, Space);
+            xml.WriteAttributeString("id", Printable(migration));
             xml.WriteEndElement();
         }
 
-        xml.WriteEndElement();
+        if (tags.Count > 0)
+        {
+            xml.WriteStartElement(Prefix, "source", Space);
+            foreach (var tag in tags)
+            {
+                xml.WriteStartElement(Prefix, "tag", Space);
+                xml.WriteAttributeString("category", Printable(tag.Category));
+                xml.WriteString(Printable(tag.Name));
+                xml.WriteEndElement();
+            }
+
+            xml.WriteEndElement();
+        }
+
         xml.WriteEndElement();
     }
 

@@ -28,6 +28,9 @@ public sealed record TargetMachine
     /// <summary>Whether the domain runs under KVM (<c>type='kvm'</c>) or is emulated (<c>type='qemu'</c>). The start script finds out by itself.</summary>
     public bool Kvm { get; init; } = true;
 
+    /// <summary>The migration that has libvirt define the domain; null where it only writes the description. It is marked with it, so that nothing else is ever undefined.</summary>
+    public string? MigrationId { get; init; }
+
     /// <summary>What the new machine has otherwise than the source, one sentence each.</summary>
     public IReadOnlyList<string> Concerns { get; init; } = [];
 
@@ -80,7 +83,7 @@ public sealed record TargetMachine
     /// A version 5 UUID (RFC 9562, 5.5) from the machine's name and the identities of its disks: migrating the same machine again
     /// describes the same domain, and never adds a second one beside it.
     /// </summary>
-    internal Guid Uuid
+    public Guid Uuid
     {
         get
         {

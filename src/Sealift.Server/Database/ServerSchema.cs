@@ -7,14 +7,24 @@ internal static class ServerSchema
     public static IReadOnlyList<string> Sqlite { get; } = [Common("INTEGER PRIMARY KEY AUTOINCREMENT") + """
         CREATE TRIGGER server_audit_keeps BEFORE UPDATE ON server_audit BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END;
         CREATE TRIGGER server_audit_stays BEFORE DELETE ON server_audit BEGIN SELECT RAISE(ABORT, 'the audit log is never shortened'); END;
-        """];
+        """, Drafts];
 
     /// <summary>The same for PostgreSQL.</summary>
     public static IReadOnlyList<string> PostgreSql { get; } = [Common("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY") + """
         CREATE FUNCTION server_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''the audit log is neither changed nor shortened''; END';
         CREATE TRIGGER server_audit_keeps BEFORE UPDATE OR DELETE ON server_audit FOR EACH ROW EXECUTE FUNCTION server_audit_refuse();
         CREATE TRIGGER server_audit_stays BEFORE TRUNCATE ON server_audit FOR EACH STATEMENT EXECUTE FUNCTION server_audit_refuse();
-        """];
+        """, Drafts];
+
+    private const string Drafts = """
+        CREATE TABLE server_draft (
+            id TEXT PRIMARY KEY NOT NULL,
+            user_name TEXT NOT NULL,
+            generation BIGINT NOT NULL,
+            changed_at BIGINT NOT NULL,
+            content TEXT NOT NULL);
+        CREATE INDEX server_draft_of ON server_draft (user_name);
+        """;
 
     private static string Common(string number) => $"""
         CREATE TABLE server_user (

@@ -98,6 +98,9 @@ internal sealed class LibvirtException(string source, string command, string sai
     /// <summary>Whether there is no such domain.</summary>
     public bool IsNoDomain => Said.Contains("failed to get domain", StringComparison.Ordinal);
 
+    /// <summary>Whether there is no such storage pool.</summary>
+    public bool IsNoPool => Said.Contains("failed to get pool", StringComparison.Ordinal);
+
     /// <summary>Whether there is no backup job.</summary>
     public bool IsNoBackup => Said.Contains("no domain backup job present", StringComparison.Ordinal);
 

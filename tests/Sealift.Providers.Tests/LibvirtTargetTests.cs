@@ -1,0 +1,91 @@
+using System.Xml.Linq;
+using Sealift.Posix;
+
+namespace Sealift.Providers.Tests;
+
+/// <summary>How the place that a machine goes to is named, and what libvirt says of it.</summary>
+public sealed class LibvirtTargetTests : IDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+
+    public void Dispose() => directory.Dispose();
+
+    [Theory]
+    [InlineData("qemu:///system", "qemu:///system")]
+    [InlineData("qemu:///system/", "qemu:///system")]
+    [InlineData("qemu:///session", "qemu:///session")]
+    [InlineData("qemu:///system/web01", "SL6600")]
+    [InlineData("qemu:///system?pool=x", "SL6600")]
+    [InlineData("qemu:///", "SL6600")]
+    [InlineData("qemu:", "SL6600")]
+    [InlineData("qemu+ssh://root@host/system", "SL6601")]
+    [InlineData("qemu+tls://host/system", "SL6601")]
+    [InlineData("qemu://host/system", "SL6601")]
+    public void It_is_named_as_libvirt_names_it(string target, string expected)
+    {
+        Assert.True(LibvirtHost.Is(target));
+        if (expected.StartsWith("SL", StringComparison.Ordinal)) Assert.Equal(expected, Assert.ThrowsAny<SealiftException>(() => LibvirtHost.Parse(target)).Code);
+        else Assert.Equal(expected, LibvirtHost.Parse(target));
+    }
+
+    [Theory]
+    [InlineData("/srv/vms")]
+    [InlineData("qemu")]
+    [InlineData("./qemu:x")]
+    public void A_directory_is_none(string target) => Assert.False(LibvirtHost.Is(target));
+
+    [Theory]
+    [InlineData("dir", null)]
+    [InlineData("fs", null)]
+    [InlineData("netfs", null)]
+    [InlineData("logical", "SL6604")]
+    [InlineData("rbd", "SL6604")]
+    public void Only_a_pool_of_files_is_taken(string type, string? code) => Expect(code, () => StoragePool.Of(Pool(type, directory.Path), "qemu:///system"));
+
+    [Theory]
+    [InlineData("srv/vms")]
+    [InlineData("")]
+    [InlineData("/")]
+    [InlineData("/no/such/directory")]
+    public void Its_directory_has_to_be_there(string path) => Expect("SL6605", () => StoragePool.Of(Pool("dir", path), "qemu:///system"));
+
+    [Fact]
+    public void Its_path_is_taken_in_its_simplest_form() => Assert.Equal(directory.Path, StoragePool.Of(Pool("dir", directory.Path + "//./"), "qemu:///system").DirectoryPath);
+
+    [Fact]
+    public void An_answer_that_is_no_pool_is_not_believed()
+    {
+        Expect("SL6413", () => StoragePool.Of(new XElement("domain"), "qemu:///system"));
+        var nameless = Pool("dir", directory.Path);
+        nameless.Element("uuid")!.Value = "7";
+        Expect("SL6413", () => StoragePool.Of(nameless, "qemu:///system"));
+    }
+
+    [Theory]
+    [InlineData("+64055:+108", 64055u, 108u)]
+    [InlineData("0:0", 0u, 0u)]
+    [InlineData("libvirt-qemu:kvm", null, null)]
+    [InlineData("+1", null, null)]
+    public void The_user_of_qemu_is_read_from_the_capabilities(string label, uint? user, uint? group)
+    {
+        var capabilities = new XElement("capabilities", new XElement("host", new XElement("secmodel", new XElement("model", "none")), new XElement("secmodel", new XElement("model", "dac"), new XElement("baselabel", new XAttribute("type", "kvm"), label))));
+        Assert.Equal(user is null ? null : new QemuUser(user.Value, group!.Value), QemuUser.Of(capabilities));
+        Assert.Null(QemuUser.Of(new XElement("capabilities")));
+    }
+
+    [Fact]
+    public void A_domain_is_known_by_the_migration_in_its_metadata()
+    {
+        var uuid = Guid.NewGuid();
+        Assert.Equal(new TargetDomain("web01", uuid, true, "261126-1"), TargetDomain.Of(XElement.Parse("<domain><name>web01</name><metadata><x:migration xmlns:x='urn:sealift:source:1' id='261126-1'/></metadata></domain>"), uuid, true));
+        Assert.Null(TargetDomain.Of(XElement.Parse("<domain><name>web01</name><metadata><migration id='261126-1'/></metadata></domain>"), uuid, false).MigrationId);
+    }
+
+    private static XElement Pool(string type, string path) => new("pool", new XAttribute("type", type), new XElement("name", "default"), new XElement("uuid", "001a401b-5421-4d0e-b840-bbbb5b6630fb"), new XElement("target", new XElement("path", path)));
+
+    private static void Expect(string? code, Func<object> act)
+    {
+        if (code is null) Assert.NotNull(act());
+        else Assert.Equal(code, Assert.ThrowsAny<SealiftException>(act).Code);
+    }
+}
