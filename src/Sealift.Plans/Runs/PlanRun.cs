@@ -118,7 +118,11 @@ public sealed record MachineRun
 /// <param name="EndedAt">When it ended, in UTC; null while it runs.</param>
 /// <param name="Said">How it ended: exit code or signal, and its last words.</param>
 /// <param name="LogPath">Its output, on the server that ran it.</param>
-public sealed record HookRun(string Hook, HookStep Step, HookState State, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Said, string LogPath);
+public sealed record HookRun(string Hook, HookStep Step, HookState State, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string Said, string LogPath)
+{
+    /// <summary>The migration that it belongs to: a new one of the same machine has its hooks run again.</summary>
+    public string Migration { get; init; } = string.Empty;
+}
 
 /// <summary>What came of a hook.</summary>
 public enum HookState

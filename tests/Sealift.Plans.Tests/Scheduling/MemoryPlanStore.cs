@@ -1,0 +1,101 @@
+using Sealift.Plans.Documents;
+using Sealift.Plans.Runs;
+using Sealift.Plans.Store;
+using Sealift.Posix;
+
+namespace Sealift.Plans.Tests.Scheduling;
+
+/// <summary>A store in memory, as durable as the test that holds it: it survives the schedulers that die on it.</summary>
+public sealed class MemoryPlanStore(TimeProvider time) : IPlanStore
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, PlanRun> runs = [];
+    private readonly Dictionary<string, Dictionary<string, MachineRun>> machines = [];
+    private readonly Dictionary<string, (string Owner, DateTimeOffset Until)> leases = [];
+    private readonly List<StoredOrder> orders = [];
+    private readonly Dictionary<(string, string), StoredDocument> documents = [];
+    private long number;
+
+    /// <summary>Called before each write, with who writes; what it throws is what the store says.</summary>
+    public Action<string>? BeforeWrite { get; set; }
+
+    /// <summary>Whether nothing answers.</summary>
+    public bool IsGone { get; set; }
+
+    public int Writes { get; private set; }
+
+    public static SealiftException Gone() => new("SL0000", "reach the store", "memory", "it is gone", "Wait");
+
+    public Task<IReadOnlyList<StoredDocument>> ListAsync(string kind, CancellationToken cancel) => Do<IReadOnlyList<StoredDocument>>(() => [.. documents.Where(d => d.Key.Item1 == kind).Select(d => d.Value)]);
+
+    public Task<StoredDocument?> FindAsync(string kind, string name, CancellationToken cancel) => Do(() => documents.GetValueOrDefault((kind, name)));
+
+    public Task<StoredDocument> PutAsync(Document document, long? expected, CancellationToken cancel) => Do(() => documents[(document.Kind, document.Metadata.Name)] = new StoredDocument(document, (documents.GetValueOrDefault((document.Kind, document.Metadata.Name))?.Generation ?? 0) + 1, time.GetUtcNow(), false));
+
+    public Task RemoveAsync(string kind, string name, CancellationToken cancel) => Do(() => documents.Remove((kind, name)));
+
+    public Task SetArchivedAsync(string plan, bool archived, CancellationToken cancel) => Do(() => documents[(DocumentKind.Plan, plan)] = documents[(DocumentKind.Plan, plan)] with { IsArchived = archived });
+
+    public Task<PlanRun> CreateRunAsync(PlanRun run, IReadOnlyList<MachineRun> machines, CancellationToken cancel) => Do(() =>
+    {
+        runs.Add(run.Id, run);
+        this.machines.Add(run.Id, machines.ToDictionary(m => m.Machine));
+        return run;
+    });
+
+    public Task<IReadOnlyList<PlanRun>> RunsAsync(string? plan, bool unfinishedOnly, int limit, CancellationToken cancel) => Do<IReadOnlyList<PlanRun>>(() =>
+        [.. runs.Values.Where(r => (plan is null || r.Plan == plan) && (!unfinishedOnly || r.State != PlanRunState.Finished)).OrderByDescending(r => r.CreatedAt).Take(limit)]);
+
+    public Task<PlanRun?> FindRunAsync(string id, CancellationToken cancel) => Do(() => runs.GetValueOrDefault(id));
+
+    public Task<IReadOnlyList<MachineRun>> MachinesAsync(string run, CancellationToken cancel) => Do<IReadOnlyList<MachineRun>>(() => [.. machines[run].Values]);
+
+    public Task UpdateAsync(PlanRun run, string owner, CancellationToken cancel) => Write(run.Id, owner, () => runs[run.Id] = run);
+
+    public Task UpdateAsync(string run, IReadOnlyList<MachineRun> machines, string owner, CancellationToken cancel) => Write(run, owner, () =>
+    {
+        foreach (var machine in machines) this.machines[run][machine.Machine] = machine;
+    });
+
+    public Task<bool> LeaseAsync(string run, string owner, TimeSpan duration, CancellationToken cancel) => Do(() =>
+    {
+        var now = time.GetUtcNow();
+        if (leases.TryGetValue(run, out var held) && held.Owner != owner && held.Until > now) return false;
+        leases[run] = (owner, now + duration);
+        return true;
+    });
+
+    public Task ReleaseAsync(string run, string owner, CancellationToken cancel) => Do(() => leases.TryGetValue(run, out var held) && held.Owner == owner && leases.Remove(run));
+
+    public Task OrderAsync(RunOrder order, CancellationToken cancel) => Do(() =>
+    {
+        orders.Add(new StoredOrder(++number, order, time.GetUtcNow()));
+        return true;
+    });
+
+    public Task<IReadOnlyList<StoredOrder>> OrdersAsync(string run, CancellationToken cancel) => Do<IReadOnlyList<StoredOrder>>(() => [.. orders.Where(o => o.Order.Run == run)]);
+
+    public Task DropOrdersAsync(string run, IReadOnlyList<long> numbers, string owner, CancellationToken cancel) => Write(run, owner, () => orders.RemoveAll(o => numbers.Contains(o.Number)));
+
+    private Task<bool> Write(string run, string owner, Action write) => Do(() =>
+    {
+        BeforeWrite?.Invoke(owner);
+        if (!leases.TryGetValue(run, out var held) || held.Owner != owner || held.Until <= time.GetUtcNow()) throw new SealiftException("SL0001", "write", run, "the lease was lost", "Nothing");
+        Writes++;
+        write();
+        return true;
+    });
+
+    private Task<T> Do<T>(Func<T> action)
+    {
+        if (IsGone) return Task.FromException<T>(Gone());
+        try
+        {
+            lock (gate) return Task.FromResult(action());
+        }
+        catch (Exception e)
+        {
+            return Task.FromException<T>(e);
+        }
+    }
+}
