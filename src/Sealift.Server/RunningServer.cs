@@ -120,6 +120,7 @@ internal sealed class RunningServer : IAsyncDisposable
         services.AddHttpContextAccessor();
         services.AddCascadingAuthenticationState();
         services.AddRazorComponents();
+        services.AddPages();
         services.AddGuard(options);
         // What forms are signed with. The application's name keeps the keys of another program of this host apart.
         services.AddDataProtection().SetApplicationName("sealift-server");
@@ -156,7 +157,7 @@ internal sealed class RunningServer : IAsyncDisposable
         application.MapLoginForms(options);
         application.MapApi();
         application.MapHealth(options);
-        application.MapRazorComponents<App>();
+        application.MapPages();
         return application;
     }
 
