@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using Sealift.Migrations;
 using Sealift.Plans;
 using Sealift.Plans.Documents;
 using Sealift.Posix;
@@ -114,7 +115,8 @@ internal sealed class RunningServer : IAsyncDisposable
         services.AddSingleton(options).AddSingleton(parts.Time).AddSingleton(parts).AddSingleton(storage).AddSingleton(storage.Database);
         services.AddSingleton(s => new UserAccounts(storage.Database, parts.Time, parts.PasswordRounds));
         services.AddSingleton<LoginSessions>().AddSingleton<ApiTokens>().AddSingleton<SetUpLink>().AddSingleton<AuditLog>().AddSingleton<EventStreams>();
-        if (parts.Plans is { } plans) services.AddSingleton(plans);
+        services.AddSingleton(_ => new MigrationStore(options.StateDirectory));
+        services.AddSingleton(parts.Plans ?? (s => new StoredPlans(storage.Plans, s.GetRequiredService<MigrationStore>(), parts.Time)));
         services.AddSingleton<MetricsText>().AddSingleton<MigrationFigures>().AddHostedService(s => s.GetRequiredService<MetricsText>());
         services.AddRouting();
         services.AddHttpContextAccessor();

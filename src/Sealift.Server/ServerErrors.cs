@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Sealift.Posix;
 
 namespace Sealift.Server;
@@ -51,15 +50,6 @@ internal static class ServerErrors
     public static SealiftException NoToken(string id) => new(
         "SL9018", "find a token", Shown(id), "there is none, or it is somebody else's", "See them: GET /api/v1/tokens");
 
-    public static SealiftException DatabaseFailed(DbException inner) => new(
-        "SL9020", "use the server's database", inner.SqlState is { } state ? $"SQLSTATE {state}" : "SQLite", inner.Message, "Look at the database and the space that it has; what was asked for has not happened, and can be asked for again", inner);
-
-    public static SealiftException DatabaseOdd(string said) => new(
-        "SL9020", "use the server's database", "its tables", said, "Look at the file system that it lies on; a network file system is not fit for it");
-
-    public static SealiftException DatabaseNewer(string version) => new(
-        "SL9021", "use the server's database", $"version {version}", "a newer Sealift has used it", "Use that Sealift");
-
     public static SealiftException NotLoggedIn() => new(
         "SL9023", "know who asks", "the request", "nobody is logged in, or the session or the token is over", "Log in, or send a token: Authorization: Bearer …");
 
@@ -95,6 +85,9 @@ internal static class ServerErrors
 
     public static SealiftException VerifyingAlready(string migration) => new(
         "SL9034", "verify a migration", migration, "it is being verified, or two others are", "Wait until these are done");
+
+    public static SealiftException CarriesNothingOut(string attempt, string plan) => new(
+        "SL9035", attempt, Shown(plan), "this server carries no plans out", "Run it by the command: sealift plan run NAME");
 
     public static SealiftException OfStatus(int status, string path) => status switch
     {

@@ -70,7 +70,9 @@ internal sealed class SqliteDialect(TimeProvider time) : DatabaseDialect
     public override async Task PrepareAsync(DbConnection connection, CancellationToken cancel)
     {
         await using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 20000; PRAGMA journal_mode = WAL";
+        command.CommandText = "PRAGMA busy_timeout = 20000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
+        _ = await command.ExecuteNonQueryAsync(cancel); // no rows are changed by settings
+        command.CommandText = "PRAGMA journal_mode = WAL";
         if (await command.ExecuteScalarAsync(cancel) is not "wal") throw PlanStoreErrors.Damaged(connection.DataSource, "it cannot be switched to WAL: the file system may not support it");
     }
 

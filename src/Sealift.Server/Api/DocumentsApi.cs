@@ -2,7 +2,6 @@ using System.Globalization;
 using Sealift.Plans;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Store;
-using Sealift.Posix;
 using Sealift.Server.Accounts;
 
 namespace Sealift.Server.Api;
@@ -41,19 +40,8 @@ internal static class DocumentsApi
                 throw ServerErrors.BadRequest(context.Request.Path, $"the body should have one document, of the kind and the name of the address, and has {(documents.Count == 1 ? $"{documents[0].Kind}/{documents[0].Metadata.Name}" : $"{documents.Count} documents")}");
             var current = await plans.Store.FindAsync(kind, name, cancel);
             var expected = Expected(context.Request, current, kind, name);
-            StoredDocument stored;
-            try
-            {
-                stored = expected is { } generation ? await plans.Store.PutAsync(document, generation, cancel) : (await plans.ApplyAsync([document], context.Actor(), cancel))[0];
-            }
-            catch (SealiftException) when (expected is { } generation && (current?.Generation ?? 0) == generation)
-            {
-                // Somebody was faster between the look and the change; whatever else it is, is said as it is.
-                var meanwhile = (await plans.Store.FindAsync(kind, name, cancel))?.Generation ?? 0;
-                if (meanwhile != generation) throw ServerErrors.Changed(kind, name, meanwhile.ToString(CultureInfo.InvariantCulture));
-                throw;
-            }
-
+            // Whether it is still this generation is looked at once more in the transaction that stores it.
+            var stored = expected is { } generation ? await plans.Store.PutAsync(document, generation, cancel) : (await plans.ApplyAsync([document], context.Actor(), cancel))[0];
             context.Response.Headers.ETag = Tag(stored.Generation);
             return stored.Generation == 1 ? Results.Created($"{ApiRoutes.Root}/documents/{kind}/{name}", stored) : Results.Ok(stored);
         }).Audited("document.put").Needs(Scope.Plan).WithSummary("Store a document of JSON or YAML. If-Match names the generation that it replaces, If-None-Match: * says that there is none; one of both is needed.")

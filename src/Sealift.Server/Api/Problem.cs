@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Mvc;
@@ -55,11 +54,15 @@ internal sealed class Problem : ProblemDetails
     /// <summary>The status of an error that ended a request.</summary>
     public static int StatusOf(SealiftException error) => error.Code switch
     {
-        "SL7003" or "SL9014" or "SL9018" or "SL9030" => StatusCodes.Status404NotFound,
-        "SL7004" or "SL9013" or "SL9015" or "SL9016" => StatusCodes.Status409Conflict,
+        "SL7003" or "SL7624" or "SL7628" or "SL7629" or "SL9014" or "SL9018" or "SL9030" => StatusCodes.Status404NotFound,
+        "SL7004" or "SL7623" or "SL7625" or "SL7626" or "SL9013" or "SL9015" or "SL9016" => StatusCodes.Status409Conflict,
         "SL9031" => StatusCodes.Status412PreconditionFailed,
         "SL9032" => StatusCodes.Status428PreconditionRequired,
-        "SL9020" => StatusCodes.Status503ServiceUnavailable,
+        "SL9024" or "SL9025" => StatusCodes.Status403Forbidden,
+        "SL9028" => StatusCodes.Status400BadRequest,
+        "SL7601" => StatusCodes.Status413PayloadTooLarge,
+        "SL9034" => StatusCodes.Status429TooManyRequests,
+        "SL7620" or "SL7621" or "SL7622" or "SL9033" => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status422UnprocessableEntity,
     };
 

@@ -20,16 +20,16 @@ internal sealed class AuditLog(ServerDatabase database, TimeProvider time)
 
     /// <summary>Adds an entry, durable when it returns.</summary>
     public Task AddAsync(string actor, string via, string address, string action, string what, string outcome, CancellationToken cancel) => database.ExecuteAsync(
-        "INSERT INTO server_audit (at, actor, via, address, action, object, outcome) VALUES (@at, @actor, @via, @address, @action, @object, @outcome)",
+        "INSERT INTO server_audit (at, actor, via, address, action, subject, outcome) VALUES (@at, @actor, @via, @address, @action, @subject, @outcome)",
         cancel,
-        ("at", StoredTime.Of(time.GetUtcNow())), ("actor", Cut(actor)), ("via", Cut(via)), ("address", Cut(address)), ("action", Cut(action)), ("object", Cut(what)), ("outcome", Cut(outcome)));
+        ("at", StoredTime.Of(time.GetUtcNow())), ("actor", Cut(actor)), ("via", Cut(via)), ("address", Cut(address)), ("action", Cut(action)), ("subject", Cut(what)), ("outcome", Cut(outcome)));
 
     /// <summary>Entries, newest first.</summary>
     /// <param name="before">Only those with a lower number; null for the newest.</param>
     /// <param name="limit">At most so many.</param>
     /// <param name="cancel">Gives up.</param>
     public Task<IReadOnlyList<AuditEntry>> ListAsync(long? before, int limit, CancellationToken cancel) => database.QueryAsync(
-        "SELECT number, at, actor, via, address, action, object, outcome FROM server_audit WHERE number < @before ORDER BY number DESC LIMIT @limit",
+        "SELECT number, at, actor, via, address, action, subject, outcome FROM server_audit WHERE number < @before ORDER BY number DESC LIMIT @limit",
         r => new AuditEntry(r.GetInt64(0), StoredTime.OfColumn(r, 1)!.Value, r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetString(6), r.GetString(7)),
         cancel,
         ("before", before ?? long.MaxValue),

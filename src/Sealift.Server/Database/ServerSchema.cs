@@ -1,48 +1,29 @@
+using Sealift.Plans.Store;
+
 namespace Sealift.Server.Database;
 
-/// <summary>The server's own tables, by numbered changes; a change that was published is never edited.</summary>
+/// <summary>The server's own tables. A step that was released is never edited.</summary>
 internal static class ServerSchema
 {
-    /// <summary>The changes for SQLite, the first first.</summary>
-    public static IReadOnlyList<string> Sqlite { get; } = [Common("INTEGER PRIMARY KEY AUTOINCREMENT") + """
-        CREATE TRIGGER server_audit_keeps BEFORE UPDATE ON server_audit BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END;
-        CREATE TRIGGER server_audit_stays BEFORE DELETE ON server_audit BEGIN SELECT RAISE(ABORT, 'the audit log is never shortened'); END;
-        """, Drafts];
+    private const string Name = "server";
 
-    /// <summary>The same for PostgreSQL.</summary>
-    public static IReadOnlyList<string> PostgreSql { get; } = [Common("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY") + """
-        CREATE FUNCTION server_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''the audit log is neither changed nor shortened''; END';
-        CREATE TRIGGER server_audit_keeps BEFORE UPDATE OR DELETE ON server_audit FOR EACH ROW EXECUTE FUNCTION server_audit_refuse();
-        CREATE TRIGGER server_audit_stays BEFORE TRUNCATE ON server_audit FOR EACH STATEMENT EXECUTE FUNCTION server_audit_refuse();
-        """, Drafts];
-
-    private const string Drafts = """
-        CREATE TABLE server_draft (
-            id TEXT PRIMARY KEY NOT NULL,
-            user_name TEXT NOT NULL,
-            generation BIGINT NOT NULL,
-            changed_at BIGINT NOT NULL,
-            content TEXT NOT NULL);
-        CREATE INDEX server_draft_of ON server_draft (user_name);
-        """;
-
-    private static string Common(string number) => $"""
+    private const string Tables = """
         CREATE TABLE server_user (
             name TEXT PRIMARY KEY NOT NULL,
             roles TEXT NOT NULL,
             password TEXT NOT NULL,
-            created_at BIGINT NOT NULL,
-            failures BIGINT NOT NULL,
-            locked_until BIGINT NOT NULL);
+            created_at {long} NOT NULL,
+            failures {long} NOT NULL,
+            locked_until {long} NOT NULL) {strict};
         CREATE TABLE server_session (
             id TEXT PRIMARY KEY NOT NULL,
             user_name TEXT NOT NULL,
             display TEXT NOT NULL,
             roles TEXT,
-            created_at BIGINT NOT NULL,
-            seen_at BIGINT NOT NULL,
-            expires_at BIGINT NOT NULL,
-            address TEXT NOT NULL);
+            created_at {long} NOT NULL,
+            seen_at {long} NOT NULL,
+            expires_at {long} NOT NULL,
+            address TEXT NOT NULL) {strict};
         CREATE INDEX server_session_of ON server_session (user_name);
         CREATE TABLE server_token (
             id TEXT PRIMARY KEY NOT NULL,
@@ -50,22 +31,46 @@ internal static class ServerSchema
             user_name TEXT NOT NULL,
             name TEXT NOT NULL,
             scopes TEXT NOT NULL,
-            created_at BIGINT NOT NULL,
-            expires_at BIGINT NOT NULL,
-            used_at BIGINT);
+            created_at {long} NOT NULL,
+            expires_at {long} NOT NULL,
+            used_at {long}) {strict};
         CREATE INDEX server_token_of ON server_token (user_name);
         CREATE TABLE server_key (
             id TEXT PRIMARY KEY NOT NULL,
-            xml TEXT NOT NULL);
+            xml TEXT NOT NULL) {strict};
         CREATE TABLE server_audit (
-            number {number},
-            at BIGINT NOT NULL,
+            number {id},
+            at {long} NOT NULL,
             actor TEXT NOT NULL,
             via TEXT NOT NULL,
             address TEXT NOT NULL,
             action TEXT NOT NULL,
-            object TEXT NOT NULL,
-            outcome TEXT NOT NULL);
+            subject TEXT NOT NULL,
+            outcome TEXT NOT NULL) {strict};
 
         """;
+
+    // Plans that somebody is writing.
+    private const string Drafts = """
+        CREATE TABLE server_draft (
+            id TEXT PRIMARY KEY NOT NULL,
+            user_name TEXT NOT NULL,
+            generation {long} NOT NULL,
+            changed_at {long} NOT NULL,
+            content TEXT NOT NULL) {strict};
+        CREATE INDEX server_draft_of ON server_draft (user_name);
+        """;
+
+    /// <summary>For SQLite.</summary>
+    public static SchemaSet Sqlite { get; } = new(Name, [Tables + """
+        CREATE TRIGGER server_audit_keeps BEFORE UPDATE ON server_audit BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END;
+        CREATE TRIGGER server_audit_stays BEFORE DELETE ON server_audit BEGIN SELECT RAISE(ABORT, 'the audit log is never shortened'); END;
+        """, Drafts]);
+
+    /// <summary>For PostgreSQL: the same tables, and the same refusals in its own words.</summary>
+    public static SchemaSet PostgreSql { get; } = new(Name, [Tables + """
+        CREATE FUNCTION server_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''the audit log is neither changed nor shortened''; END';
+        CREATE TRIGGER server_audit_keeps BEFORE UPDATE OR DELETE ON server_audit FOR EACH ROW EXECUTE FUNCTION server_audit_refuse();
+        CREATE TRIGGER server_audit_stays BEFORE TRUNCATE ON server_audit FOR EACH STATEMENT EXECUTE FUNCTION server_audit_refuse();
+        """, Drafts]);
 }

@@ -1,7 +1,5 @@
-using System.Data.Common;
-using System.Globalization;
-using Microsoft.Data.Sqlite;
 using Npgsql;
+using Sealift.Plans.Store;
 using Sealift.Posix;
 
 namespace Sealift.Server.Database;
@@ -9,87 +7,62 @@ namespace Sealift.Server.Database;
 /// <summary>The database that a server is set up with, opened and brought to the version of this program.</summary>
 internal sealed class ServerStorage : IAsyncDisposable
 {
-    private const long AdvisoryLock = 0x5365614C5372; // "SeaLSr": whoever changes tables holds it
+    private readonly PlanDatabase plans;
+    private readonly NpgsqlDataSource? connections;
 
-    private readonly DbDataSource source;
-
-    private ServerStorage(DbDataSource source, bool isShared)
+    private ServerStorage(PlanDatabase plans, NpgsqlDataSource? connections)
     {
-        this.source = source;
-        IsShared = isShared;
-        Database = new ServerDatabase(source);
+        (this.plans, this.connections) = (plans, connections);
+        Database = new ServerDatabase(plans);
+        Plans = new PlanStore(plans);
     }
 
-    /// <summary>The tables.</summary>
+    /// <summary>The server's own tables.</summary>
     public ServerDatabase Database { get; }
 
+    /// <summary>Documents and runs.</summary>
+    public IPlanStore Plans { get; }
+
     /// <summary>Whether several servers may use it.</summary>
-    public bool IsShared { get; }
+    public bool IsShared => connections is not null;
 
     /// <summary>Opens it.</summary>
-    /// <exception cref="SealiftException">SL9020: it cannot be used. SL9021: it is of a newer version.</exception>
+    /// <exception cref="SealiftException">SL7620, SL7621, SL7622: it is damaged, too new, or cannot be used. SL9001: it is not understood.</exception>
     public static async Task<ServerStorage> OpenAsync(ServerOptions options, CancellationToken cancel)
     {
-        ServerStorage storage;
+        if (options.Database is not { } text)
+        {
+            var file = Path.Combine(options.StateDirectory, PlanDatabase.FileName);
+            return new ServerStorage(await PlanDatabase.OpenSqliteAsync(file, [SchemaSet.Plans, ServerSchema.Sqlite], null, cancel), null);
+        }
+
+        NpgsqlConnectionStringBuilder parts;
         try
         {
-            storage = options.Database is { } text
-                ? new ServerStorage(NpgsqlDataSource.Create(text), true)
-                : new ServerStorage(SqliteFactory.Instance.CreateDataSource(Sqlite(options)), false);
+            parts = new NpgsqlConnectionStringBuilder(text);
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or FormatException)
         {
             // The text has a password in it: what is wrong is said without it.
             throw ServerErrors.BadSettings("the connection string of the database", $"it cannot be understood ({e.GetType().Name})");
         }
 
+        var connections = NpgsqlDataSource.Create(parts);
         try
         {
-            await storage.PrepareAsync(cancel);
-            return storage;
+            return new ServerStorage(await PlanDatabase.OpenPostgresAsync(connections, $"{parts.Host}/{parts.Database}", [SchemaSet.Plans, ServerSchema.PostgreSql], cancel), connections);
         }
         catch
         {
-            await storage.DisposeAsync();
+            await connections.DisposeAsync();
             throw;
         }
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => source.DisposeAsync();
-
-    private static string Sqlite(ServerOptions options)
+    public async ValueTask DisposeAsync()
     {
-        PosixPath.EnsureDirectory(options.StateDirectory, 0x1C0 /* 0700 */);
-        return new SqliteConnectionStringBuilder { DataSource = Path.Combine(options.StateDirectory, "server.db"), DefaultTimeout = 20 }.ToString();
-    }
-
-    private async Task PrepareAsync(CancellationToken cancel)
-    {
-        if (!IsShared)
-        {
-            // Not within a transaction. As the journal's: readers never wait, and torn pages are noticed.
-            var mode = await Database.QueryAsync("PRAGMA journal_mode = WAL", r => r.GetString(0), cancel);
-            if (mode is not ["wal"]) throw ServerErrors.DatabaseOdd($"it keeps journal mode {string.Join(", ", mode)}");
-        }
-
-        await Database.TransactAsync(MigrateAsync, cancel);
-    }
-
-    private async Task<int> MigrateAsync(Statements statements)
-    {
-        // One server changes tables at a time; SQLite's transactions are alone by themselves.
-        if (IsShared) _ = await statements.QueryAsync("SELECT 1 FROM (SELECT pg_advisory_xact_lock(@lock)) AS held", r => r.GetInt32(0), ("lock", AdvisoryLock)); // it has nothing to say: it is held when it returns
-        _ = await statements.ExecuteAsync("CREATE TABLE IF NOT EXISTS server_schema (version BIGINT PRIMARY KEY NOT NULL)"); // counts no rows
-        var version = (await statements.QueryAsync("SELECT coalesce(max(version), 0) FROM server_schema", r => r.GetInt64(0)))[0];
-        var changes = IsShared ? ServerSchema.PostgreSql : ServerSchema.Sqlite;
-        if (version > changes.Count) throw ServerErrors.DatabaseNewer(version.ToString(CultureInfo.InvariantCulture));
-        for (var change = (int)version; change < changes.Count; change++)
-        {
-            _ = await statements.ExecuteAsync(changes[change]); // counts no rows
-            if (await statements.ExecuteAsync("INSERT INTO server_schema (version) VALUES (@version)", ("version", (long)change + 1)) != 1) throw ServerErrors.DatabaseOdd("it did not keep its version");
-        }
-
-        return changes.Count;
+        await plans.DisposeAsync();
+        if (connections is not null) await connections.DisposeAsync();
     }
 }

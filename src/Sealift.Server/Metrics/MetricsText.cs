@@ -12,7 +12,7 @@ namespace Sealift.Server.Metrics;
 /// <c>/metrics</c>: the text format of Prometheus, version 0.0.4. What migrations came to is read from journal and signed reports when it
 /// is asked for; of requests the framework's own instruments are listened to.
 /// </summary>
-internal sealed class MetricsText(IServiceProvider services, MigrationFigures figures, EventStreams streams) : IHostedService, IDisposable
+internal sealed class MetricsText(IPlanService plans, IMeterFactory meters, MigrationFigures figures, EventStreams streams) : IHostedService, IDisposable
 {
     private const int MostSeries = 2000;
 
@@ -26,7 +26,7 @@ internal sealed class MetricsText(IServiceProvider services, MigrationFigures fi
     {
         listener.InstrumentPublished = (instrument, l) =>
         {
-            if (instrument is { Meter.Name: "Microsoft.AspNetCore.Hosting", Name: "http.server.request.duration" } && ReferenceEquals(instrument.Meter.Scope, services.GetService<IMeterFactory>())) l.EnableMeasurementEvents(instrument);
+            if (instrument is { Meter.Name: "Microsoft.AspNetCore.Hosting", Name: "http.server.request.duration" } && ReferenceEquals(instrument.Meter.Scope, meters)) l.EnableMeasurementEvents(instrument);
         };
         listener.SetMeasurementEventCallback<double>((_, seconds, tags, _) => Count(seconds, tags));
         listener.Start();
@@ -53,20 +53,17 @@ internal sealed class MetricsText(IServiceProvider services, MigrationFigures fi
         One("sealift_copied_bytes", "Bytes of data that were copied to targets, by the signed reports.", sum.CopiedBytes);
         One("sealift_read_back_bytes", "Bytes that were read back from targets past the cache, by the signed reports.", sum.ReadBackBytes);
         One("sealift_reports_unreadable", "Signed reports that are there and cannot be read.", unreadable);
-        if (services.GetService<IPlanService>() is { } plans)
+        var runs = await plans.Store.RunsAsync(null, unfinishedOnly: true, 1000, cancel);
+        Head("sealift_runs", "gauge", "Runs that are not over, by state.");
+        foreach (var state in Enum.GetValues<PlanRunState>().Where(s => s != PlanRunState.Finished)) Line("sealift_runs", runs.Count(r => r.State == state), ("state", state.ToString().ToLowerInvariant()));
+        var states = new int[Enum.GetValues<MachineRunState>().Length];
+        foreach (var run in runs)
         {
-            var runs = await plans.Store.RunsAsync(null, unfinishedOnly: true, 1000, cancel);
-            Head("sealift_runs", "gauge", "Runs that are not over, by state.");
-            foreach (var state in Enum.GetValues<PlanRunState>().Where(s => s != PlanRunState.Finished)) Line("sealift_runs", runs.Count(r => r.State == state), ("state", state.ToString().ToLowerInvariant()));
-            var states = new int[Enum.GetValues<MachineRunState>().Length];
-            foreach (var run in runs)
-            {
-                foreach (var machine in await plans.Store.MachinesAsync(run.Id, cancel)) states[(int)machine.State]++;
-            }
-
-            Head("sealift_run_machines", "gauge", "Machines of these runs, by state; stuck are those that have shown no progress for longer than their plan allows.");
-            foreach (var state in Enum.GetValues<MachineRunState>()) Line("sealift_run_machines", states[(int)state], ("state", state.ToString().ToLowerInvariant()));
+            foreach (var machine in await plans.Store.MachinesAsync(run.Id, cancel)) states[(int)machine.State]++;
         }
+
+        Head("sealift_run_machines", "gauge", "Machines of these runs, by state; stuck are those that have shown no progress for longer than their plan allows.");
+        foreach (var state in Enum.GetValues<MachineRunState>()) Line("sealift_run_machines", states[(int)state], ("state", state.ToString().ToLowerInvariant()));
 
         One("sealift_event_streams", "Streams of events that are open.", streams.Open);
         Head("http_server_request_duration_seconds", "histogram", "How long requests took.");

@@ -7,7 +7,7 @@ using Sealift.Posix;
 namespace Sealift.Server.Metrics;
 
 /// <summary>What the migrations of this server's state directory came to, by their journal and their signed reports. A report is read once.</summary>
-internal sealed class MigrationFigures(IServiceProvider services)
+internal sealed class MigrationFigures(IPlanService plans)
 {
     private const int LargestReportBytes = SealEnvelope.MaxFileBytes;
 
@@ -19,7 +19,6 @@ internal sealed class MigrationFigures(IServiceProvider services)
         var byVerdict = Enum.GetNames<Verdict>().ToDictionary(v => v.ToLowerInvariant(), _ => 0);
         byVerdict["none"] = 0;
         var (sum, unreadable) = (default(Figures), 0);
-        if (services.GetService<IPlanService>() is not { } plans) return (byVerdict, sum, unreadable);
         var migrations = plans.Migrations;
         foreach (var migration in migrations.List())
         {
