@@ -17,9 +17,6 @@ internal static class PageErrors
     public static SealiftException BadProvider(string name, string said) => new(
         "SL9104", "add a provider", name, said, "Correct it, and add it again");
 
-    public static SealiftException OnAnotherServer(string migration, string owner) => new(
-        "SL9105", "show a migration", migration, $"its papers are with {owner}", "Look at it there");
-
     public static SealiftException NoSeal(string migration) => new(
         "SL9106", "show a seal", migration, "there is none yet, or its file is gone", "Wait for the verdict; where the machine was moved, its seal lies beside it");
 
@@ -31,9 +28,6 @@ internal static class PageErrors
 
     public static SealiftException BadForm(string field, string said) => new(
         "SL9109", "understand a form", field, said, "Go back, and correct it");
-
-    public static SealiftException OtherPassword(string user) => new(
-        "SL9110", "give a user a new password", user, "the two passwords differ", "Go back, and type it again");
 
     public static SealiftException NoInventory(string provider, string kind) => new(
         "SL9111", "show what is on a provider", provider, $"it is a {kind}, which receives machines", "Choose the provider that machines come from");

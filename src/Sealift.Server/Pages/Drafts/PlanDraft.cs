@@ -10,7 +10,7 @@ namespace Sealift.Server.Pages;
 /// A plan that somebody is writing: its documents as JSON, with every field as it was typed. So nothing that was typed is lost because it
 /// cannot be understood yet, what these pages have no field for stays as it was, and what is wrong is said by the reader of documents.
 /// </summary>
-internal sealed class PlanDraft
+public sealed class PlanDraft
 {
     /// <summary>A map of the plan's own has this name behind that of the plan.</summary>
     public const string StorageSuffix = "-storage", NetworkSuffix = "-network";
@@ -210,7 +210,7 @@ internal sealed class PlanDraft
 }
 
 /// <summary>What a field of a form is for.</summary>
-internal enum FieldKind
+public enum FieldKind
 {
     /// <summary>A text, or what is written as one: a time, a size, a word.</summary>
     Text,
@@ -230,7 +230,7 @@ internal enum FieldKind
 /// <param name="Step">The step of the wizard that has it.</param>
 /// <param name="Said">What is wrong, and what it should be: sentences.</param>
 /// <param name="Code">The error's code.</param>
-internal sealed record DraftMistake(string Field, string Step, string Said, string Code)
+public sealed record DraftMistake(string Field, string Step, string Said, string Code)
 {
     /// <summary>What an error of the reader means.</summary>
     public static DraftMistake Of(SealiftException e)

@@ -13,7 +13,7 @@ namespace Sealift.Server.Pages;
 /// <param name="DataBytes">Of these, bytes that are not all zeros.</param>
 /// <param name="HoleBytes">Of these, bytes that the source's allocation map says are zeros.</param>
 /// <param name="IsWhole">Whether the copy came to its end.</param>
-internal sealed record DiskCells(string Key, long LengthBytes, DiskPicture Picture, long KnownBytes, long DataBytes, long HoleBytes, bool IsWhole)
+public sealed record DiskCells(string Key, long LengthBytes, DiskPicture Picture, long KnownBytes, long DataBytes, long HoleBytes, bool IsWhole)
 {
     /// <summary>What is known of a disk that is being copied, from its block map as it was last made durable; null where there is none that can be read now.</summary>
     /// <param name="key">The disk.</param>
