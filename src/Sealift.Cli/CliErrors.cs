@@ -25,4 +25,13 @@ internal static class CliErrors
 
     public static SealiftException BadValue(string option, string value, string expected) => new(
         "SL8004", $"understand {option}", value, $"it should be {expected}", "See the command's --help for examples");
+
+    public static SealiftException UnknownDocument(string kind, string name) => new(
+        "SL8020", "find a document", $"{kind} {name}", "there is none of this name", kind == "Plan" ? "See `sealift plan get` for what is stored, or name a file that is there" : "See `sealift plan get` for what is stored");
+
+    public static SealiftException NotOnePlan(string files, IEnumerable<string> plans) => new(
+        "SL8021", "find the plan", files, string.Join(", ", plans) is { Length: > 0 } names ? $"there are several: {names}" : "there is none", "Name files with one plan, or one of several with --plan");
+
+    public static SealiftException DocumentTwice(string kind, string name) => new(
+        "SL8022", "read documents", $"{kind} {name}", "it comes twice", "Leave out one of the two");
 }

@@ -45,8 +45,8 @@ internal static class MachineLimits
         return result;
     }
 
-    private static string JoinedBy(NetworkInterface nic, IReadOnlyDictionary<string, string> map) =>
-        map.TryGetValue(nic.Network, out var named) || map.TryGetValue("*", out named) ? named
+    private static string? JoinedBy(NetworkInterface nic, IReadOnlyDictionary<string, string> map) =>
+        map.TryGetValue(nic.Network, out var named) || map.TryGetValue("*", out named) ? (named.Length == 0 ? null : named)
         : throw ProviderErrors.Override("network map", nic.Network.Length == 0 ? "an interface whose network is not known" : nic.Network, "named in it, or '*' for all that are not");
 
     private static NetworkInterface Normal(NetworkInterface nic)

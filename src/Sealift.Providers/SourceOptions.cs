@@ -51,7 +51,7 @@ public sealed record MachineOverrides
     /// <summary>All of its network interfaces; an empty list for none.</summary>
     public IReadOnlyList<NetworkInterface>? NetworkInterfaces { get; init; }
 
-    /// <summary>What a network of the source is at the target: the name of a libvirt network, or <c>bridge:</c> and the name of a bridge. <c>*</c> stands for all that are not named. Null: none is joined.</summary>
+    /// <summary>What a network of the source is at the target: the name of a libvirt network, or <c>bridge:</c> and the name of a bridge; empty for none. <c>*</c> stands for all that are not named. Null: none is joined.</summary>
     public IReadOnlyDictionary<string, string>? NetworkMap { get; init; }
 
     /// <summary>The addresses that the conversion gives its network interfaces.</summary>

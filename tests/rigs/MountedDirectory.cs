@@ -36,9 +36,5 @@ internal sealed class MountedDirectory : IAsyncDisposable
     public async Task GrowAsync(long bytes, CancellationToken cancel) =>
         _ = await ChildProcess.RunAsync(new ChildCommand("nsenter", "-m", "-t", id, "mount", "-o", string.Create(CultureInfo.InvariantCulture, $"remount,size={bytes}"), point), cancel); // it prints nothing
 
-    /// <summary>Mounts it anew with another option, such as <c>ro</c>.</summary>
-    public async Task RemountAsync(string option, CancellationToken cancel) =>
-        _ = await ChildProcess.RunAsync(new ChildCommand("nsenter", "-m", "-t", id, "mount", "-o", $"remount,{option}", point), cancel); // it prints nothing
-
     public ValueTask DisposeAsync() => holder.DisposeAsync();
 }

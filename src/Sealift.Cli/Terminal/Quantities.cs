@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sealift.Plans.Documents;
 
 namespace Sealift.Cli.Terminal;
 
@@ -31,37 +32,9 @@ internal static class Quantities
 
     /// <summary>Reads a length of time in whole seconds, or with a unit: <c>30</c>, <c>500ms</c>, <c>45s</c>, <c>10m</c>, <c>1h</c>.</summary>
     /// <returns>The time, at most a day, or null where the text is no length of time.</returns>
-    public static TimeSpan? ParseTime(string text)
-    {
-        var digits = text.TakeWhile(char.IsAsciiDigit).Count();
-        if (digits == 0 || !long.TryParse(text.AsSpan(0, digits), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return null;
-        long milliseconds = text[digits..].ToUpperInvariant() switch
-        {
-            "" or "S" => 1000,
-            "MS" => 1,
-            "M" or "MIN" => 60_000,
-            "H" => 3_600_000,
-            _ => 0,
-        };
-        const long Day = 86_400_000;
-        return milliseconds == 0 || number > Day / milliseconds ? null : TimeSpan.FromMilliseconds(number * milliseconds);
-    }
+    public static TimeSpan? ParseTime(string text) => WrittenQuantity.ParseTime(text, unit: "s") is { } time && time <= TimeSpan.FromDays(1) ? time : null;
 
     /// <summary>Reads a size with an optional binary unit: <c>512M</c>, <c>4GiB</c>, <c>1073741824</c>.</summary>
     /// <returns>Bytes, or null where the text is no size.</returns>
-    public static long? ParseSize(string text)
-    {
-        var digits = text.TakeWhile(char.IsAsciiDigit).Count();
-        if (digits == 0 || !long.TryParse(text.AsSpan(0, digits), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return null;
-        var shift = text[digits..].ToUpperInvariant() switch
-        {
-            "" or "B" => 0,
-            "K" or "KIB" => 10,
-            "M" or "MIB" => 20,
-            "G" or "GIB" => 30,
-            "T" or "TIB" => 40,
-            _ => -1,
-        };
-        return shift < 0 || number > long.MaxValue >> shift ? null : number << shift;
-    }
+    public static long? ParseSize(string text) => WrittenQuantity.ParseSize(text);
 }

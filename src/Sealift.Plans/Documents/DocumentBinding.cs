@@ -71,8 +71,8 @@ internal sealed class DocumentBinding(string file)
         return json;
     }
 
-    // What has no default and may not be null: the parameters of the one record that has a constructor are not `required`.
-    private static bool IsDemanded(Type owner, JsonPropertyInfo property) =>
+    /// <summary>Whether a field may not be left out: what has no default and may not be null. The parameters of the one record that has a constructor are not `required`.</summary>
+    internal static bool IsDemanded(Type owner, JsonPropertyInfo property) =>
         property.IsRequired || (property.Set is not null && DocumentKinds.DefaultOf(owner, property.Name) is null && !property.PropertyType.IsValueType && !property.IsSetNullable && property.Name != "apiVersion");
 
     private JsonArray ListValue(DocumentNode node, JsonTypeInfo type, FieldLimit limit, string path)

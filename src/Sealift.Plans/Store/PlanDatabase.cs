@@ -31,6 +31,9 @@ public sealed class PlanDatabase : IAsyncDisposable
     /// <summary>Called before every statement that writes. Tests simulate a crash with it.</summary>
     internal Action? BeforeWrite { get; set; }
 
+    /// <summary>Called with every fresh connection. Tests take away its room, or its right to write.</summary>
+    internal Func<DbConnection, Task>? AfterConnect { get; set; }
+
     /// <summary>The name of the file in a state directory.</summary>
     public static string FileName => "plans.db";
 
@@ -152,6 +155,7 @@ public sealed class PlanDatabase : IAsyncDisposable
         try
         {
             await dialect.PrepareAsync(connection, cancel);
+            if (AfterConnect is { } after) await after(connection);
             return connection;
         }
         catch
