@@ -15,7 +15,7 @@ namespace Sealift.Plans;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     Converters =
     [
-        typeof(DocumentConverter), typeof(LowerCaseName<PlanRunState>), typeof(LowerCaseName<MachineRunState>), typeof(LowerCaseName<RunOrderKind>), typeof(LowerCaseName<Verdict>), typeof(LowerCaseName<FindingSeverity>),
+        typeof(DocumentConverter), typeof(LowerCaseName<PlanRunState>), typeof(LowerCaseName<MachineRunState>), typeof(LowerCaseName<RunOrderKind>), typeof(LowerCaseName<HookState>), typeof(LowerCaseName<HookStep>), typeof(LowerCaseName<Verdict>), typeof(LowerCaseName<FindingSeverity>),
         typeof(LowerCaseName<ImageFormat>), typeof(LowerCaseName<Firmware>), typeof(LowerCaseName<DiskBus>), typeof(LowerCaseName<NicModel>),
     ],
     RespectNullableAnnotations = true,

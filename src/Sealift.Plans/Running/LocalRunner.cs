@@ -17,10 +17,6 @@ namespace Sealift.Plans.Running;
 /// <exception cref="SealiftException">It cannot be made.</exception>
 public delegate Task<MigrationRequest> RequestOf(PlanRun run, PlannedMachine machine, CancellationToken cancel);
 
-/// <summary>Brings a machine that was handed over into the state of power that the plan wants.</summary>
-/// <exception cref="SealiftException">It could not be done: the machine counts as failed although it was handed over.</exception>
-public delegate Task PowerTarget(MigrationRequest request, MigrationOutcome outcome, TargetPowerState wanted, CancellationToken cancel);
-
 /// <summary>Carries machines out in this process, with the migrations of one state directory. What goes wrong with one is its own end and nobody else's.</summary>
 public sealed class LocalRunner : IMachineRunner
 {
@@ -41,9 +37,6 @@ public sealed class LocalRunner : IMachineRunner
         ArgumentNullException.ThrowIfNull(migrations);
         (this.migrations, this.requestOf, this.time) = (migrations, requestOf, time);
     }
-
-    /// <summary>Powers machines at the target; null where nothing can, and they are left off.</summary>
-    public PowerTarget? Power { get; init; }
 
     /// <inheritdoc/>
     public void Begin(PlanRun run, MachineRun machine, bool isGoingOn, IMachineSigns signs)
@@ -131,34 +124,18 @@ public sealed class LocalRunner : IMachineRunner
         // What was handed over stays so, even where somebody has taken its migration out of the journal since.
         if (outcome is null && job.Machine is { IsHandedOver: true, Verdict: { } verdict }) outcome = new MigrationOutcome(id, verdict, job.Machine.SealPath, null, null, null, [], CanResume: false);
         var isOver = outcome is not null && (job.IsGoingOn || !outcome.CanResume || IsHandedOver(outcome.Verdict));
-        MigrationRequest? request = null;
         if (!isOver)
         {
             if (!migrations.Exists(id) && await HooksAsync(job, HookStep.PreHook, null) is { Count: > 0 } failed) return new EndedSign(MachineRunState.Failed, null, failed, CanResume: true);
             job.Signs.Tell(job.Machine.Machine, id, new MigratingSign());
-            request = migrations.Exists(id) ? migrations.Show(id).Request : Governed(job, await requestOf(job.Run, job.Planned, job.Cancel));
+            var request = migrations.Exists(id) ? migrations.Show(id).Request : Governed(job, await requestOf(job.Run, job.Planned, job.Cancel));
             outcome = await MigrateAsync(job, request);
         }
 
         if (!IsHandedOver(outcome!.Verdict)) return new EndedSign(outcome.Verdict == Verdict.Cancelled ? MachineRunState.Cancelled : MachineRunState.Failed, outcome, outcome.Reasons, outcome.CanResume);
         await job.Signs.TellDurablyAsync(job.Machine.Machine, id, new PostHooksSign(outcome));
-        List<string> reasons = [.. outcome.Reasons];
-        var wanted = job.Planned.TargetPowerState ?? job.Plan.TargetPowerState;
-        var after = new List<string>();
-        if (Power is not null)
-        {
-            try
-            {
-                await Power(request ?? migrations.Show(id).Request, outcome, wanted, job.LeaveOff);
-            }
-            catch (SealiftException e)
-            {
-                after.Add(e.Message);
-            }
-        }
-
-        after.AddRange(await HooksAsync(job, HookStep.PostHook, outcome));
-        return new EndedSign(after.Count == 0 ? MachineRunState.Succeeded : MachineRunState.Failed, outcome, [.. reasons, .. job.Remarks, .. after], CanResume: false);
+        var after = await HooksAsync(job, HookStep.PostHook, outcome);
+        return new EndedSign(after.Count == 0 ? MachineRunState.Succeeded : MachineRunState.Failed, outcome, [.. outcome.Reasons, .. job.Remarks, .. after], CanResume: false);
     }
 
     /// <summary>When a running machine is cut over is the scheduler's to say, which knows the windows and the limits; what all may read together is shared.</summary>

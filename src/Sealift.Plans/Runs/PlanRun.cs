@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Sealift.Migrations;
 using Sealift.Plans.Documents;
 
@@ -104,9 +105,11 @@ public sealed record MachineRun
     public IReadOnlyList<HookRun> Hooks { get; init; } = [];
 
     /// <summary>Whether nothing more becomes of it by itself.</summary>
+    [JsonIgnore]
     public bool IsOver => State is MachineRunState.Succeeded or MachineRunState.Failed or MachineRunState.Cancelled;
 
     /// <summary>Whether its migration handed it over.</summary>
+    [JsonIgnore]
     public bool IsHandedOver => Verdict is Migrations.Verdict.Sealed or Migrations.Verdict.Degraded;
 }
 

@@ -87,7 +87,7 @@ public sealed class Scheduler
 
         Task[] left;
         lock (driven) left = [.. driven.Values.Select(d => d.Work)];
-        await Task.WhenAll(left);
+        await Task.WhenAll(left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // what they threw is judged one by one below
         await CollectAsync();
     }
 

@@ -86,9 +86,18 @@ public interface IPlanStore
     /// <exception cref="Posix.SealiftException">SL7628, SL7629: there is no such run or machine.</exception>
     Task OrderAsync(RunOrder order, CancellationToken cancel);
 
-    /// <summary>Takes what was asked for and not yet taken, oldest first. Each is taken once.</summary>
-    Task<IReadOnlyList<RunOrder>> TakeOrdersAsync(string run, CancellationToken cancel);
+    /// <summary>What was asked for and is not yet carried out, oldest first. It stays until <see cref="DropOrdersAsync"/>: each may be seen again after a crash, and bears it.</summary>
+    Task<IReadOnlyList<StoredOrder>> OrdersAsync(string run, CancellationToken cancel);
+
+    /// <summary>Drops orders, once what they mean is written down, by the lease's holder.</summary>
+    /// <exception cref="Posix.SealiftException">The lease was lost.</exception>
+    Task DropOrdersAsync(string run, IReadOnlyList<long> numbers, string owner, CancellationToken cancel);
 }
+
+/// <summary>An order as it is stored.</summary>
+/// <param name="Number">Greater than those of the orders before it.</param>
+/// <param name="Order">The order.</param>
+public sealed record StoredOrder(long Number, RunOrder Order);
 
 /// <summary>A document to be stored.</summary>
 /// <param name="Document">The document.</param>

@@ -164,12 +164,19 @@ public sealed class PlanStore(PlanDatabase database) : IPlanStore
     }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<RunOrder>> TakeOrdersAsync(string run, CancellationToken cancel) => database.WriteAsync<IReadOnlyList<RunOrder>>(async t =>
+    public Task<IReadOnlyList<StoredOrder>> OrdersAsync(string run, CancellationToken cancel) => database.ReadAsync<IReadOnlyList<StoredOrder>>(
+        async t => await t.QueryAsync("SELECT id, body FROM plan_order WHERE run = @a ORDER BY id", r => new StoredOrder(r.GetInt64(0), Decode(r.GetString(1), PlanJson.Default.RunOrder, $"an order of run {run}")), cancel, run), cancel);
+
+    /// <inheritdoc/>
+    public async Task DropOrdersAsync(string run, IReadOnlyList<long> numbers, string owner, CancellationToken cancel)
     {
-        // Taken by being removed: of two who do so at once, the second waits and finds nothing.
-        var taken = await t.QueryAsync("DELETE FROM plan_order WHERE run = @a RETURNING id, body", r => (Id: r.GetInt64(0), Order: Decode(r.GetString(1), PlanJson.Default.RunOrder, $"an order of run {run}")), cancel, run);
-        return [.. taken.OrderBy(o => o.Id).Select(o => o.Order)];
-    }, cancel);
+        ArgumentNullException.ThrowIfNull(numbers);
+        _ = await database.WriteAsync(async t => // it throws or is done
+        {
+            await DemandLeaseAsync(t, run, owner, cancel);
+            return await t.ExecuteManyAsync("DELETE FROM plan_order WHERE run = @a AND id = @b", numbers.Select(n => (object?[])[run, n]), cancel);
+        }, cancel);
+    }
 
     private async Task<StoredDocument> PutAsync(PlanTransaction t, DocumentChange change, CancellationToken cancel)
     {

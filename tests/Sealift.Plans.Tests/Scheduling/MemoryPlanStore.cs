@@ -50,6 +50,19 @@ public sealed class MemoryPlanStore(TimeProvider time) : IPlanStore
 
     public Task<IReadOnlyList<MachineRun>> MachinesAsync(string run, CancellationToken cancel) => Do<IReadOnlyList<MachineRun>>(() => [.. machines[run].Values]);
 
+    public async Task<IReadOnlyList<StoredDocument>> PutAllAsync(IReadOnlyList<DocumentChange> changes, CancellationToken cancel)
+    {
+        var stored = new List<StoredDocument>();
+        foreach (var change in changes) stored.Add(await PutAsync(change.Document, change.Expected, cancel));
+        return stored;
+    }
+
+    public Task<IReadOnlyList<MachineRun>> MachinesAsync(string run, int from, int limit, CancellationToken cancel) => Do<IReadOnlyList<MachineRun>>(() => [.. machines[run].Values.Skip(from).Take(limit)]);
+
+    public Task<MachineRun?> FindMachineAsync(string run, string machine, CancellationToken cancel) => Do(() => machines.GetValueOrDefault(run)?.GetValueOrDefault(machine));
+
+    public Task<IReadOnlyDictionary<MachineRunState, int>> CountAsync(string run, CancellationToken cancel) => Do<IReadOnlyDictionary<MachineRunState, int>>(() => machines[run].Values.GroupBy(m => m.State).ToDictionary(g => g.Key, g => g.Count()));
+
     public Task UpdateAsync(PlanRun run, string owner, CancellationToken cancel) => Write(run.Id, owner, () => runs[run.Id] = run);
 
     public Task UpdateAsync(string run, IReadOnlyList<MachineRun> machines, string owner, CancellationToken cancel) => Write(run, owner, () =>
@@ -69,7 +82,7 @@ public sealed class MemoryPlanStore(TimeProvider time) : IPlanStore
 
     public Task OrderAsync(RunOrder order, CancellationToken cancel) => Do(() =>
     {
-        orders.Add(new StoredOrder(++number, order, time.GetUtcNow()));
+        orders.Add(new StoredOrder(++number, order));
         return true;
     });
 

@@ -175,30 +175,25 @@ public sealed class PlanStoreTests(PostgresFixture postgres)
     }
 
     [Theory, CombinatorialKinds]
-    public async Task Each_order_is_taken_once_and_in_order(Kind kind)
+    public async Task Orders_are_there_in_order_until_the_owner_of_the_run_drops_them(Kind kind)
     {
         await using var rig = await CreateAsync(kind, postgres);
-        var stores = new[] { await rig.OpenAsync(), await rig.OpenAsync() };
-        await stores[0].CreateRunAsync(Run("r", "p"), [Machine("r", "a")], Cancel);
-        const int Orders = 60;
-        var done = false;
-        var takers = stores.Select(s => Task.Run(async () =>
-        {
-            var taken = new List<RunOrder>();
-            while (true)
-            {
-                var last = Volatile.Read(ref done);
-                taken.AddRange(await s.TakeOrdersAsync("r", Cancel));
-                if (last) return taken;
-            }
-        })).ToList();
-        for (var i = 0; i < Orders; i++) await stores[i % 2].OrderAsync(new RunOrder("r", RunOrderKind.Cutover, i % 3 == 0 ? null : "a", DateTimeOffset.UnixEpoch.AddSeconds(i), $"anna{i}"), Cancel);
-        Volatile.Write(ref done, true);
-        var all = await Task.WhenAll(takers);
-        Assert.Equal(Enumerable.Range(0, Orders).Select(i => $"anna{i}").Order(StringComparer.Ordinal), all.SelectMany(t => t).Select(o => o.Actor).Order(StringComparer.Ordinal));
-        foreach (var taker in all) Assert.Equal(taker.Select(o => o.At).Order(), taker.Select(o => o.At));
-        Assert.Equal("SL7628", (await Assert.ThrowsAsync<SealiftException>(() => stores[0].OrderAsync(new RunOrder("x", RunOrderKind.Cancel, null, null, "anna"), Cancel))).Code);
-        Assert.Equal("SL7629", (await Assert.ThrowsAsync<SealiftException>(() => stores[0].OrderAsync(new RunOrder("r", RunOrderKind.Cancel, "x", null, "anna"), Cancel))).Code);
+        var (mine, others) = (await rig.OpenAsync(), await rig.OpenAsync());
+        await mine.CreateRunAsync(Run("r", "p"), [Machine("r", "a")], Cancel);
+        await mine.CreateRunAsync(Run("s", "q"), [Machine("s", "a")], Cancel);
+        for (var i = 0; i < 20; i++) await (i % 2 == 0 ? mine : others).OrderAsync(new RunOrder("r", RunOrderKind.Cutover, i % 3 == 0 ? null : "a", DateTimeOffset.UnixEpoch.AddSeconds(i), $"anna{i}"), Cancel);
+        await others.OrderAsync(new RunOrder("s", RunOrderKind.Cancel, null, null, "berta"), Cancel);
+        Assert.True(await mine.LeaseAsync("r", "me", TimeSpan.FromMinutes(1), Cancel));
+        var seen = await mine.OrdersAsync("r", Cancel);
+        Assert.Equal(Enumerable.Range(0, 20).Select(i => $"anna{i}"), seen.Select(o => o.Order.Actor));
+        Assert.Equal(seen, await mine.OrdersAsync("r", Cancel)); // seen again, as after a crash
+        await others.OrderAsync(new RunOrder("r", RunOrderKind.Retry, "a", null, "late"), Cancel);
+        Assert.Equal("SL7627", (await Assert.ThrowsAsync<SealiftException>(() => others.DropOrdersAsync("r", [.. seen.Select(o => o.Number)], "you", Cancel))).Code);
+        await mine.DropOrdersAsync("r", [.. seen.Select(o => o.Number)], "me", Cancel);
+        Assert.Equal("late", Assert.Single(await others.OrdersAsync("r", Cancel)).Order.Actor);
+        Assert.Equal("berta", Assert.Single(await others.OrdersAsync("s", Cancel)).Order.Actor);
+        Assert.Equal("SL7628", (await Assert.ThrowsAsync<SealiftException>(() => mine.OrderAsync(new RunOrder("x", RunOrderKind.Cancel, null, null, "anna"), Cancel))).Code);
+        Assert.Equal("SL7629", (await Assert.ThrowsAsync<SealiftException>(() => mine.OrderAsync(new RunOrder("r", RunOrderKind.Cancel, "x", null, "anna"), Cancel))).Code);
     }
 
     [Theory, CombinatorialKinds]
