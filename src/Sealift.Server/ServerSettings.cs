@@ -38,6 +38,12 @@ internal sealed record ServerSettings
 
     public double SessionHours { get; init; } = 16;
 
+    public int RequestBurst { get; init; } = 300;
+
+    public int LoginsPerMinute { get; init; } = 20;
+
+    public int Watchers { get; init; } = 2000;
+
     public bool OpenMetrics { get; init; }
 
     public Uri? TracesEndpoint { get; init; }
@@ -80,6 +86,9 @@ internal sealed record ServerSettings
             Database = database,
             SessionIdle = Span(file, "sessionIdleMinutes", TimeSpan.FromMinutes(Number(settings.SessionIdleMinutes))),
             SessionLifetime = Span(file, "sessionHours", TimeSpan.FromHours(Number(settings.SessionHours))),
+            RequestBurst = Count(file, "requestBurst", settings.RequestBurst),
+            LoginsPerMinute = Count(file, "loginsPerMinute", settings.LoginsPerMinute),
+            Watchers = Count(file, "watchers", settings.Watchers),
             OpenMetrics = settings.OpenMetrics,
             TracesEndpoint = settings.TracesEndpoint,
             Oidc = settings.Oidc is { ClientSecretFile: { } secret } oidc ? oidc with { ClientSecretFile = Beside(file, secret) } : settings.Oidc,
@@ -119,6 +128,8 @@ internal sealed record ServerSettings
     }
 
     private static string Beside(string file, string path) => Path.GetFullPath(path, Path.GetDirectoryName(file)!);
+
+    private static int Count(string file, string field, int value) => value is >= 1 and <= 1_000_000 ? value : throw ServerErrors.BadSettings(file, $"{field}: it should be from 1 to 1,000,000");
 
     private static double Number(double value) => double.IsFinite(value) ? Math.Clamp(value, 0, 1e6) : 0;
 

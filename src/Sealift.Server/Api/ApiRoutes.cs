@@ -25,7 +25,7 @@ internal static class ApiRoutes
     }
 
     /// <summary>The description, OpenAPI 3.1.</summary>
-    public static void AddApiDescription(this IServiceCollection services) => services.AddOpenApi("openapi", o =>
+    public static void AddApiDescription(this IServiceCollection services) => services.AddOpenApi("v1", o =>
     {
         o.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
         o.ShouldInclude = description => description.RelativePath?.StartsWith(Root[1..], StringComparison.Ordinal) == true;
