@@ -147,7 +147,7 @@ internal sealed class RunningServer : IAsyncDisposable
         Problem.UseProblems(application);
         application.UseStatusCodePages(async context =>
         {
-            if (ApiPath.Is(context.HttpContext.Request)) await Problem.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, ServerErrors.OfStatus(context.HttpContext.Response.StatusCode, context.HttpContext.Request.Path));
+            await Problem.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, ServerErrors.OfStatus(context.HttpContext.Response.StatusCode, context.HttpContext.Request.Path));
         });
         application.UseRouting();
         application.UseAuthentication();

@@ -110,8 +110,8 @@ internal sealed class Problem : ProblemDetails
         return context.Response.WriteAsync(
             $"""
             <!DOCTYPE html>
-            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{Text(error.Code)} – Sealift</title><link rel="stylesheet" href="{EmbeddedAssets.Path("site.css")}"></head>
-            <body><main><h1>Cannot {Text(error.Attempt)}</h1><p>{Text(error.Subject)}: {Text(error.Said)}.</p><p>{Text(error.NextStep)}.</p><p><small>{Text(error.Code)}</small></p><p><a href="/">To the overview</a></p></main></body></html>
+            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{Text(error.Code)} – Sealift</title><link rel="stylesheet" href="{EmbeddedAssets.Path("site.css")}"><link rel="icon" type="image/svg+xml" href="{EmbeddedAssets.Path("emblem.svg")}"></head>
+            <body><header class="top"><a class="brand" href="/">Sealift</a></header><main><h1>Cannot {Text(error.Attempt)}</h1><p>{Text(error.Subject)}: {Text(error.Said)}.</p><p>{Text(error.NextStep)}.</p><p><small>{Text(error.Code)}</small></p><p><a href="/">To the overview</a></p></main></body></html>
             """,
             context.RequestAborted);
 
