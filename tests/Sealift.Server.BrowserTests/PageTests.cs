@@ -143,7 +143,7 @@ public sealed class PageTests(Chromium chromium)
         var html = await rig.Page.ContentAsync();
         Assert.True(html.Length < 200_000, $"{html.Length} characters");
         await rig.Page.GetByRole(AriaRole.Link, new() { Name = "Last" }).ClickAsync();
-        await Expect(rig.Page.GetByRole(AriaRole.Link, new() { Name = "vm10000" })).ToBeVisibleAsync();
+        await Expect(rig.Page.GetByRole(AriaRole.Link, new() { Name = "vm10000", Exact = true })).ToBeVisibleAsync();
         await rig.Page.GetByLabel("Machine contains").FillAsync("vm0777");
         await rig.Page.GetByRole(AriaRole.Button, new() { Name = "Show" }).ClickAsync();
         await Expect(rig.Page.GetByRole(AriaRole.Rowheader, new() { NameRegex = new("^vm0777") })).ToHaveCountAsync(10);

@@ -26,7 +26,7 @@ public sealed class WizardTests(Chromium chromium)
         await page.GoForwardAsync();
         await Expect(page.GetByLabel("Names")).ToHaveValueAsync("new-{{.VmName}}");
         await page.GetByRole(AriaRole.Link, new() { Name = "Review" }).ClickAsync();
-        await Expect(page.GetByLabel("The documents as YAML")).ToContainTextAsync("targetNameTemplate: new-{{.VmName}}");
+        await Expect(page.GetByLabel("The documents as YAML")).ToContainTextAsync("targetNameTemplate: \"new-{{.VmName}}\"");
         await ClickAsync(page, "Store the plan");
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "night", Level = 1 })).ToBeVisibleAsync();
         var stored = (PlanDocument)(await rig.Plans.Store.FindAsync(DocumentKind.Plan, "night", BrowserRig.Cancel))!.Document;

@@ -32,6 +32,15 @@ public abstract class PageBase : ComponentBase
     /// <summary>Whether whoever looks may do something.</summary>
     protected bool May(string scope) => Http.User.Has(scope);
 
+    /// <summary>Draws the page once, when all that it shows is there. (A component would be drawn at its first wait already, for browsers that are told of more later.)</summary>
+    public override async Task SetParametersAsync(ParameterView parameters)
+    {
+        parameters.SetParameterProperties(this);
+        OnInitialized();
+        await OnInitializedAsync();
+        StateHasChanged();
+    }
+
     /// <summary>Answers that there is no such thing.</summary>
     /// <exception cref="Posix.SealiftException">SL9030, always.</exception>
     protected static T Missing<T>(string kind, string name) => throw ServerErrors.NotFound(kind, name);
