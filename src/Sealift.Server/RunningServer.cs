@@ -27,10 +27,12 @@ namespace Sealift.Server;
 internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly WebApplication application;
+    private readonly ServerStorage storage;
+    private bool isDisposed;
 
-    private RunningServer(WebApplication application, ServerOptions options)
+    private RunningServer(WebApplication application, ServerStorage storage, ServerOptions options)
     {
-        this.application = application;
+        (this.application, this.storage) = (application, storage);
         var bound = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Port = new Uri(bound).Port;
         Address = options.Address(Port);
@@ -65,7 +67,7 @@ internal sealed class RunningServer : IAsyncDisposable
             var isNew = !await users.AnyAsync(cancel);
             if (isNew && isOpen) throw ServerErrors.OpenWithoutUser(options.Listen.ToString());
             await application.StartAsync(cancel);
-            var server = new RunningServer(application, options);
+            var server = new RunningServer(application, storage, options);
             if (isNew) server.SetUpLink = $"{server.Address}/set-up?token={application.Services.GetRequiredService<SetUpLink>().Make()}";
             return server;
         }
@@ -84,19 +86,22 @@ internal sealed class RunningServer : IAsyncDisposable
     }
 
     /// <summary>Returns when somebody asked it to stop, or when it stopped by itself.</summary>
-    public async Task WaitAsync(CancellationToken cancel)
+    /// <returns>Whether somebody asked: otherwise something that it cannot do without has ended, which its log tells.</returns>
+    public async Task<bool> WaitAsync(CancellationToken cancel)
     {
         var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var ours = cancel.Register(() => asked.TrySetResult());
         await using var its = application.Lifetime.ApplicationStopping.Register(() => asked.TrySetResult());
         await asked.Task;
+        return cancel.IsCancellationRequested;
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (isDisposed) return;
+        isDisposed = true;
         await application.StopAsync();
-        var storage = application.Services.GetRequiredService<ServerStorage>();
         await application.DisposeAsync();
         await storage.DisposeAsync();
     }
@@ -116,7 +121,17 @@ internal sealed class RunningServer : IAsyncDisposable
         services.AddSingleton(s => new UserAccounts(storage.Database, parts.Time, parts.PasswordRounds));
         services.AddSingleton<LoginSessions>().AddSingleton<ApiTokens>().AddSingleton<SetUpLink>().AddSingleton<AuditLog>().AddSingleton<EventStreams>();
         services.AddSingleton(_ => new MigrationStore(options.StateDirectory));
-        services.AddSingleton(parts.Plans ?? (s => new StoredPlans(storage.Plans, s.GetRequiredService<MigrationStore>(), parts.Time)));
+        if (parts.Plans is { } plans)
+        {
+            services.AddSingleton(plans);
+        }
+        else
+        {
+            services.AddSingleton(s => new PlanService(storage.Plans, s.GetRequiredService<MigrationStore>(), parts.Time));
+            services.AddSingleton<IPlanService>(s => s.GetRequiredService<PlanService>());
+            services.AddSingleton<PlanCarrier>().AddHostedService(s => s.GetRequiredService<PlanCarrier>());
+        }
+
         services.AddSingleton<MetricsText>().AddSingleton<MigrationFigures>().AddHostedService(s => s.GetRequiredService<MetricsText>());
         services.AddRouting();
         services.AddHttpContextAccessor();
@@ -133,11 +148,13 @@ internal sealed class RunningServer : IAsyncDisposable
             o.SerializerOptions.Converters.Add(new DocumentConverter());
             o.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
             o.SerializerOptions.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+            o.SerializerOptions.RespectNullableAnnotations = true;
+            o.SerializerOptions.RespectRequiredConstructorParameters = true;
             o.SerializerOptions.MaxDepth = 32;
             o.SerializerOptions.AllowDuplicateProperties = false;
         });
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
-        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(15));
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(75));
         services.AddApiDescription();
         Traces.Add(services, options);
         parts.Configure?.Invoke(builder);

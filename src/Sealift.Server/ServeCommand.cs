@@ -25,8 +25,7 @@ internal static class ServeCommand
             if (server.SetUpLink is { } link) Console.Out.WriteLine($"There is no user yet. Within an hour, make the first one here:\n  {link}");
         }
 
-        await server.WaitAsync(cancel);
-        return 0;
+        return await server.WaitAsync(cancel) ? 0 : 70;
     }
 
     /// <summary>Adds, lists or removes users, or gives one a new password. Whoever can write to the database may: no server need run.</summary>

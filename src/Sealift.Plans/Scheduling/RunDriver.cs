@@ -246,7 +246,7 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
             catch (SealiftException)
             {
                 // Whether it was refused because the run is somebody else's by now, the lease says; everything else may pass.
-                if (!await TryRenewAsync(cancel)) throw Late();
+                if (await IsLostAsync(cancel)) throw Late();
                 await Task.Delay(TimeSpan.FromMilliseconds(500), time, cancel);
             }
         }
@@ -326,6 +326,19 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
         catch (OperationCanceledException) when (inTime.IsCancellationRequested && !cancel.IsCancellationRequested)
         {
             return false; // it did not answer in time
+        }
+    }
+
+    /// <summary>Whether somebody else may have the right by now. A store that does not answer has given it to nobody before it runs out.</summary>
+    private async Task<bool> IsLostAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return !await TryRenewAsync(cancel);
+        }
+        catch (SealiftException)
+        {
+            return IsLate();
         }
     }
 

@@ -39,8 +39,8 @@ public static class Scope
     /// <exception cref="Posix.SealiftException">SL9012: one of them is none, or there is none.</exception>
     internal static IReadOnlyList<string> Check(IReadOnlyCollection<string> given)
     {
-        var wrong = given.FirstOrDefault(s => !All.Contains(s));
-        if (wrong is not null || given.Count == 0) throw ServerErrors.BadScope(wrong ?? "(none)");
+        if (given.Count == 0) throw ServerErrors.BadScope("(none)");
+        if (given.Any(s => !All.Contains(s))) throw ServerErrors.BadScope(given.First(s => !All.Contains(s)) ?? "null");
         return [.. All.Where(given.Contains)];
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Sealift.Plans;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Store;
+using Sealift.Posix;
 using Sealift.Server.Accounts;
 
 namespace Sealift.Server.Api;
@@ -68,8 +69,19 @@ internal static class DocumentsApi
             .Needs(Scope.Plan).WithSummary("Look for all that would stop a plan of these documents, which are not stored.").Accepts<IReadOnlyList<Document>>("application/json", Yaml);
     }
 
-    private static async Task<IReadOnlyList<Document>> ReadAsync(HttpContext context, CancellationToken cancel) =>
-        [.. (await DocumentReader.ReadAsync(context.Request.Body, "body", cancel)).Select(d => d.Document)];
+    private static async Task<IReadOnlyList<Document>> ReadAsync(HttpContext context, CancellationToken cancel)
+    {
+        try
+        {
+            return [.. (await DocumentReader.ReadAsync(context.Request.Body, "body", cancel)).Select(d => d.Document)];
+        }
+        catch (SealiftException e) when (e.InnerException is BadHttpRequestException)
+        {
+            // No fault of a document: the body was too long, or broke off.
+            var bad = (BadHttpRequestException)e.InnerException;
+            throw new BadHttpRequestException(bad.Message, bad.StatusCode, bad);
+        }
+    }
 
     private static async Task<StoredDocument> FindAsync(IPlanService plans, string kind, string name, CancellationToken cancel) =>
         await plans.Store.FindAsync(Known(kind), name, cancel) ?? throw ServerErrors.NotFound(kind, name);

@@ -15,7 +15,8 @@ internal static class RunsApi
             .Needs(Scope.Read).WithSummary("Look for all that would stop a plan. Providers are asked; nothing is changed.");
         api.MapPut("/plans/{plan}/archived", async (string plan, Archived archived, IPlanService plans, CancellationToken cancel) =>
         {
-            await plans.Store.SetArchivedAsync(plan, archived.Value, cancel);
+            if (plans is PlanService service) await service.ArchiveAsync(plan, archived.Value, cancel);
+            else await plans.Store.SetArchivedAsync(plan, archived.Value, cancel);
             return TypedResults.NoContent();
         }).Audited("plan.archive").Needs(Scope.Plan).WithSummary("Hide a plan that is done with from lists, or show it again.");
         api.MapPost("/plans/{plan}/runs", async (string plan, NewRun? run, HttpContext context, IPlanService plans, CancellationToken cancel) =>
@@ -32,8 +33,11 @@ internal static class RunsApi
         api.MapGet("/runs/{run}/machines", async (string run, int? offset, int? limit, MachineRunState? state, IPlanService plans, CancellationToken cancel) =>
         {
             _ = await FindAsync(plans, run, cancel); // only whether there is one
-            var all = await plans.Store.MachinesAsync(run, cancel);
-            return Page<MachineRun>.Of(state is { } asked ? [.. all.Where(m => m.State == asked)] : all, offset ?? 0, limit ?? 100);
+            var (from, most) = (Math.Max(0, offset ?? 0), Math.Clamp(limit ?? 100, 1, 1000));
+            if (state is { } asked) return Page<MachineRun>.Of([.. (await plans.Store.MachinesAsync(run, cancel)).Where(m => m.State == asked)], from, most);
+            var total = (await plans.Store.CountAsync(run, cancel)).Values.Sum();
+            var items = await plans.Store.MachinesAsync(run, from, most, cancel);
+            return new Page<MachineRun>(items, total, from + items.Count < total ? from + items.Count : null);
         }).Needs(Scope.Read).WithSummary("The machines of a run, in the order of the plan.");
 
         Order("cutover", RunOrderKind.Cutover, "Cut over a machine, or all, now or at a time.");

@@ -13,14 +13,16 @@ internal static class Health
     public static void MapHealth(this WebApplication application, ServerOptions options)
     {
         application.MapGet("/healthz", () => Results.Text("ok\n")).AllowAnonymous().ExcludeFromDescription();
-        application.MapGet("/readyz", async (ServerDatabase database, CancellationToken cancel) =>
+        application.MapGet("/readyz", async (ServerDatabase database, IServiceProvider services, CancellationToken cancel) =>
         {
             using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             deadline.CancelAfter(TimeSpan.FromSeconds(5));
             try
             {
                 _ = await database.QueryAsync("SELECT 1", r => r.GetInt32(0), deadline.Token); // that it answers is the answer
-                return Results.Text("ok\n");
+                return services.GetService<PlanCarrier>()?.Trouble is { } trouble
+                    ? Results.Text($"plans are not looked after: {trouble}\n", statusCode: StatusCodes.Status503ServiceUnavailable)
+                    : Results.Text("ok\n");
             }
             catch (Exception e) when (e is SealiftException or OperationCanceledException)
             {

@@ -59,7 +59,7 @@ internal sealed class MetricsText(IPlanService plans, IMeterFactory meters, Migr
         var states = new int[Enum.GetValues<MachineRunState>().Length];
         foreach (var run in runs)
         {
-            foreach (var machine in await plans.Store.MachinesAsync(run.Id, cancel)) states[(int)machine.State]++;
+            foreach (var (state, count) in await plans.Store.CountAsync(run.Id, cancel)) states[(int)state] += count;
         }
 
         Head("sealift_run_machines", "gauge", "Machines of these runs, by state; stuck are those that have shown no progress for longer than their plan allows.");
