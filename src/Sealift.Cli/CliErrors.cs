@@ -26,9 +26,6 @@ internal static class CliErrors
     public static SealiftException NoRun(string name) => new(
         "SL8030", "find a run", name, "no plan of this name was run, and no run has this id", "See 'sealift plan status'");
 
-    public static SealiftException NotOnePlan(string files, int plans) => new(
-        "SL8031", "run a plan", files, plans == 0 ? "there is no plan in it" : $"there are {plans} plans in it", "Name files with one plan, or apply them with 'sealift plan apply' and run one by its name");
-
     public static SealiftException BadValue(string option, string value, string expected) => new(
         "SL8004", $"understand {option}", value, $"it should be {expected}", "See the command's --help for examples");
 

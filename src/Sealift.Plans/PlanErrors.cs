@@ -56,9 +56,6 @@ internal static class PlanErrors
     public static SealiftException LeaseLost(string run, string owner) => new(
         "SL7674", "go on with a run", run, $"{owner} could not renew its right to carry it out in time, so that somebody else may do it now", "Nothing is lost: whoever has it now goes on with it; look at the connection to the database");
 
-    public static SealiftException NoSuchDocument(string plan, string kind, string name) => new(
-        "SL7675", $"run plan {plan}", $"{kind} {name}", "the plan names it, and there is none", "Apply it with `sealift plan apply`");
-
     public static SealiftException NotArchivable(PlanRun run) => new(
         "SL7676", "archive a plan", run.Plan, $"its run {run.Id} is not finished", "Wait for it, or cancel it");
 

@@ -42,8 +42,7 @@ internal sealed class OpenedPlans : IAsyncDisposable
     {
         var store = Service.Store;
         if (await store.FindRunAsync(name, cancel) is { } run) return run;
-        var newest = (await store.RunsAsync(name, unfinishedOnly: false, 1, cancel)).FirstOrDefault() ?? throw CliErrors.NoRun(name);
-        return await store.FindRunAsync(newest.Id, cancel) ?? throw CliErrors.NoRun(name);
+        return await store.RunsAsync(name, unfinishedOnly: false, 1, cancel) is [var newest, ..] && await store.FindRunAsync(newest.Id, cancel) is { } found ? found : throw CliErrors.NoRun(name);
     }
 
     /// <inheritdoc/>

@@ -14,7 +14,12 @@ internal static class PlanCommands
 {
     private static readonly Argument<string[]> Files = new("FILE") { Description = "Files with documents, YAML or JSON; - for standard input.", Arity = ArgumentArity.OneOrMore };
 
-    public static Command Build() => new("plan", "Plans: many machines, with maps, waves, limits and windows, in documents that are kept.") { Apply(), Get(), Delete(), Validate(), Schema() };
+    public static Command Build()
+    {
+        var command = new Command("plan", "Plans: many machines, with maps, waves, limits and windows, in documents that are kept.") { Apply(), Get(), Delete(), Validate(), Schema() };
+        foreach (var run in PlanRunCommands.Build()) command.Subcommands.Add(run);
+        return command;
+    }
 
     /// <summary>Opens the plans of the state directory.</summary>
     internal static Task<PlanDatabase> OpenAsync(ParseResult parsed, CancellationToken cancel) =>

@@ -6,7 +6,6 @@ using Sealift.Plans.Documents;
 using Sealift.Plans.Runs;
 using Sealift.Plans.Scheduling;
 using Sealift.Plans.Store;
-using Sealift.Posix;
 
 namespace Sealift.Cli.Commands;
 
@@ -40,7 +39,7 @@ internal static class PlanRunCommands
             var service = opened.Service;
             var name = await AppliedAsync(service, parsed.GetValue(plan)!, cancel);
             var at = parsed.GetValue(cutover) is { } when ? SourceName.Instant("--cutover", when) : (DateTimeOffset?)null;
-            var going = (await service.Store.RunsAsync(name, unfinishedOnly: true, 1, cancel)).FirstOrDefault();
+            var going = await service.Store.RunsAsync(name, unfinishedOnly: true, 1, cancel) is [var unfinished, ..] ? unfinished : null;
             if (going is not null && at is not null) await service.OrderAsync(new RunOrder(going.Id, RunOrderKind.Cutover, null, at, Actor), cancel);
             var run = going ?? await service.RunAsync(name, at, Actor, cancel);
             if (parsed.GetValue(detach))
@@ -58,12 +57,11 @@ internal static class PlanRunCommands
     /// <summary>Applies files, or takes the name of a plan as it is.</summary>
     private static async Task<string> AppliedAsync(PlanService service, string[] given, CancellationToken cancel)
     {
-        // A name has no slash and ends in no extension that a file of documents would have; a file that is there is meant.
-        if (given.Length == 1 && !File.Exists(given[0])) return given[0];
-        var documents = new List<Document>();
-        foreach (var file in given) documents.AddRange((await DocumentReader.ReadFileAsync(file, cancel)).Select(d => d.Document));
+        // As for 'validate': a file that is there is meant, and otherwise a plan that is stored.
+        if (given is [var only] && only != "-" && !File.Exists(only)) return only;
+        var documents = await PlanCommands.ReadAsync(given, cancel);
         var plans = documents.OfType<PlanDocument>().ToList();
-        if (plans.Count != 1) throw CliErrors.NotOnePlan(string.Join(' ', given), plans.Count);
+        if (plans.Count != 1) throw CliErrors.NotOnePlan(string.Join(' ', given), plans.Select(p => p.Metadata.Name));
         _ = await service.ApplyAsync(documents, Actor, cancel); // their generations are of no interest here
         return plans[0].Metadata.Name;
     }
@@ -72,13 +70,12 @@ internal static class PlanRunCommands
     private static async Task<int> CarryOutAsync(PlanService service, string run, bool json, CancellationToken cancel)
     {
         using var end = new CancellationTokenSource();
-        var news = service.WatchAsync(run, end.Token); // from before the first sign
+        var store = service.Store;
+        var view = RunView.Of(json, (await store.FindRunAsync(run, CancellationToken.None))!, await store.MachinesAsync(run, CancellationToken.None));
+        var showing = view.ShowAsync(service.WatchAsync(run, end.Token), end.Token); // from before the first sign
         var scheduler = service.CreateScheduler(new SchedulerOptions { OnlyRun = run });
         // Interrupted, it leaves off: what was at work is gone on with by the next one.
         var work = Task.Run(() => scheduler.RunAsync(CancellationToken.None, cancel), CancellationToken.None);
-        var store = service.Store;
-        var view = RunView.Of(json, (await store.FindRunAsync(run, CancellationToken.None))!, await store.MachinesAsync(run, CancellationToken.None));
-        var showing = view.ShowAsync(news, end.Token);
         try
         {
             await work;

@@ -152,7 +152,7 @@ public sealed class RunNewsHub : IRunNews
 
         public void Take(RunNews told)
         {
-            var id = told.Run?.Id ?? told.Machines.FirstOrDefault()?.Run;
+            var id = told.Run?.Id ?? (told.Machines.Count > 0 ? told.Machines[0].Run : null);
             if (id is null || !Wants(id)) return;
             lock (gate)
             {

@@ -338,6 +338,7 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
         }
         catch (SealiftException)
         {
+            // It does not answer: nobody else has been given the right as long as ours lasts.
             return IsLate();
         }
     }

@@ -1,0 +1,180 @@
+using Sealift.Migrations;
+using Sealift.Plans.Documents;
+using Sealift.Plans.Running;
+using Sealift.Plans.Runs;
+using Sealift.Plans.Scheduling;
+using Sealift.Plans.Store;
+using Sealift.Plans.Validation;
+using Sealift.Posix;
+
+namespace Sealift.Plans;
+
+/// <summary>All that can be done with plans, on a store and a state directory of this host.</summary>
+public sealed class PlanService : IPlanService
+{
+    // Each machine that is looked at costs connections to its source; validation is days before, and not in a hurry.
+    private const int LooksAtOnce = 4;
+
+    private readonly TimeProvider time;
+    private readonly RunNewsHub news;
+    private readonly Lock gate = new();
+    private readonly List<Scheduler> schedulers = [];
+
+    /// <summary>Makes one.</summary>
+    /// <param name="store">The plans.</param>
+    /// <param name="migrations">The state directory.</param>
+    /// <param name="time">The clock.</param>
+    public PlanService(IPlanStore store, MigrationStore migrations, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(migrations);
+        (Store, Migrations, this.time) = (store, migrations, time);
+        news = new RunNewsHub(store, time, IsOurs);
+    }
+
+    /// <inheritdoc/>
+    public IPlanStore Store { get; }
+
+    /// <inheritdoc/>
+    public MigrationStore Migrations { get; }
+
+    /// <summary>A scheduler that carries runs out in this process, with the migrations of this state directory. It does nothing before it is run.</summary>
+    /// <param name="options">How it keeps time, and whether it is for one run.</param>
+    public Scheduler CreateScheduler(SchedulerOptions options)
+    {
+        var runner = new LocalRunner(Migrations, RequestOfAsync, time);
+        // Migrations of many machines are begun in one second: more letters than a person's need.
+        var scheduler = new Scheduler(Store, runner, news, options, time, PlaceOf(Migrations.StateDirectory), () => MigrationStore.NewId(time.GetUtcNow(), letters: 8));
+        lock (gate) schedulers.Add(scheduler);
+        return scheduler;
+    }
+
+    /// <summary>What names a state directory among all that share a store: the host and its path.</summary>
+    public static string PlaceOf(string stateDirectory) => $"{Environment.MachineName}:{stateDirectory}";
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, string actor, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(documents);
+        return Store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel);
+    }
+
+    /// <inheritdoc/>
+    public async Task<PlanReport> ValidateAsync(string plan, IProgress<MachineForecast>? progress, CancellationToken cancel) =>
+        await PlanValidation.LookAsync(Migrations, (await FindAsync(plan, cancel)).Documents, time.GetUtcNow(), LooksAtOnce, progress, cancel);
+
+    /// <inheritdoc/>
+    public async Task<PlanReport> ValidateAsync(IReadOnlyList<Document> documents, string plan, IProgress<MachineForecast>? progress, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(documents);
+        // What is not among them may be stored.
+        List<Document> all = [.. await AllAsync(cancel), .. documents];
+        var found = all.OfType<PlanDocument>().LastOrDefault(p => p.Metadata.Name == plan) ?? throw PlanErrors.NoSuchPlan(plan);
+        return await PlanValidation.LookAsync(Migrations, new PlanDocuments(found, all), time.GetUtcNow(), LooksAtOnce, progress, cancel);
+    }
+
+    /// <inheritdoc/>
+    public async Task<PlanRun> RunAsync(string plan, DateTimeOffset? cutover, string actor, CancellationToken cancel)
+    {
+        var (stored, documents) = await FindAsync(plan, cancel);
+        var now = time.GetUtcNow();
+        var obstacles = PlanValidation.Check(documents, now).Where(p => p.IsObstacle).Select(p => $"{p.Code}: {(p.Field.Length > 0 ? $"{p.Field}: " : string.Empty)}{p.Said}").ToList();
+        if (obstacles.Count > 0) throw PlanErrors.CannotRun(plan, obstacles);
+        var id = MigrationStore.NewId(now, letters: 4);
+        List<Document> named = [.. documents.Named()];
+        if (cutover is not null) named.Add(new MigrationDocument { Metadata = new DocumentMetadata { Name = id }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = plan }, Cutover = cutover } });
+        var spec = documents.Plan.Spec;
+        // TimeProvider's ticks are finer than the store's: what is read back later is what is returned now.
+        var run = new PlanRun(id, plan, stored.Generation, PlanRunState.Running, spec.Vms.Min(m => m.Wave), DateTimeOffset.FromUnixTimeMilliseconds(now.ToUnixTimeMilliseconds()), null, actor, named);
+        var created = await Store.CreateRunAsync(run, [.. spec.Vms.Select(m => new MachineRun { Run = id, Machine = m.Name, Wave = m.Wave, State = MachineRunState.Waiting })], cancel);
+        news.Tell(new RunNews(created, []));
+        return created;
+    }
+
+    /// <inheritdoc/>
+    public async Task OrderAsync(RunOrder order, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(order);
+        var run = await Store.FindRunAsync(order.Run, cancel) ?? throw PlanErrors.NoSuchRun(order.Run);
+        var subject = order.Machine is { } named ? $"{named} in run {run.Id}" : $"run {run.Id}";
+        MachineRun? machine = null;
+        if (order.Machine is not null) machine = await Store.FindMachineAsync(order.Run, order.Machine, cancel) ?? throw PlanErrors.NoSuchMachine(run.Id, order.Machine);
+        switch (order.Kind)
+        {
+            case RunOrderKind.Continue when run.State != PlanRunState.Halted:
+                throw PlanErrors.NotNow(order.Kind, subject, $"it is not halted, but {Word(run.State)}");
+            case RunOrderKind.Cutover or RunOrderKind.Cancel when run.State == PlanRunState.Finished:
+                throw PlanErrors.NotNow(order.Kind, subject, "it is finished");
+            case RunOrderKind.Cutover or RunOrderKind.Cancel when machine is { IsOver: true }:
+                throw PlanErrors.NotNow(order.Kind, subject, $"it is over: {Word(machine.State)}");
+            case RunOrderKind.Cutover when machine is not null && !IsWarm(run, machine.Machine):
+                throw PlanErrors.NotNow(order.Kind, subject, "it is migrated cold, and has no cutover");
+            case RunOrderKind.Cutover when machine is { CutoverBegunAt: not null }:
+                throw PlanErrors.NotNow(order.Kind, subject, "its cutover has begun");
+            case RunOrderKind.Retry when machine is { State: not (MachineRunState.Failed or MachineRunState.Cancelled) }:
+                throw PlanErrors.NotNow(order.Kind, subject, $"it is {Word(machine.State)}: only what failed or was cancelled is tried again");
+            case RunOrderKind.Retry when run.State == PlanRunState.Cancelling:
+                throw PlanErrors.NotNow(order.Kind, subject, "it is being cancelled");
+        }
+
+        if (order.Kind == RunOrderKind.Retry && run.State == PlanRunState.Finished) await ReopenAsync(run, order, cancel);
+        else await Store.OrderAsync(order, cancel);
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<RunNews> WatchAsync(string? run, CancellationToken cancel) => news.WatchAsync(run, cancel);
+
+    /// <summary>Hides a plan from lists, or shows it again.</summary>
+    /// <exception cref="SealiftException">SL7676: its run is not finished.</exception>
+    public async Task ArchiveAsync(string plan, bool archived, CancellationToken cancel)
+    {
+        if (archived && await Store.RunsAsync(plan, unfinishedOnly: true, 1, cancel) is [var run, ..]) throw PlanErrors.NotArchivable(run);
+        await Store.SetArchivedAsync(plan, archived, cancel);
+    }
+
+    /// <summary>Opens a run that was over for machines that are tried again. Nobody takes it before the order is there.</summary>
+    private async Task ReopenAsync(PlanRun run, RunOrder order, CancellationToken cancel)
+    {
+        var owner = $"{PlaceOf(Migrations.StateDirectory)}#{Guid.NewGuid():N}";
+        if (!await Store.LeaseAsync(run.Id, owner, TimeSpan.FromSeconds(30), cancel)) throw PlanErrors.NotNow(order.Kind, $"run {run.Id}", "somebody is just opening it again");
+        try
+        {
+            await Store.OrderAsync(order, cancel);
+            await Store.UpdateAsync(run with { State = PlanRunState.Running, EndedAt = null }, owner, cancel);
+        }
+        finally
+        {
+            await Store.ReleaseAsync(run.Id, owner, CancellationToken.None);
+        }
+    }
+
+    private bool IsOurs(string run)
+    {
+        lock (gate) return schedulers.Exists(s => s.Driven.Contains(run));
+    }
+
+    private static bool IsWarm(PlanRun run, string machine)
+    {
+        var plan = run.Documents.OfType<PlanDocument>().First().Spec;
+        return (plan.Vms.First(m => m.Name == machine).Type ?? plan.Type) == PlanType.Warm;
+    }
+
+    private static string Word<T>(T state)
+        where T : struct, Enum => state.ToString().ToLowerInvariant();
+
+    private static Task<MigrationRequest> RequestOfAsync(PlanRun run, PlannedMachine machine, CancellationToken cancel) =>
+        Task.FromResult(PlanTranslation.RequestOf(new PlanDocuments(run.Documents.OfType<PlanDocument>().First(), run.Documents), machine, bandwidth: null));
+
+    private async Task<(StoredDocument Stored, PlanDocuments Documents)> FindAsync(string plan, CancellationToken cancel)
+    {
+        var stored = await Store.FindAsync(DocumentKind.Plan, plan, cancel) ?? throw PlanErrors.NoSuchPlan(plan);
+        return (stored, new PlanDocuments((PlanDocument)stored.Document, await AllAsync(cancel)));
+    }
+
+    private async Task<IReadOnlyList<Document>> AllAsync(CancellationToken cancel)
+    {
+        var all = new List<Document>();
+        foreach (var kind in DocumentKind.All)
+            foreach (var one in await Store.ListAsync(kind, cancel)) all.Add(one.Document);
+        return all;
+    }
+}

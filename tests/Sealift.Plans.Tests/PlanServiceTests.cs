@@ -1,0 +1,158 @@
+using Sealift.Migrations;
+using Sealift.Migrations.Tests;
+using Sealift.Plans.Documents;
+using Sealift.Plans.Running;
+using Sealift.Plans.Runs;
+using Sealift.Plans.Scheduling;
+using Sealift.Plans.Store;
+using Sealift.Posix;
+
+namespace Sealift.Plans.Tests;
+
+/// <summary>The one door, on a real database and a real state directory.</summary>
+public sealed class PlanServiceTests : IAsyncLifetime
+{
+    private readonly MigrationRig rig = new();
+    private PlanDatabase database = null!;
+    private MigrationStore migrations = null!;
+    private PlanService service = null!;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        database = await PlanDatabase.OpenSqliteAsync(Path.Combine(rig.State, PlanDatabase.FileName), [SchemaSet.Plans], null, Cancel);
+        migrations = rig.OpenStore();
+        service = new PlanService(new PlanStore(database), migrations, TimeProvider.System);
+        Directory.CreateDirectory(rig.Target);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        migrations.Dispose();
+        await database.DisposeAsync();
+        rig.Dispose();
+    }
+
+    [Fact]
+    public async Task A_plan_that_was_applied_is_run_watched_and_its_failed_machine_tried_again()
+    {
+        await ApplyAsync(Vm("first.raw"), Vm("later.raw"));
+        var run = await service.RunAsync("saturday", null, "anna", Cancel);
+        Assert.Equal("SL7672", await CodeAsync(run.Id, RunOrderKind.Continue));
+        Assert.Equal("SL7672", await CodeAsync(run.Id, RunOrderKind.Cutover, "first.raw")); // it is cold
+        Assert.Equal("SL7671", await CodeAsync(run.Id, RunOrderKind.Cancel, "nobody"));
+        Assert.Equal("SL7670", await CodeAsync("no-run", RunOrderKind.Cancel));
+        Assert.Equal("SL7676", (await Assert.ThrowsAsync<SealiftException>(() => service.ArchiveAsync("saturday", true, Cancel))).Code);
+        _ = await Assert.ThrowsAsync<SealiftException>(() => service.RunAsync("saturday", null, "anna", Cancel)); // one run at a time
+
+        using var end = new CancellationTokenSource();
+        var seen = WatchAsync(service, run.Id, end.Token);
+        await using var otherDatabase = await PlanDatabase.OpenSqliteAsync(Path.Combine(rig.State, PlanDatabase.FileName), [SchemaSet.Plans], null, Cancel);
+        var other = new PlanService(new PlanStore(otherDatabase), migrations, TimeProvider.System);
+        var seenElsewhere = WatchAsync(other, null, end.Token);
+        await FinishAsync(run.Id);
+        var machines = await service.Store.MachinesAsync(run.Id, Cancel);
+        Assert.Equal([MachineRunState.Succeeded, MachineRunState.Failed], machines.Select(m => m.State));
+        Assert.Equal("SL7672", await CodeAsync(run.Id, RunOrderKind.Cancel)); // it is finished
+        Assert.Equal("SL7672", await CodeAsync(run.Id, RunOrderKind.Retry, "first.raw")); // it succeeded
+
+        File.Copy(rig.First, Path.Combine(rig.SourceDirectory, "later.raw"));
+        await service.OrderAsync(new RunOrder(run.Id, RunOrderKind.Retry, null, null, "anna"), Cancel);
+        await FinishAsync(run.Id);
+        Assert.All(await service.Store.MachinesAsync(run.Id, Cancel), m => Assert.Equal(MachineRunState.Succeeded, m.State));
+        Assert.Equal(PlanRunState.Finished, (await service.Store.FindRunAsync(run.Id, Cancel))!.State);
+        await service.ArchiveAsync("saturday", true, Cancel);
+
+        // The other one looks into the store every two seconds.
+        await Task.Delay(TimeSpan.FromSeconds(5), Cancel);
+        await end.CancelAsync();
+        foreach (var news in new[] { await seen, await seenElsewhere })
+        {
+            Assert.Equal(PlanRunState.Finished, news.Select(n => n.Run).OfType<PlanRun>().Last().State);
+            Assert.Equal(MachineRunState.Succeeded, news.SelectMany(n => n.Machines).Last(m => m.Machine == "later.raw").State);
+        }
+    }
+
+    [Fact]
+    public async Task A_plan_with_obstacles_is_not_run()
+    {
+        Assert.Equal("SL7673", (await Assert.ThrowsAsync<SealiftException>(() => service.RunAsync("saturday", null, "anna", Cancel))).Code);
+        await ApplyAsync(Vm("first.raw"), Vm("first.raw"));
+        Assert.Equal("SL7677", (await Assert.ThrowsAsync<SealiftException>(() => service.RunAsync("saturday", null, "anna", Cancel))).Code);
+    }
+
+    [Fact]
+    public async Task A_cutover_for_the_run_goes_with_its_documents()
+    {
+        await ApplyAsync(Vm("first.raw"));
+        var at = DateTimeOffset.UtcNow.AddHours(1);
+        var run = await service.RunAsync("saturday", at, "anna", Cancel);
+        var stored = (await service.Store.FindRunAsync(run.Id, Cancel))!;
+        Assert.Equal(at, stored.Documents.OfType<MigrationDocument>().Single().Spec.Cutover);
+        Assert.Equal(["saturday", "images", "here"], stored.Documents.Where(d => d is not MigrationDocument).Select(d => d.Metadata.Name));
+    }
+
+    /// <summary>Whoever does not read holds nobody up, and reads the last of each machine when he does.</summary>
+    [Fact]
+    public async Task A_slow_reader_reads_the_newest()
+    {
+        var hub = new RunNewsHub(service.Store, TimeProvider.System, _ => true);
+        using var end = new CancellationTokenSource();
+        await using var reader = hub.WatchAsync("r", end.Token).GetAsyncEnumerator(Cancel);
+        var first = reader.MoveNextAsync().AsTask();
+        for (var i = 0; i < 100_000; i++) hub.Tell(new RunNews(null, [new MachineRun { Run = i % 2 == 0 ? "r" : "other", Machine = $"vm{i % 10}", Wave = 1, State = MachineRunState.Migrating, DoneBytes = i }]));
+        Assert.True(await first);
+        var last = reader.Current.Machines.ToDictionary(m => m.Machine, m => m.DoneBytes);
+        var next = reader.MoveNextAsync().AsTask();
+        if (last.Values.Max() != 99_998)
+        {
+            Assert.True(await next);
+            foreach (var machine in reader.Current.Machines) last[machine.Machine] = machine.DoneBytes;
+            next = reader.MoveNextAsync().AsTask();
+        }
+
+        Assert.Equal(["vm0", "vm2", "vm4", "vm6", "vm8"], last.Keys.Order());
+        Assert.Equal(99_998, last.Values.Max());
+        await end.CancelAsync();
+        Assert.False(await next);
+    }
+
+    private static PlannedMachine Vm(string name) => new() { Name = name };
+
+    private async Task ApplyAsync(params PlannedMachine[] machines) => await service.ApplyAsync(
+    [
+        new ProviderDocument { Metadata = new DocumentMetadata { Name = "images" }, Spec = new ProviderSpec { Type = ProviderType.Image, Url = rig.SourceDirectory } },
+        new ProviderDocument { Metadata = new DocumentMetadata { Name = "here" }, Spec = new ProviderSpec { Type = ProviderType.Directory, Url = rig.Target } },
+        new PlanDocument
+        {
+            Metadata = new DocumentMetadata { Name = "saturday" },
+            Spec = new PlanSpec
+            {
+                Provider = new PlanProviders { Source = new DocumentReference { Name = "images" }, Destination = new DocumentReference { Name = "here" } },
+                Vms = machines,
+                SkipGuestConversion = true,
+                Check = false,
+                AcceptDegraded = true,
+                BootCheck = BootCheck.Never,
+            },
+        },
+    ], "anna", Cancel);
+
+    private async Task FinishAsync(string run)
+    {
+        using var inTime = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        inTime.CancelAfter(TimeSpan.FromMinutes(3));
+        await service.CreateScheduler(new SchedulerOptions { OnlyRun = run, LookInterval = TimeSpan.FromMilliseconds(200) }).RunAsync(CancellationToken.None, inTime.Token);
+    }
+
+    private async Task<string> CodeAsync(string run, RunOrderKind kind, string? machine = null) =>
+        (await Assert.ThrowsAsync<SealiftException>(() => service.OrderAsync(new RunOrder(run, kind, machine, null, "anna"), Cancel))).Code;
+
+    private static async Task<List<RunNews>> WatchAsync(PlanService plans, string? run, CancellationToken end)
+    {
+        var all = new List<RunNews>();
+        await foreach (var news in plans.WatchAsync(run, end)) all.Add(news);
+        return all;
+    }
+}
