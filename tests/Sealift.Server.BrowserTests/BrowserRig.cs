@@ -63,7 +63,7 @@ internal sealed class BrowserRig : IAsyncDisposable
     /// <summary>A directory below the rig's.</summary>
     public string Below(string name) => Path.Combine(directory, name);
 
-    public static async Task<BrowserRig> StartAsync(Chromium chromium, BrowserNewContextOptions? options = null, bool withUser = true, bool isManual = false)
+    public static async Task<BrowserRig> StartAsync(Chromium chromium, BrowserNewContextOptions? options = null, bool withUser = true, bool isReal = false)
     {
         var directory = Directory.CreateTempSubdirectory("sealift-pages-").FullName;
         foreach (var name in new[] { "in", "out" }) Directory.CreateDirectory(Path.Combine(directory, name));
@@ -80,7 +80,7 @@ internal sealed class BrowserRig : IAsyncDisposable
         {
             PasswordRounds = 1000,
             Heartbeat = TimeSpan.FromSeconds(1),
-            Plans = s => new RehearsedPlans(s.GetRequiredService<ServerStorage>().Plans, s.GetRequiredService<MigrationStore>()) { IsManual = isManual },
+            Plans = isReal ? null : s => new RehearsedPlans(s.GetRequiredService<ServerStorage>().Plans, s.GetRequiredService<MigrationStore>()),
         };
         var server = await RunningServer.StartAsync(settings, parts, Cancel);
         options ??= new();
@@ -146,7 +146,6 @@ internal sealed class BrowserRig : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await context.DisposeAsync();
-        await Task.WhenAll(Plans.Work);
         await Server.DisposeAsync();
         Directory.Delete(directory, recursive: true);
     }

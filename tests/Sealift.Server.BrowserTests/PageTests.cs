@@ -16,7 +16,7 @@ public sealed class PageTests(Chromium chromium)
     [Fact]
     public async Task ANameThatIsMarkupIsShownAsThatNameEverywhere()
     {
-        await using var rig = await BrowserRig.StartAsync(chromium, isManual: true);
+        await using var rig = await BrowserRig.StartAsync(chromium);
         await rig.PlanAsync("night", [new PlannedMachine { Name = BrowserRig.HostileName }, new PlannedMachine { Name = "plain" }], s => s with { Description = BrowserRig.HostileName });
         var (run, machines) = await rig.RunAsync("night");
         await rig.Plans.MoveAsync(run.Id, machines[0] with { State = MachineRunState.Failed, Reasons = [BrowserRig.HostileName], Step = BrowserRig.HostileName });
@@ -39,7 +39,7 @@ public sealed class PageTests(Chromium chromium)
     [Fact]
     public async Task APageFollowsByItselfAndNobodyIsLeftBehindWhenItsBrowserGoes()
     {
-        await using var rig = await BrowserRig.StartAsync(chromium, isManual: true);
+        await using var rig = await BrowserRig.StartAsync(chromium);
         await rig.PlanAsync("night", [new PlannedMachine { Name = "web01" }]);
         var (run, machines) = await rig.RunAsync("night");
         await rig.LogInAsync();
@@ -58,7 +58,7 @@ public sealed class PageTests(Chromium chromium)
     [Fact]
     public async Task WithoutScriptsAReloadShowsWhatIsNewAndAMachineIsCutOver()
     {
-        await using var rig = await BrowserRig.StartAsync(chromium, new() { JavaScriptEnabled = false }, isManual: true);
+        await using var rig = await BrowserRig.StartAsync(chromium, new() { JavaScriptEnabled = false });
         await rig.PlanAsync("night", [new PlannedMachine { Name = "web01", Type = PlanType.Warm }]);
         var (run, machines) = await rig.RunAsync("night");
         await rig.LogInAsync();
@@ -76,7 +76,7 @@ public sealed class PageTests(Chromium chromium)
     [Fact]
     public async Task LoginAndStartOfAPlanNeedNoMouse()
     {
-        await using var rig = await BrowserRig.StartAsync(chromium, isManual: true);
+        await using var rig = await BrowserRig.StartAsync(chromium);
         await rig.PlanAsync("night", [new PlannedMachine { Name = "web01" }]);
         var (page, keyboard) = (rig.Page, rig.Page.Keyboard);
         await page.GotoAsync("/plans/night/start");
@@ -113,7 +113,7 @@ public sealed class PageTests(Chromium chromium)
     [InlineData("dark", 1280, ColorScheme.Dark)]
     public async Task EveryPageFitsASmallScreenAndTheDark(string name, int width, ColorScheme scheme)
     {
-        await using var rig = await BrowserRig.StartAsync(chromium, new() { ViewportSize = new() { Width = width, Height = 800 }, ColorScheme = scheme, ReducedMotion = ReducedMotion.Reduce }, isManual: true);
+        await using var rig = await BrowserRig.StartAsync(chromium, new() { ViewportSize = new() { Width = width, Height = 800 }, ColorScheme = scheme, ReducedMotion = ReducedMotion.Reduce });
         await rig.PlanAsync("night", Enum.GetValues<MachineRunState>().Select((s, i) => new PlannedMachine { Name = $"machine-with-a-rather-long-name-{s}", Wave = 1 + (i % 3) }), s => s with { MaintenanceWindows = [new MaintenanceWindow { Start = DateTimeOffset.UtcNow, End = DateTimeOffset.UtcNow.AddHours(5) }] });
         var (run, machines) = await rig.RunAsync("night");
         foreach (var (machine, state) in machines.Zip(Enum.GetValues<MachineRunState>()))
@@ -134,7 +134,7 @@ public sealed class PageTests(Chromium chromium)
     [Fact]
     public async Task TenThousandMachinesArePaged()
     {
-        await using var rig = await BrowserRig.StartAsync(chromium, isManual: true);
+        await using var rig = await BrowserRig.StartAsync(chromium);
         await rig.PlanAsync("fleet", Enumerable.Range(1, 10_000).Select(i => new PlannedMachine { Name = $"vm{i:00000}", Wave = 1 + (i / 1000) }));
         await rig.RunAsync("fleet");
         await rig.LogInAsync();

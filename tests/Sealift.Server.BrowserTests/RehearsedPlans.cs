@@ -8,7 +8,7 @@ using Sealift.Plans.Store;
 
 namespace Sealift.Server.BrowserTests;
 
-/// <summary>Plans in the real store. A run carries its machines out one after the other by real migrations; or, where a test says so, the test moves them.</summary>
+/// <summary>Plans in the real store, whose machines the test moves.</summary>
 internal sealed class RehearsedPlans(IPlanStore store, MigrationStore migrations) : StoredPlans(store, migrations, TimeProvider.System)
 {
     private const string Owner = "rehearsal";
@@ -16,9 +16,6 @@ internal sealed class RehearsedPlans(IPlanStore store, MigrationStore migrations
     private readonly Lock gate = new();
     private readonly List<Channel<RunNews>> watchers = [];
     private int runs;
-
-    /// <summary>Whether runs are left to the test.</summary>
-    public bool IsManual { get; set; }
 
     /// <summary>How many watch.</summary>
     public int Watchers
@@ -50,12 +47,8 @@ internal sealed class RehearsedPlans(IPlanStore store, MigrationStore migrations
             new PlanRun(id, plan, stored.Generation, PlanRunState.Running, 1, DateTimeOffset.UtcNow, null, actor, [document]),
             [.. document.Spec.Vms.Select(m => new MachineRun { Run = id, Machine = m.Name, Wave = m.Wave, State = MachineRunState.Waiting })], cancel);
         Assert.True(await Store.LeaseAsync(id, Owner, TimeSpan.FromHours(1), cancel));
-        if (!IsManual) Work.Add(CarryOutAsync(run, document));
         return run;
     }
-
-    /// <summary>Runs that are carried out.</summary>
-    public List<Task> Work { get; } = [];
 
     public override Task OrderAsync(RunOrder order, CancellationToken cancel)
     {
@@ -96,47 +89,6 @@ internal sealed class RehearsedPlans(IPlanStore store, MigrationStore migrations
         lock (gate)
         {
             foreach (var watcher in watchers) Assert.True(watcher.Writer.TryWrite(news));
-        }
-    }
-
-    private async Task CarryOutAsync(PlanRun run, PlanDocument plan)
-    {
-        var spec = plan.Spec;
-        var (source, target) = (await UrlAsync(spec.Provider.Source.Name), await UrlAsync(spec.Provider.Destination.Name));
-        foreach (var machine in await Store.MachinesAsync(run.Id, CancellationToken.None))
-        {
-            var at = machine with { State = MachineRunState.Migrating, StartedAt = DateTimeOffset.UtcNow };
-            var observer = new Observer(this, run, at);
-            var outcome = await Task.Run(() => MigrationRunner.StartAsync(
-                Migrations,
-                new MigrationRequest
-                {
-                    Sources = [Path.Combine(source, machine.Machine)], TargetDirectory = target, Convert = !spec.SkipGuestConversion, Check = spec.Check, AcceptDegraded = spec.AcceptDegraded, BootCheck = spec.BootCheck,
-                },
-                observer, CancellationToken.None));
-            var isOver = outcome.Verdict is Verdict.Sealed or Verdict.Degraded;
-            await MoveAsync(run.Id, observer.At with { State = isOver ? MachineRunState.Succeeded : MachineRunState.Failed, Verdict = outcome.Verdict, EndedAt = DateTimeOffset.UtcNow, Reasons = outcome.Reasons });
-        }
-
-        await MoveAsync(run with { State = PlanRunState.Finished, EndedAt = DateTimeOffset.UtcNow });
-    }
-
-    private async Task<string> UrlAsync(string provider) => ((ProviderDocument)(await Store.FindAsync(DocumentKind.Provider, provider, CancellationToken.None))!.Document).Spec.Url;
-
-    private sealed class Observer(RehearsedPlans plans, PlanRun run, MachineRun machine) : IMigrationObserver
-    {
-        public MachineRun At { get; private set; } = machine;
-
-        public void Report(MigrationEvent happened)
-        {
-            At = happened switch
-            {
-                MigrationStarted e => At with { Migration = e.Id, Owner = Owner },
-                StepStarted e => At with { Step = e.Disk.Length == 0 ? e.Step : $"{e.Step} {e.Disk}", DoneBytes = 0, TotalBytes = 0 },
-                StepProgress e => At with { DoneBytes = e.DoneBytes, TotalBytes = e.TotalBytes },
-                _ => At,
-            };
-            plans.MoveAsync(run.Id, At).GetAwaiter().GetResult();
         }
     }
 }

@@ -10,7 +10,7 @@ public sealed class StoryTests(Chromium chromium)
     [Fact]
     public async Task FromTheSetUpLinkToAVerifiedSeal()
     {
-        await using var rig = await BrowserRig.StartAsync(chromium, withUser: false);
+        await using var rig = await BrowserRig.StartAsync(chromium, withUser: false, isReal: true);
         var page = rig.Page;
         await ImageAsync(Path.Combine(rig.Below("in"), "small.raw"));
 

@@ -261,11 +261,10 @@ internal static class DraftForms
         {
             var documents = draft.Read();
             await ThrowIfChangedAsync(draft, plans, cancel);
-            if (documents.Count > 1) _ = await plans.ApplyAsync([.. documents.Where(d => d is not PlanDocument)], user, cancel); // their generations are nobody's business
-            // The plan itself by its generation: where somebody is faster now, nothing of theirs is lost.
+            // All or none, and the plan by its generation: where somebody is faster now, nothing of theirs is lost. The maps' generations are nobody's business.
             try
             {
-                _ = await plans.Store.PutAsync(documents.OfType<PlanDocument>().Single(), draft.Generation, cancel);
+                _ = await plans.Store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, d is PlanDocument ? draft.Generation : null))], cancel);
             }
             catch (SealiftException)
             {
