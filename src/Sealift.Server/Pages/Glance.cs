@@ -7,13 +7,16 @@ using Sealift.Plans.Store;
 namespace Sealift.Server.Pages;
 
 /// <summary>What the overview shows, put together once for all who look at it within two seconds: many browsers cost as much as one.</summary>
-internal sealed class Glance(IPlanService plans, TimeProvider time)
+internal sealed class Glance(IPlanService plans, TimeProvider time) : IDisposable
 {
     private const int RunsLookedAt = 50, MigrationsShown = 8, WindowsShown = 6, MachinesShown = 25;
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(2);
 
     private readonly SemaphoreSlim gate = new(1);
     private (DateTimeOffset At, GlanceView View)? last;
+
+    /// <inheritdoc/>
+    public void Dispose() => gate.Dispose();
 
     /// <summary>How all stands.</summary>
     public async Task<GlanceView> LookAsync(CancellationToken cancel)

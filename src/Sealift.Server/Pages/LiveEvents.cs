@@ -79,7 +79,7 @@ internal static class LiveEvents
     {
         try
         {
-            await foreach (var _ in plans.WatchAsync(run, cancel)) news.TryWrite(true); // false: it is about to be told anyway
+            await foreach (var _ in plans.WatchAsync(run, cancel)) _ = news.TryWrite(true); // false: it is about to be told anyway
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -98,7 +98,7 @@ internal static class LiveEvents
             {
                 var now = StateOf(plans, verifications, migration);
                 if (now == last) continue;
-                if (last.Length > 0) news.TryWrite(true); // false: it is about to be told anyway
+                if (last.Length > 0) _ = news.TryWrite(true); // false: it is about to be told anyway
                 last = now;
             }
         }

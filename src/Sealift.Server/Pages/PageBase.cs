@@ -54,7 +54,7 @@ public abstract class PageBase : ComponentBase
         }
         catch (Posix.SealiftException e) when (e.Code == "SL7003")
         {
-            return null;
+            return null; // there is none: whoever asks says so, or knows of it from elsewhere
         }
     }
 }

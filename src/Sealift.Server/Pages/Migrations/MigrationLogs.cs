@@ -27,10 +27,10 @@ internal static class MigrationLogs
     public static byte[] Tail(MigrationDetails details, string name)
     {
         if (Of(details).All(l => l.Name != name)) throw ServerErrors.NotFound("log", name);
-        using var file = File.OpenHandle(Path.Combine(details.StateDirectory, name));
-        var length = RandomAccess.GetLength(file);
+        using var file = PosixFile.Open(Path.Combine(details.StateDirectory, name), OpenMode.Read | OpenMode.NoFollow);
+        var length = file.Facts().LengthBytes;
         var tail = new byte[Math.Min(length, TailBytes)];
-        var read = RandomAccess.Read(file, tail, length - tail.Length);
+        var read = file.ReadAt(tail, length - tail.Length);
         return length > TailBytes ? [.. Encoding.UTF8.GetBytes($"(the last {TailBytes >> 10} KiB of {length})\n"), .. tail.AsSpan(0, read)] : tail[..read];
     }
 }

@@ -104,8 +104,8 @@ internal sealed class SourceInventories(IPlanService plans, TimeProvider time)
     {
         ProviderType.Vsphere => await OfVSphereAsync(provider, cancel),
         ProviderType.Libvirt => await OfLibvirtAsync(provider, cancel),
-        ProviderType.Ova => await Task.Run(() => OfDirectory(provider, PackageExtensions), cancel),
-        ProviderType.Image => await Task.Run(() => OfDirectory(provider, ImageExtensions), cancel),
+        ProviderType.Ova => await Task.Run<IReadOnlyList<InventoryMachine>>(() => OfDirectory(provider, PackageExtensions), cancel),
+        ProviderType.Image => await Task.Run<IReadOnlyList<InventoryMachine>>(() => OfDirectory(provider, ImageExtensions), cancel),
         _ => throw PageErrors.NoInventory(provider.Metadata.Name, provider.Spec.Type.ToString().ToLowerInvariant()),
     };
 
@@ -136,7 +136,7 @@ internal sealed class SourceInventories(IPlanService plans, TimeProvider time)
         static IEnumerable<string> Lines(string text) => text.Split('\n').Where(l => l.Length > 0);
     }
 
-    private static IReadOnlyList<InventoryMachine> OfDirectory(ProviderDocument provider, HashSet<string> extensions)
+    private static List<InventoryMachine> OfDirectory(ProviderDocument provider, HashSet<string> extensions)
     {
         var found = new List<InventoryMachine>();
         foreach (var name in PosixPath.List(provider.Spec.Url).Order(StringComparer.OrdinalIgnoreCase))
