@@ -79,7 +79,7 @@ internal static class LiveEvents
     {
         try
         {
-            await foreach (var _ in plans.WatchAsync(run, cancel)) _ = news.TryWrite(true); // false: it is about to be told anyway
+            await foreach (var each in plans.WatchAsync(run, cancel)) _ = news.TryWrite(true); // false: it is about to be told anyway
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
