@@ -35,11 +35,15 @@ internal sealed record FileIdentity(string Path, FileKind Kind, long LengthBytes
         : Kind == other.Kind && Device == other.Device && Inode == other.Inode && BornNanoseconds == other.BornNanoseconds;
 
     /// <summary>Whether two block devices have bytes in common: they are one, or one is a partition of the other (sysfs: <c>/sys/dev/block/MAJOR:MINOR/partition</c>).</summary>
-    public bool Overlaps(FileIdentity other) => IsSameFileAs(other) || (Kind == FileKind.BlockDevice && other.Kind == FileKind.BlockDevice && (IsPartitionOf(other) || other.IsPartitionOf(this)));
+    public bool Overlaps(FileIdentity other) => Overlaps(other, "/sys");
 
-    private bool IsPartitionOf(FileIdentity disk)
+    /// <summary>The same, by what another tree says.</summary>
+    internal bool Overlaps(FileIdentity other, string sysfs) =>
+        IsSameFileAs(other) || (Kind == FileKind.BlockDevice && other.Kind == FileKind.BlockDevice && (IsPartitionOf(other, sysfs) || other.IsPartitionOf(this, sysfs)));
+
+    private bool IsPartitionOf(FileIdentity disk, string sysfs)
     {
-        var own = $"/sys/dev/block/{NodeDevice >> 32}:{NodeDevice & uint.MaxValue}";
+        var own = $"{sysfs}/dev/block/{NodeDevice >> 32}:{NodeDevice & uint.MaxValue}";
         try
         {
             return File.Exists($"{own}/partition") && Directory.ResolveLinkTarget(own, returnFinalTarget: true) is { } place

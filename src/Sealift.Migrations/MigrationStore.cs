@@ -188,7 +188,7 @@ public sealed class MigrationStore : IDisposable
     private bool IsLocked(string id)
     {
         if (FileFacts.OfPathIfExists(LockPath(id)) is null) return false;
-        using var file = PosixFile.Open(LockPath(id), OpenMode.Read | OpenMode.NoFollow);
+        using var file = PosixFile.Open(LockPath(id), OpenMode.ReadWrite | OpenMode.NoFollow); // NFS locks only what may be written
         if (!file.TryLock()) return true;
         file.Unlock();
         return false;

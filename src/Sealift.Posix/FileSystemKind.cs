@@ -41,6 +41,9 @@ public sealed record FileSystemKind(string Name, long BlockBytes, bool IsOfServe
         var s = new ReadOnlySpan<byte>(raw, 256);
         var number = (uint)BinaryPrimitives.ReadUInt64LittleEndian(s);
         var (name, isOfServer) = Known.TryGetValue(number, out var known) ? known : (string.Create(CultureInfo.InvariantCulture, $"0x{number:x}"), false);
-        return new FileSystemKind(name, BinaryPrimitives.ReadInt64LittleEndian(s[8..]), isOfServer);
+        // Of a server it is what goes in one request. What that shares blocks in it tells nobody but the kernel (RFC 7862, 12.2.2): the page
+        // size mostly, and where it is more, it declines.
+        var blockBytes = BinaryPrimitives.ReadInt64LittleEndian(s[8..]);
+        return new FileSystemKind(name, isOfServer ? Math.Min(blockBytes, 4096) : blockBytes, isOfServer);
     }
 }

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Sealift.Scsi;
 
-/// <summary>What a copy manager can do: RECEIVE COPY OPERATING PARAMETERS; SPC-4, 6.18.4.</summary>
+/// <summary>What a copy manager can do: RECEIVE COPY OPERATING PARAMETERS; SPC-4, 6.18.4. Or what its page 8Fh says.</summary>
 /// <param name="NeedsNoListId">SNLID: whether a copy need not have an identifier of its own.</param>
 /// <param name="MaximumDevices">The most devices that one command may name.</param>
 /// <param name="MaximumSegments">The most segments of one command; 0: it does not say.</param>
@@ -14,6 +14,12 @@ public sealed record CopyAbility(
     bool NeedsNoListId, int MaximumDevices, int MaximumSegments, uint MaximumListBytes, uint MaximumSegmentBytes, int GranularityLog2, ReadOnlyMemory<byte> Descriptors)
 {
     internal const int AllocationBytes = 512;
+
+    /// <summary>How it can be asked to copy, the best first.</summary>
+    public IReadOnlyList<CopyForm> Forms { get; init; } = [CopyForm.Lid1];
+
+    /// <summary>Why a form that it lists is not among them, in words that begin in lower case; empty where all are.</summary>
+    public string Note { get; init; } = string.Empty;
 
     /// <summary>The segment descriptor "from block device to block device"; SPC-4, 6.4.6.7.</summary>
     public const byte BlockToBlock = 0x02;
@@ -40,37 +46,4 @@ public sealed record CopyAbility(
 
     /// <summary>Whether a descriptor is among those that it says it knows.</summary>
     public bool Knows(byte descriptor) => Descriptors.Span.Contains(descriptor);
-}
-
-/// <summary>The Third-party Copy page, 8Fh; SPC-4, 7.8.17. Only its list of commands is of interest.</summary>
-internal static class ThirdPartyCopyPage
-{
-    /// <summary>Whether it lists a command; null where it has no such list, or makes no sense and so says nothing.</summary>
-    public static bool? Lists(ReadOnlySpan<byte> page, byte operationCode, byte serviceAction)
-    {
-        for (var at = 4; at + 4 <= page.Length;)
-        {
-            var type = BinaryPrimitives.ReadUInt16BigEndian(page[at..]);
-            var length = BinaryPrimitives.ReadUInt16BigEndian(page[(at + 2)..]);
-            if (at + 4 + length > page.Length) return null;
-            if (type == 0x0001 && length > 0)
-            {
-                var list = page.Slice(at + 4, length);
-                var end = Math.Min(list.Length, 1 + list[0]);
-                for (var entry = 1; entry + 2 <= end;)
-                {
-                    var actions = list[entry + 1];
-                    if (entry + 2 + actions > end) return null;
-                    if (list[entry] == operationCode && list.Slice(entry + 2, actions).Contains(serviceAction)) return true;
-                    entry += 2 + actions;
-                }
-
-                return false;
-            }
-
-            at += 4 + length;
-        }
-
-        return null;
-    }
 }

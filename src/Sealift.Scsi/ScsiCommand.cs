@@ -85,10 +85,22 @@ public sealed record ScsiCommand(string Name, ReadOnlyMemory<byte> Cdb, bool Wri
     /// <summary>RECEIVE COPY OPERATING PARAMETERS; SPC-4, 6.18.4. Asks for nothing to be done.</summary>
     public static ScsiCommand CopyOperatingParameters(int allocationBytes) => WithLength("RECEIVE COPY OPERATING PARAMETERS", 0x84, 0x03, allocationBytes, writes: false);
 
-    /// <summary>EXTENDED COPY(LID1); SPC-4, 6.4.</summary>
+    /// <summary>EXTENDED COPY(LID1), or (LID4); SPC-4, 6.4 and 6.5.</summary>
+    /// <param name="form">Which of them. Whether it goes on in the background is said in its list.</param>
     /// <param name="parameterBytes">The length of its parameter list.</param>
     /// <param name="about">What is copied, for errors.</param>
-    public static ScsiCommand ExtendedCopy(int parameterBytes, string about) => WithLength($"EXTENDED COPY of {about}", 0x83, 0x00, parameterBytes, writes: true);
+    public static ScsiCommand ExtendedCopy(CopyForm form, int parameterBytes, string about) =>
+        WithLength($"EXTENDED COPY of {about}", 0x83, (byte)(form == CopyForm.Lid1 ? 0x00 : 0x01), parameterBytes, writes: true);
+
+    /// <summary>RECEIVE COPY STATUS(LID4): how far a copy in the background is; SPC-4, 6.24.</summary>
+    /// <param name="listId">Which copy.</param>
+    /// <param name="allocationBytes">So much may come.</param>
+    public static ScsiCommand ReceiveCopyStatus(uint listId, int allocationBytes) =>
+        WithListId(WithLength($"RECEIVE COPY STATUS of copy 0x{listId:x8}", 0x84, 0x05, allocationBytes, writes: false), listId);
+
+    /// <summary>COPY OPERATION ABORT; SPC-4, 6.3.</summary>
+    /// <param name="listId">Which copy.</param>
+    public static ScsiCommand CopyOperationAbort(uint listId) => WithListId(WithLength($"COPY OPERATION ABORT of copy 0x{listId:x8}", 0x83, 0x1C, 0, writes: true), listId);
 
     /// <summary>The operation code.</summary>
     public byte OperationCode => Cdb.Span[0];
@@ -107,6 +119,13 @@ public sealed record ScsiCommand(string Name, ReadOnlyMemory<byte> Cdb, bool Wri
         cdb[1] = serviceAction;
         BinaryPrimitives.WriteUInt32BigEndian(cdb.AsSpan(10), (uint)lengthBytes);
         return new(name, cdb, writes);
+    }
+
+    private static ScsiCommand WithListId(ScsiCommand command, uint listId)
+    {
+        var cdb = command.Cdb.ToArray();
+        BinaryPrimitives.WriteUInt32BigEndian(cdb.AsSpan(2), listId);
+        return command with { Cdb = cdb };
     }
 
     private static ScsiCommand Blocks(string name, byte code, byte flags, ulong block, uint blocks, bool writes)

@@ -74,4 +74,12 @@ internal static class ScsiErrors
 
     public static ScsiException WritesToSource(string unit, string command) =>
         new("SL3228", command, unit, "it was opened for reading only", "Report this as a bug");
+
+    // SL325x: copies that it makes in the background.
+
+    public static ScsiException CopyNotSeenToEnd(string unit, string attempt, string said) =>
+        new("SL3250", attempt, unit, said, "The target may go on to write there: look at its own list of copies, and resume when there is none. --transfer stream does without them");
+
+    public static ScsiException CopyTooSlow(string unit, string attempt, TimeSpan deadline) =>
+        new("SL3251", attempt, unit, string.Create(CultureInfo.InvariantCulture, $"not ended within {deadline.TotalSeconds:0.###} s, and aborted"), "Check the target and the storage below it, then resume, or use --transfer stream");
 }

@@ -20,7 +20,13 @@ public sealed class ScsiUnit : IDisposable
     // So often a command is repeated that was not carried out: a unit tells one event at a time.
     private const int MostRepeats = 16;
     private const byte RecoveredError = 0x1;
+
+    /// <summary>INVALID FIELD IN CDB, as an additional sense code: a copy manager says so of an identifier that it does not know.</summary>
+    internal const byte InvalidFieldInCommand = 0x24;
+
     private static readonly TimeSpan BusyPause = TimeSpan.FromMilliseconds(100);
+
+    private static int lastListId = Random.Shared.Next(); // those of a process before this one may still be under way
 
     private readonly ScsiPlace place;
     private readonly IScsiTransport transport;
@@ -202,7 +208,46 @@ public sealed class ScsiUnit : IDisposable
     public (CopyAbility? Ability, string Why) AskCopyAbility(CancellationToken cancel)
     {
         if (!facts.Inquiry.CopiesThirdParty) return (null, "it does not say that it knows third-party copies (3PC)");
-        if (pages.Contains(0x8F) && ThirdPartyCopyPage.Lists(ReadPage(0x8F, cancel).Span, 0x83, 0x00) == false) return (null, "its list of third-party copy commands lacks EXTENDED COPY(LID1)");
+        try
+        {
+            if (!pages.Contains(0x8F)) return AskCopyParameters(cancel);
+            var page = ThirdPartyCopyPage.Parse(ReadPage(0x8F, cancel));
+            if (!page.Lists(0x83, 0x00, unlisted: true) && !page.Lists(0x83, 0x01)) return (null, "its list of third-party copy commands has no EXTENDED COPY, neither LID1 nor LID4");
+            // A copy manager that knows only the later commands describes itself in the page alone.
+            var (ability, why) = page.Ability is { } described && page.Lists(0x83, 0x01) ? (described, string.Empty) : AskCopyParameters(cancel);
+            if (ability is null) return (null, why);
+            var (forms, note) = Forms(page, cancel);
+            return (ability with { Forms = forms, Note = note }, string.Empty);
+        }
+        catch (ScsiException e) when (e.Code == "SL3214")
+        {
+            return (null, $"this user may not ask what its copies can do: {e.Said}"); // the kernel lets only some commands through to all
+        }
+    }
+
+    /// <summary>The forms that it lists, the best first. The one that would leave us with a copy that nobody can ask about is looked at first.</summary>
+    private (IReadOnlyList<CopyForm> Forms, string Note) Forms(ThirdPartyCopyPage page, CancellationToken cancel)
+    {
+        var (forms, note) = (new List<CopyForm>(), string.Empty);
+        if (page.Lists(0x83, 0x01))
+        {
+            if (page.Lists(0x84, 0x05) && page.Lists(0x83, 0x1C))
+            {
+                // Of a copy that there is not. To say so is what one does that knows the command.
+                var (_, refusal) = AskCopyStatus(NextListId(), cancel);
+                if (refusal is { Asc: InvalidFieldInCommand }) forms.Add(CopyForm.Lid4InBackground);
+                else note = $"asked for the status of a copy that there is not (RECEIVE COPY STATUS(LID4)), it {(refusal is { } sense ? $"says {sense}" : "has an answer")}";
+            }
+
+            forms.Add(CopyForm.Lid4);
+        }
+
+        if (page.Lists(0x83, 0x00, unlisted: true)) forms.Add(CopyForm.Lid1);
+        return (forms, note);
+    }
+
+    private (CopyAbility? Ability, string Why) AskCopyParameters(CancellationToken cancel)
+    {
         var data = new byte[CopyAbility.AllocationBytes];
         try
         {
@@ -213,18 +258,75 @@ public sealed class ScsiUnit : IDisposable
         {
             return (null, $"asked what its copies can do, it says {e.Sense}");
         }
-        catch (ScsiException e) when (e.Code == "SL3214")
-        {
-            return (null, $"this user may not ask what its copies can do: {e.Said}"); // the kernel lets only some commands through to all
-        }
     }
 
     /// <summary>Has blocks copied, and waits for the end.</summary>
-    /// <param name="list">The parameter list: <see cref="CopyList"/>.</param>
+    /// <param name="form">By which command: not in the background.</param>
+    /// <param name="list">The parameter list that belongs to it: <see cref="CopyList"/>.</param>
     /// <param name="about">What is copied, for errors.</param>
     /// <param name="cancel">Stops the waiting: what the unit then still does nobody knows.</param>
     /// <exception cref="ScsiSenseException">It did not copy all of it; nothing of it counts.</exception>
-    public void Copy(ReadOnlyMemory<byte> list, string about, CancellationToken cancel) => Send(ScsiCommand.ExtendedCopy(list.Length, about), list, place.Options.LongDeadline, cancel);
+    public void Copy(CopyForm form, ReadOnlyMemory<byte> list, string about, CancellationToken cancel) => Send(ScsiCommand.ExtendedCopy(form, list.Length, about), list, place.Options.LongDeadline, cancel);
+
+    /// <summary>Has blocks copied in the background, and follows that to its end.</summary>
+    /// <param name="listId">Which copy it is, in its list as well: <see cref="NextListId"/>.</param>
+    /// <param name="list">The parameter list.</param>
+    /// <param name="segments">What it says.</param>
+    /// <param name="about">What is copied, for errors.</param>
+    /// <param name="segmentsDone">Told how many segments are copied, from the first one on.</param>
+    /// <param name="cancel">Aborts the copy, and returns when it is gone.</param>
+    /// <returns>What the unit said where it did not copy all, and no longer tries to; null where it says that it did.</returns>
+    /// <exception cref="ScsiSenseException">It did not begin; or it failed, as any copy would.</exception>
+    /// <exception cref="ScsiException">It did not end in time (SL3251), or nobody can say whether it has (SL3250).</exception>
+    public string? CopyInBackground(uint listId, ReadOnlyMemory<byte> list, IReadOnlyList<CopySegment> segments, string about, IProgress<int>? segmentsDone, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        var begin = ScsiCommand.ExtendedCopy(CopyForm.Lid4InBackground, list.Length, about);
+        BeginWrite(begin, CancellationToken.None);
+        try
+        {
+            // Not cancelled while it is sent: it would have begun, and nobody would follow it.
+            _ = Execute(begin, list, default, place.Options.ReplyDeadline, CancellationToken.None); // it receives nothing
+            return new BackgroundCopy(this, listId, about, segments).Follow(place.Options, segmentsDone, cancel);
+        }
+        finally
+        {
+            place.WriteEnded();
+        }
+    }
+
+    /// <summary>An identifier for a copy that none of ours under way has.</summary>
+    public static uint NextListId() => (uint)Interlocked.Increment(ref lastListId);
+
+    /// <summary>Asks about a copy in the background.</summary>
+    /// <returns>What it sent; or how it refused.</returns>
+    internal (ReadOnlyMemory<byte> Data, ScsiSense? Refusal) AskCopyStatus(uint listId, CancellationToken cancel)
+    {
+        var data = new byte[CopyStatus.AllocationBytes];
+        try
+        {
+            return (data.AsMemory(0, Execute(ScsiCommand.ReceiveCopyStatus(listId, data.Length), default, data, place.Options.ReplyDeadline, cancel)), null);
+        }
+        catch (ScsiSenseException e) when (e.Sense.Key is ScsiSense.IllegalRequest)
+        {
+            return (default, e.Sense);
+        }
+    }
+
+    /// <summary>Has a copy in the background aborted.</summary>
+    /// <returns>How it refused; null where it did not.</returns>
+    internal ScsiSense? AbortCopy(uint listId)
+    {
+        try
+        {
+            _ = Execute(ScsiCommand.CopyOperationAbort(listId), default, default, place.Options.ReplyDeadline, CancellationToken.None); // it receives nothing
+            return null;
+        }
+        catch (ScsiSenseException e)
+        {
+            return e.Sense; // it may have ended meanwhile: its status says
+        }
+    }
 
     /// <summary>The most bytes of one read or write.</summary>
     public int MostBytes => (int)Math.Min(1 << 20, facts.Limits.MaximumTransferBlocks is 0 ? long.MaxValue : (long)facts.Limits.MaximumTransferBlocks * facts.Capacity.BlockBytes);
@@ -326,10 +428,7 @@ public sealed class ScsiUnit : IDisposable
             return;
         }
 
-        if (command.Writes && !mayWrite) throw ScsiErrors.WritesToSource(Name, command.Name);
-        if (!wrote) VerifyIdentity(cancel); // between the opening and the first write time may have passed
-        wrote = true;
-        place.WriteBegins(); // a reset while it is under way may lose it as well
+        BeginWrite(command, cancel);
         try
         {
             _ = Execute(command, output, default, deadline, cancel); // it receives nothing
@@ -338,6 +437,14 @@ public sealed class ScsiUnit : IDisposable
         {
             place.WriteEnded();
         }
+    }
+
+    private void BeginWrite(ScsiCommand command, CancellationToken cancel)
+    {
+        if (command.Writes && !mayWrite) throw ScsiErrors.WritesToSource(Name, command.Name);
+        if (!wrote) VerifyIdentity(cancel); // between the opening and the first write time may have passed
+        wrote = true;
+        place.WriteBegins(); // a reset while it is under way may lose it as well
     }
 
     /// <summary>Carries out a command, and repeats it where it was not carried out and nothing was lost.</summary>

@@ -1,6 +1,3 @@
-using System.Text.Json;
-using Sealift.Posix;
-
 namespace Sealift.EndToEnd;
 
 /// <summary>
@@ -39,6 +36,8 @@ public sealed class LocalUnitCopyTests(Rig rig)
         run twin /dev/sdc /dev/sdb
         run one /dev/sdc /dev/sdd
         run itself /dev/sda /dev/sda
+        run outer /dev/sdc1 /dev/sdc
+        run inner /dev/sdc /dev/sdc1
         run short /dev/sda /dev/sdd
         run named --transfer xcopy /dev/sda /dev/sde
 
@@ -66,17 +65,17 @@ public sealed class LocalUnitCopyTests(Rig rig)
         var bytes = Bytes(1, Length);
         foreach (var (disk, length) in new[] { ("a", Length), ("b", Length), ("c", Shorter), ("d", Shorter), ("e", Length), ("f", Length) })
             await File.WriteAllBytesAsync(Path.Combine(directory, disk), disk == "a" ? bytes : disk == "c" ? WithPartition(Bytes(2, length)) : new byte[length], Cancel);
-        var said = await RunAsync(directory, Job, "00a1,00b2,00c3,00c3,00e5", "00e5");
+        var said = await SmallVm.RunAsync(rig, "tcm-loop-vm.sh", Job, "rig.serials=00a1,00b2,00c3,00c3,00e5 rig.alone=00e5", [.. "abcdef".Select(disk => Path.Combine(directory, disk.ToString()))], "TCM-LOOP-END", Cancel);
 
         foreach (var name in new[] { "first", "last" })
         {
             var end = said.End(name);
-            Assert.Equal((0, "xcopy", Length), (said.ExitCode(name), Used(end), end.GetProperty("transfer").GetProperty("offloadedBytes").GetInt32()));
+            Assert.Equal((0, "xcopy", Length), (said.ExitCode(name), SmallVm.Used(end), end.GetProperty("transfer").GetProperty("offloadedBytes").GetInt32()));
             Assert.Contains($"same {name}", said.Lines);
         }
 
         // Degraded, for nobody has read it; and what the kernel had of it is forgotten.
-        Assert.Equal((3, "xcopy"), (said.ExitCode("unproven"), Used(said.End("unproven"))));
+        Assert.Equal((3, "xcopy"), (said.ExitCode("unproven"), SmallVm.Used(said.End("unproven"))));
         Assert.Contains("same unproven", said.Lines);
 
         foreach (var (name, why) in new[]
@@ -88,42 +87,18 @@ public sealed class LocalUnitCopyTests(Rig rig)
         })
         {
             Assert.True(said.ExitCode(name) == 0, said.All);
-            Assert.Equal(("stream", why), (Used(said.End(name)), WhyNotXcopy(said.End(name))));
+            Assert.Equal(("stream", why), (SmallVm.Used(said.End(name)), SmallVm.WhyNot(said.End(name), "xcopy")));
         }
 
-        Assert.StartsWith("2 units of this host say that they are naa.6001405", WhyNotXcopy(said.End("twin")), StringComparison.Ordinal);
-        foreach (var (name, code) in new[] { ("one", "SL4258"), ("itself", "SL4257"), ("short", "SL4206"), ("named", "SL4281"), ("held", "EBUSY"), ("volume", "SL4259") })
+        Assert.StartsWith("2 units of this host say that they are naa.6001405", SmallVm.WhyNot(said.End("twin"), "xcopy"), StringComparison.Ordinal);
+        foreach (var (name, code) in new[] { ("one", "SL4258"), ("itself", "SL4257"), ("outer", "SL4257"), ("inner", "SL4257"), ("short", "SL4206"), ("named", "SL4281"), ("held", "EBUSY"), ("volume", "SL4259") })
         {
             Assert.Equal(5, said.ExitCode(name));
-            Assert.Contains(said.Lines, line => line.StartsWith($"err {name} ", StringComparison.Ordinal) && line.Contains(code, StringComparison.Ordinal));
+            Assert.True(said.Said(name, code), said.All);
         }
 
         Assert.True(File.ReadAllBytes(Path.Combine(directory, "a")).AsSpan().SequenceEqual(bytes));
         Assert.True(File.ReadAllBytes(Path.Combine(directory, "b")).AsSpan().SequenceEqual(bytes));
-    }
-
-    private static string? Used(JsonElement end) => end.GetProperty("transfer").GetProperty("used").GetString();
-
-    private static string? WhyNotXcopy(JsonElement end) => end.GetProperty("transfer").GetProperty("passedOver").EnumerateArray().Single(p => p.GetProperty("name").GetString() == "xcopy").GetProperty("why").GetString();
-
-    private async Task<Console> RunAsync(string directory, string job, string serials, string alone)
-    {
-        var (initramfs, script) = (Path.Combine(directory, "vm.gz"), Path.Combine(directory, "job"));
-        await File.WriteAllTextAsync(script, job, Cancel);
-        await ChildProcess.RunAsync(new ChildCommand(Path.Combine(Rig.Scripts, "tcm-loop-vm.sh"), initramfs, rig.Sealift, script), Cancel);
-        var arguments = new List<string>
-        {
-            "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "768", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-monitor", "none",
-            "-kernel", Directory.EnumerateFiles("/boot", "vmlinuz-*-cloud-*").Order(StringComparer.Ordinal).Last(), "-initrd", initramfs,
-            "-append", $"console=ttyS0 quiet rig.serials={serials} rig.alone={alone}",
-        };
-        foreach (var disk in "abcdef") arguments.AddRange(["-drive", $"file={Path.Combine(directory, disk.ToString())},format=raw,if=virtio,file.locking=off"]);
-        var lines = new List<string>();
-        await using var vm = ChildProcess.Start(new ChildCommand("qemu-system-x86_64", [.. arguments]) { Deadline = TimeSpan.FromMinutes(5) });
-        while (await vm.ReadLineAsync(Cancel) is { } line) lines.Add(line.TrimEnd('\r'));
-        _ = await vm.WaitAsync(Cancel); // its exit code is checked
-        Assert.Contains("TCM-LOOP-END 0", lines);
-        return new Console(lines);
     }
 
     /// <summary>A table with one partition from 1 MiB to 15 MiB.</summary>
@@ -143,15 +118,5 @@ public sealed class LocalUnitCopyTests(Rig rig)
         new Random(seed).NextBytes(bytes);
         bytes.AsSpan(5 << 20, 3 << 20).Clear();
         return bytes;
-    }
-
-    /// <summary>What came out of the VM.</summary>
-    private sealed record Console(IReadOnlyList<string> Lines)
-    {
-        public string All => string.Join('\n', Lines);
-
-        public int ExitCode(string name) => Lines.FirstOrDefault(l => l.StartsWith($"exit {name} ", StringComparison.Ordinal)) is { } line ? int.Parse(line.Split(' ')[2], System.Globalization.CultureInfo.InvariantCulture) : throw new InvalidOperationException(All);
-
-        public JsonElement End(string name) => Lines.LastOrDefault(l => l.StartsWith($"out {name} {{", StringComparison.Ordinal)) is { } line ? JsonDocument.Parse(line[$"out {name} ".Length..]).RootElement : throw new InvalidOperationException(All);
     }
 }

@@ -78,6 +78,37 @@ public sealed class ChildProcessTests
     }
 
     [Fact]
+    public async Task A_variable_that_holds_a_secret_is_kept_from_every_child()
+    {
+        var (secret, other) = ($"SEALIFT_TEST_{Random.Shared.Next():x}", $"SEALIFT_TEST_{Random.Shared.Next():x}_PLAIN");
+        Environment.SetEnvironmentVariable(secret, "correct-horse");
+        Environment.SetEnvironmentVariable(other, "anybody's");
+        try
+        {
+            Assert.Contains($"{secret}=correct-horse\n", await EnvironmentAsync(new ChildCommand("env")), StringComparison.Ordinal);
+            ChildProcess.WithholdVariable(secret);
+            foreach (var command in new[] { new ChildCommand("env"), new ChildCommand("sh", "-c", "env") { Environment = new Dictionary<string, string?> { ["MORE"] = "1" } } })
+            {
+                var given = await EnvironmentAsync(command);
+                Assert.DoesNotContain(secret, given, StringComparison.Ordinal);
+                Assert.DoesNotContain("correct-horse", given, StringComparison.Ordinal);
+                Assert.Contains($"{other}=anybody's\n", given, StringComparison.Ordinal);
+            }
+
+            // Whoever gives it to a child on purpose may.
+            Assert.Contains($"{secret}=meant\n", await EnvironmentAsync(new ChildCommand("env") { Environment = new Dictionary<string, string?> { [secret] = "meant" } }), StringComparison.Ordinal);
+            Assert.Equal("correct-horse", Environment.GetEnvironmentVariable(secret)); // our own
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(secret, null);
+            Environment.SetEnvironmentVariable(other, null);
+        }
+
+        static async Task<string> EnvironmentAsync(ChildCommand command) => (await ChildProcess.RunAsync(command, Cancel)).Output;
+    }
+
+    [Fact]
     public async Task Input_reaches_it_and_arguments_are_never_parsed_by_a_shell()
     {
         var result = await ChildProcess.RunAsync(new ChildCommand("cat") { StandardInput = "through\n" }, Cancel);

@@ -18,7 +18,15 @@ public sealed class ParserTests
         _ = BlockLimits.Parse(bytes);
         _ = BlockProvisioning.Parse(bytes);
         _ = UnitModes.Parse(bytes);
-        _ = ThirdPartyCopyPage.Lists(bytes, 0x83, 0);
+        var page8F = ThirdPartyCopyPage.Parse(bytes);
+        Assert.False(page8F.Lists(0x83, 0x01) && bytes.Length < 12);
+        if (page8F.Ability is { } described) Assert.InRange(described.Descriptors.Length, 1, bytes.Length);
+        if (CopyStatus.Parse(bytes) is { } status)
+        {
+            Assert.True(status.Sense.Length <= bytes.Length - 32 && !status.ToString().Any(char.IsControl));
+            _ = status.WhyImpossible(1 << 20, 1, 512); // no sum of it overflows
+        }
+
         foreach (var page in new byte[] { 0x00, 0x80, 0x83 })
             if (VitalPage.Cut(bytes, page) is { } cut) Assert.True(cut.Length >= 4 && cut.Length <= bytes.Length);
         if (UnitCapacity.Parse(bytes) is { } capacity) Assert.True(capacity.LengthBytes > 0 && capacity.LengthBytes % capacity.BlockBytes == 0);
@@ -161,13 +169,119 @@ public sealed class ParserTests
         Assert.Equal("0110", Convert.ToHexString(CopyList.Of(source, target, 512, needsNoListId: false, []))[..4]);
     }
 
+    /// <summary>SPC-4, 6.5.2, field by field: the format, how the identifier is used, the header as a device, IMMED, the identifier, three lengths.</summary>
+    [Theory]
+    [InlineData(true, "01")]
+    [InlineData(false, "00")]
+    public void A_list_of_LID4_says_what_it_was_told(bool inBackground, string immed)
+    {
+        var (source, target) = (new UnitDesignator(1, 3, Convert.FromHexString("6001405000000000000000000000aaaa")), new UnitDesignator(1, 2, Convert.FromHexString("0011223344556677")));
+        var list = CopyList.OfLid4(source, target, 512, 0xA1B2C3D4, inBackground, [new CopySegment(1, 0x1_0000_0002, 3), new CopySegment(4, 5, 0xFFFF)]);
+        Assert.Equal(
+            "0110" + "0020" + "0000000000000000000000" + immed + "FF" + "000000" + "A1B2C3D4" + "000000000000000000000000000000000000" + "0040" + "0038" + "0000"
+            + "E400000001030010" + "6001405000000000000000000000AAAA" + "00000000" + "00000200"
+            + "E400000001020008" + "0011223344556677" + "000000000000000000000000" + "00000200"
+            + "0200001800000001" + "00000003" + "0000000000000001" + "0000000100000002"
+            + "0200001800000001" + "0000FFFF" + "0000000000000004" + "0000000000000005",
+            Convert.ToHexString(list));
+        Assert.Equal("FFF0", Convert.ToHexString(CopyList.OfLid4(source, target, 512, 1, inBackground, new CopySegment[CopyList.MostLid4Segments]).AsSpan(44, 2)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => CopyList.OfLid4(source, target, 512, 1, inBackground, new CopySegment[CopyList.MostLid4Segments + 1]));
+    }
+
+    /// <summary>SPC-4, 6.3, 6.4, 6.5 and 6.24: the service action, and where the identifier and the length are.</summary>
+    [Fact]
+    public void Commands_of_copies_are_built_as_the_standard_has_them()
+    {
+        Assert.Equal("83000000000000000000000000500000", Hex(ScsiCommand.ExtendedCopy(CopyForm.Lid1, 0x50, "it")));
+        Assert.Equal("83010000000000000000000000700000", Hex(ScsiCommand.ExtendedCopy(CopyForm.Lid4, 0x70, "it")));
+        Assert.Equal("83010000000000000000000000700000", Hex(ScsiCommand.ExtendedCopy(CopyForm.Lid4InBackground, 0x70, "it")));
+        Assert.Equal("8405A1B2C3D40000000000000120" + "0000", Hex(ScsiCommand.ReceiveCopyStatus(0xA1B2C3D4, 0x120)));
+        Assert.Equal("831CA1B2C3D400000000000000000000", Hex(ScsiCommand.CopyOperationAbort(0xA1B2C3D4)));
+        Assert.True(ScsiCommand.CopyOperationAbort(1).Writes && ScsiCommand.ExtendedCopy(CopyForm.Lid4, 1, "it").Writes);
+        Assert.False(ScsiCommand.ReceiveCopyStatus(1, 1).Writes);
+
+        static string Hex(ScsiCommand command) => Convert.ToHexString(command.Cdb.Span);
+    }
+
+    private const string UnderWay = "0000001C" + "0112" + "0007" + "000000C8" + "00" + "0000" + "00" + "0000000000300000" + "0003" + "000000000000";
+
+    /// <summary>SPC-4, 6.24.2: service action and status, operations, delay, completion status, lengths of the sense data, unit and count, segments.</summary>
+    [Fact]
+    public void The_status_of_a_copy_is_read_as_the_standard_has_it()
+    {
+        var status = CopyStatus.Parse(Convert.FromHexString(UnderWay))!;
+        Assert.Equal(((byte)0x12, true, TimeSpan.FromMilliseconds(200), 0x300000UL, 0, 3), (status.Operation, status.IsUnderWay, status.UpdateDelay, status.TransferCount, status.TransferUnitLog2, status.SegmentsProcessed));
+        Assert.True(status.Sense.IsEmpty);
+
+        var failed = CopyStatus.Parse(Convert.FromHexString("0000002E" + "0102" + "0000" + "FFFFFFFF" + "02" + "1212" + "F1" + "0000000000000800" + "0001" + "000000000000" + "70000A000000000A000000000D0200000000"))!;
+        Assert.Equal((CopyStatus.Failed, false, null, ScsiStatus.CheckCondition, 0x800UL, null, 1), (failed.Operation, failed.IsUnderWay, failed.UpdateDelay, failed.CompletionStatus, failed.TransferCount, failed.TransferUnitLog2, failed.SegmentsProcessed));
+        Assert.Equal("copy aborted, a device of the copy cannot be reached (sense a/0d/02)", failed.ToString());
+    }
+
+    [Theory]
+    [InlineData(4, "10")] // of POPULATE TOKEN
+    [InlineData(14, "01")] // sense data in a field of no length
+    [InlineData(13, "0101")] // sense data that did not come
+    [InlineData(15, "07")] // a unit that there is not
+    [InlineData(0, "0000001B")] // shorter than its fields
+    public void A_status_that_makes_no_sense_is_none(int at, string hex)
+    {
+        var data = Convert.FromHexString(UnderWay);
+        Convert.FromHexString(hex).CopyTo(data, at);
+        Assert.Null(CopyStatus.Parse(data));
+        Assert.Null(CopyStatus.Parse(Convert.FromHexString(UnderWay).AsMemory(0, 31)));
+    }
+
+    [Theory]
+    [InlineData(0, 0x300000UL, 3, true)] // bytes
+    [InlineData(0, 0x300001UL, 3, false)]
+    [InlineData(2, 3UL, 3, true)] // mebibytes
+    [InlineData(2, 4UL, 3, false)]
+    [InlineData(0xF1, 0x1800UL, 3, true)] // blocks
+    [InlineData(0xF1, 0x1801UL, 3, false)]
+    [InlineData(6, ulong.MaxValue, 3, false)] // exbibytes, as many as there can be said to be
+    [InlineData(0, 0UL, 4, false)] // segments
+    public void More_than_was_asked_for_is_impossible(byte unit, ulong count, ushort segments, bool possible)
+    {
+        var data = Convert.FromHexString(UnderWay);
+        data[15] = unit;
+        BinaryPrimitives.WriteUInt64BigEndian(data.AsSpan(16), count);
+        BinaryPrimitives.WriteUInt16BigEndian(data.AsSpan(24), segments);
+        Assert.Equal(possible, CopyStatus.Parse(data)!.WhyImpossible(3 << 20, 3, 512) is null);
+    }
+
     [Fact]
     public void A_page_of_third_party_copies_lists_its_commands()
     {
-        byte[] page = [0, 0x8F, 0, 12, 0, 1, 0, 8, 6, 0x83, 1, 0x10, 0x84, 1, 0x03, 0];
-        Assert.True(ThirdPartyCopyPage.Lists(page, 0x84, 0x03));
-        Assert.False(ThirdPartyCopyPage.Lists(page, 0x83, 0x00));
-        Assert.Null(ThirdPartyCopyPage.Lists(page.AsSpan(0, 12), 0x83, 0x00));
-        Assert.Null(ThirdPartyCopyPage.Lists([0, 0x8F, 0, 0], 0x83, 0x00));
+        byte[] bytes = [0, 0x8F, 0, 12, 0, 1, 0, 8, 6, 0x83, 1, 0x10, 0x84, 1, 0x03, 0];
+        var page = ThirdPartyCopyPage.Parse(bytes);
+        Assert.True(page.Lists(0x84, 0x03) && page.Lists(0x83, 0x10));
+        Assert.False(page.Lists(0x83, 0x00, unlisted: true));
+        Assert.Null(page.Ability);
+        // One that is cut short, or has no list, says nothing.
+        foreach (var silent in new[] { bytes.AsMemory(0, 12), new byte[] { 0, 0x8F, 0, 0 } })
+        {
+            Assert.True(ThirdPartyCopyPage.Parse(silent).Lists(0x83, 0x00, unlisted: true));
+            Assert.False(ThirdPartyCopyPage.Parse(silent).Lists(0x83, 0x00));
+        }
+    }
+
+    /// <summary>As a target sends it that knows tokens as well (SPC-4, 7.8.17): block device ROD limits, commands, parameters, descriptors, their identifiers, general operations.</summary>
+    [Fact]
+    public void A_page_of_third_party_copies_names_the_limits_of_all_its_copies()
+    {
+        var page = ThirdPartyCopyPage.Parse(Convert.FromHexString(
+            "008F0094"
+            + "00000020" + "000000000000" + "0040" + "00000258" + "0000003C" + "0000000000000000" + "0000000000000000"
+            + "00010010" + "0F" + "8305" + "000110111C" + "8406" + "000405030708"
+            + "0004001C" + "00000000" + "0040" + "0020" + "00002000" + "00000000" + "000000000000000000000000"
+            + "00080008" + "04" + "020714E4" + "000000"
+            + "000C0004" + "0002FFFF"
+            + "80010020" + "000000FF" + "000000FF" + "00100000" + "0900" + "000000000000000000000000000000000000"));
+        Assert.True(page.Lists(0x83, 0x00) && page.Lists(0x83, 0x01) && page.Lists(0x83, 0x1C) && page.Lists(0x84, 0x05));
+        Assert.False(page.Lists(0x84, 0x01));
+        var ability = page.Ability!;
+        Assert.Equal((64, 32, 0x2000u, 0x100000u, 9), (ability.MaximumDevices, ability.MaximumSegments, ability.MaximumListBytes, ability.MaximumSegmentBytes, ability.GranularityLog2));
+        Assert.True(ability.Knows(CopyAbility.BlockToBlock) && ability.Knows(CopyAbility.Identification));
     }
 }

@@ -52,6 +52,7 @@ public sealed class RealUnitTests(TwoUnits units) : IClassFixture<TwoUnits>
         Assert.NotNull(ability);
         Assert.Equal(string.Empty, why);
         Assert.True(ability.Knows(CopyAbility.BlockToBlock) && ability.Knows(CopyAbility.Identification));
+        Assert.Equal([CopyForm.Lid1], ability.Forms);
         TestContext.Current.TestOutputHelper!.WriteLine($"{facts}\n{facts.Identity.Text}\n{ability}");
     }
 
@@ -74,9 +75,13 @@ public sealed class RealUnitTests(TwoUnits units) : IClassFixture<TwoUnits>
 
         var (ability, _) = target.AskCopyAbility(Cancel);
         var list = CopyList.Of(source.Facts.Identity.ForCopies!, target.Facts.Identity.ForCopies!, 512, ability!.NeedsNoListId, [new CopySegment(0, 0, 32768)]);
-        target.Copy(list, "the disk", Cancel);
+        target.Copy(CopyForm.Lid1, list, "the disk", Cancel);
         target.Flush(Cancel);
         Assert.True(File.ReadAllBytes(units.File_(2)).AsSpan().SequenceEqual(units.Content));
+
+        // It does not list LID4, and does not know it: what is believed of a target is what it says.
+        var refused = Assert.Throws<ScsiSenseException>(() => target.Copy(CopyForm.Lid4, CopyList.OfLid4(source.Facts.Identity.ForCopies!, target.Facts.Identity.ForCopies!, 512, 1, inBackground: false, [new CopySegment(0, 0, 1)]), "the disk", Cancel));
+        Assert.True(refused.Sense.IsRefusal, $"{refused.Sense}");
 
         Assert.True(target.TryWriteZeroes(2048, 4096, Cancel));
         target.Flush(Cancel);

@@ -16,7 +16,7 @@ public sealed class DocumentsTests
     public async Task A_document_is_replaced_only_by_who_has_read_it()
     {
         await using var server = await TestServer.StartAsync();
-        using var program = await server.ProgramAsync("plan");
+        using var program = await server.ProgramAsync("admin");
         using (var blind = await PutAsync(program, Provider)) Assert.Equal(HttpStatusCode.PreconditionRequired, blind.StatusCode);
         using (var made = await PutAsync(program, Provider, ifNoneMatch: "*"))
         {
@@ -45,7 +45,7 @@ public sealed class DocumentsTests
     public async Task Of_two_who_change_the_same_at_once_one_is_told()
     {
         await using var server = await TestServer.StartAsync();
-        using var program = await server.ProgramAsync("plan");
+        using var program = await server.ProgramAsync("admin");
         (await PutAsync(program, Provider, ifNoneMatch: "*")).Dispose();
         var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => PutAsync(program, Provider.Replace("/srv/in", $"/srv/{i}", StringComparison.Ordinal), ifMatch: "\"1\"")));
         Assert.Single(answers, a => a.IsSuccessStatusCode);
@@ -60,7 +60,7 @@ public sealed class DocumentsTests
     public async Task What_is_no_document_is_refused_with_its_code(string body, string code)
     {
         await using var server = await TestServer.StartAsync();
-        using var program = await server.ProgramAsync("plan");
+        using var program = await server.ProgramAsync("admin");
         using var answer = await PutAsync(program, body, ifNoneMatch: "*");
         Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
         Assert.Equal(code, await TestServer.CodeAsync(answer));
@@ -72,7 +72,7 @@ public sealed class DocumentsTests
     public async Task A_document_of_another_name_than_its_address_is_refused()
     {
         await using var server = await TestServer.StartAsync();
-        using var program = await server.ProgramAsync("plan");
+        using var program = await server.ProgramAsync("admin");
         using var request = new HttpRequestMessage(HttpMethod.Put, "/api/v1/documents/Provider/other") { Content = TestServer.Json(Provider) };
         request.Headers.TryAddWithoutValidation("If-None-Match", "*");
         using var answer = await program.SendAsync(request, Cancel);
@@ -105,9 +105,31 @@ public sealed class DocumentsTests
         Assert.Contains("weekend", await program.GetStringAsync("/api/v1/documents/Plan?archived=true", Cancel), StringComparison.Ordinal);
     }
 
-    private static async Task<HttpResponseMessage> PutAsync(HttpClient program, string body, string? ifMatch = null, string? ifNoneMatch = null)
+    [Fact]
+    public async Task Hooks_and_providers_which_name_programs_and_places_of_this_host_are_written_by_administrators_only()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Put, "/api/v1/documents/Provider/from") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        const string Hook = """{"apiVersion":"sealift.io/v1alpha1","kind":"Hook","metadata":{"name":"from"},"spec":{"program":"/bin/true"}}""";
+        const string Map = """{"apiVersion":"sealift.io/v1alpha1","kind":"StorageMap","metadata":{"name":"from"},"spec":{"map":[{"source":{"name":"*"},"destination":{"format":"raw"}}]}}""";
+        await using var server = await TestServer.StartAsync();
+        using var planner = await server.ProgramAsync("plan");
+        using var administrator = await server.ProgramAsync("admin");
+        using (var map = await PutAsync(planner, Map, ifNoneMatch: "*", kind: "StorageMap")) Assert.Equal(HttpStatusCode.Created, map.StatusCode);
+        foreach (var (kind, body) in new[] { ("Hook", Hook), ("Provider", Provider) })
+        {
+            using (var put = await PutAsync(planner, body, ifNoneMatch: "*", kind: kind)) Assert.Equal("SL9024", await TestServer.CodeAsync(put));
+            using (var applied = await planner.PostAsync("/api/v1/documents", TestServer.Json($"[{Map.Replace("raw", "qcow2", StringComparison.Ordinal)},{body}]"), Cancel)) Assert.Equal(HttpStatusCode.Forbidden, applied.StatusCode);
+            using (var validated = await planner.PostAsync("/api/v1/validate/weekend", TestServer.Json($"[{body}]"), Cancel)) Assert.Equal(HttpStatusCode.Forbidden, validated.StatusCode);
+            (await PutAsync(administrator, body, ifNoneMatch: "*", kind: kind)).EnsureSuccessStatusCode().Dispose();
+            using (var removed = await planner.DeleteAsync($"/api/v1/documents/{kind}/from", Cancel)) Assert.Equal(HttpStatusCode.Forbidden, removed.StatusCode);
+        }
+
+        // All or none: nor was the map changed that came with what was refused.
+        Assert.Contains("raw", await planner.GetStringAsync("/api/v1/documents/StorageMap/from", Cancel), StringComparison.Ordinal);
+    }
+
+    private static async Task<HttpResponseMessage> PutAsync(HttpClient program, string body, string? ifMatch = null, string? ifNoneMatch = null, string kind = "Provider")
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Put, $"/api/v1/documents/{kind}/from") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         if (ifMatch is not null) request.Headers.TryAddWithoutValidation("If-Match", ifMatch);
         if (ifNoneMatch is not null) request.Headers.TryAddWithoutValidation("If-None-Match", ifNoneMatch);
         return await program.SendAsync(request, Cancel);

@@ -81,6 +81,7 @@ internal sealed class CopyView(bool json, bool prove, BlkhashParameters paramete
         if (report.Copied?.MapDoubt is { } doubt) Note($"no hole of the source was believed and every byte was read: {doubt}");
         if (report.NotRemoved is { } stays) Note(stays);
         var offloaded = report.Transfer is { IsOffload: true } transfer ? transfer : null;
+        if (offloaded?.How is { } how) Note($"the storage copied by {how}");
         if (offloaded?.Declined is { } declined) Note($"the storage declined at offset {offloaded.DeclinedAt}, and the rest was copied by stream: {declined}");
         var proven = report.CacheBypass is not null;
         if (json)

@@ -20,6 +20,7 @@ internal static class TransferText
         }
 
         w.WriteEndArray();
+        if (report.How is { } how) w.WriteString("how", how);
         w.WriteNumber("offloadedBytes", report.OffloadedBytes);
         w.WriteNumber("repairedBytes", report.RepairedBytes);
         if (report.DeclinedAt is not { } at) return;

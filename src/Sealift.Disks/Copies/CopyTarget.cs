@@ -133,13 +133,16 @@ internal sealed class DeviceTarget(string path, NbdOptions connection, string st
 {
     private (UnitEnd? Unit, string WhyNot) unit;
 
+    /// <summary>Asks which unit the device is. A test puts devices there that change.</summary>
+    internal Func<CancellationToken, Task<(UnitEnd? Unit, string WhyNot)>> Ask { get; init; } = cancel => UnitEnd.OfDeviceAsync(path, connection, cancel);
+
     internal override UnitEnd? Unit => unit.Unit;
 
     internal override FileIdentity? Existing => FileIdentity.Of(Name);
 
     internal override bool IsInPlace => true;
 
-    internal override async Task IdentifyAsync(CancellationToken cancel) => unit = await UnitEnd.OfDeviceAsync(Name, connection, cancel);
+    internal override async Task IdentifyAsync(CancellationToken cancel) => unit = await Ask(cancel);
 
     internal override TransferEnd PlaceOf(CopyWork work, long lengthBytes) => new(Name, 0, lengthBytes, Format) { Unit = unit.Unit, WhyNoUnit = unit.WhyNot ?? string.Empty };
 
@@ -151,7 +154,7 @@ internal sealed class DeviceTarget(string path, NbdOptions connection, string st
             // While it is held: devices may have been given other names since it was identified.
             if (unit.Unit is { } identified)
             {
-                var (now, whyNot) = await UnitEnd.OfDeviceAsync(Name, connection, cancel);
+                var (now, whyNot) = await Ask(cancel);
                 if (now?.Identity.SharesNameWith(identified.Identity) != true) throw DiskErrors.Changed(Name, $"it was {identified.Identity.Name}, and {(now is null ? whyNot : $"is {now.Identity.Name}")} now");
             }
         }

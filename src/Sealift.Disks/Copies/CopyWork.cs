@@ -52,7 +52,8 @@ internal sealed class CopyWork : IDisposable
             if (start == CopyStart.New) throw CopyErrors.Unfinished(target.Name, directory);
         }
 
-        var heldLock = PosixFile.Open(Path.Combine(directory, "lock"), OpenMode.Read | OpenMode.Create | OpenMode.NoFollow);
+        // For writing, though nobody writes to it: NFS locks only what may be written; flock(2).
+        var heldLock = PosixFile.Open(Path.Combine(directory, "lock"), OpenMode.ReadWrite | OpenMode.Create | OpenMode.NoFollow);
         try
         {
             if (!heldLock.TryLock()) throw CopyErrors.InUse(target.Name, directory);
@@ -91,7 +92,7 @@ internal sealed class CopyWork : IDisposable
 
     public void Dispose()
     {
-        // Nothing can be written through this descriptor, and the kernel drops the lock with the process: no data and no verdict depend on
+        // Nothing is written through this descriptor, and the kernel drops the lock with the process: no data and no verdict depend on
         // either call. But a lock that could not be dropped is dropped by closing, so that is tried whatever came before.
         try
         {

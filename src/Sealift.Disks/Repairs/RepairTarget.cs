@@ -88,7 +88,8 @@ public sealed class RepairTarget
     internal HeldLock? Hold()
     {
         if (path is null || Format != ImageFormat.Raw) return null;
-        var file = PosixFile.Open(path, OpenMode.Read);
+        // NFS locks only what may be written; a device that is closed after it was open for writing looks to the system as if it had changed.
+        var file = PosixFile.Open(path, isDevice ? OpenMode.Read : OpenMode.ReadWrite);
         try
         {
             if (!file.TryLock()) throw RepairErrors.InUse(Name);

@@ -30,6 +30,8 @@ internal sealed class CopyRangeTransfer : ITransferProvider
             return TransferFitness.Cannot($"asked for it, {system.Name} says {e.Said}"); // it cannot be had, for whatever reason: another way may do
         }
 
+        if (system.IsOfServer && ServerProtocol.Of(ends.Target.Path!) is { KnowsCopies: false } protocol)
+            return TransferFitness.OnlyIfAsked($"it is mounted by {protocol}, which knows no copies by the server: this host would move the bytes itself, which is no faster than stream");
         return system.IsOfServer ? TransferFitness.Fits : TransferFitness.OnlyIfAsked($"on {system.Name} this host moves the bytes itself: that is no faster than stream, which hashes them on the way");
     }
 

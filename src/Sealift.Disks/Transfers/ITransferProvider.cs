@@ -30,6 +30,9 @@ public interface ITransfer : IAsyncDisposable
     /// <summary>The most bytes that it is asked for at once. <see cref="long.MaxValue"/>: as many as lie behind each other.</summary>
     long RangeBytes { get; }
 
+    /// <summary>By what means it copies, where there are several, and why by no better one; null where there is one. It may change with what the storage says.</summary>
+    string? How => null;
+
     /// <summary>Copies a range to the same place of the target. Whoever asked flushes the target afterwards.</summary>
     /// <param name="range">It begins with a block of the map, and ends with one or with the disk.</param>
     /// <param name="progress">Told how many bytes of the range are copied for sure, from its start on.</param>

@@ -18,6 +18,7 @@ public sealed class Offload
     private long repairedBytes;
     private long declinedAt = long.MaxValue;
     private string? declined;
+    private string? how;
     private int isOver;
 
     private Offload(ITransferProvider? provider, TransferEnds ends, TransferReport chosen, bool mayFallBack)
@@ -68,6 +69,7 @@ public sealed class Offload
     /// <summary>Who copies, and so far what became of it.</summary>
     public TransferReport Report => chosen with
     {
+        How = how ?? chosen.How,
         OffloadedBytes = chosen.OffloadedBytes + Interlocked.Read(ref offloadedBytes),
         DeclinedAt = declined is null ? chosen.DeclinedAt : declinedAt,
         Declined = declined ?? chosen.Declined,
@@ -208,7 +210,14 @@ public sealed class Offload
         try
         {
             await using var transfer = await provider!.OpenAsync(ends, cancel);
-            await CopyAsync(transfer, pieces, target, cancel);
+            try
+            {
+                await CopyAsync(transfer, pieces, target, cancel);
+            }
+            finally
+            {
+                how = transfer.How;
+            }
         }
         catch (PosixException e) when (e.Call == SystemCalls.Close.Name)
         {

@@ -7,6 +7,10 @@ namespace Sealift.Disks;
 /// <param name="PassedOver">The providers that would have come before it, the fastest first.</param>
 public sealed record TransferReport(string Used, IReadOnlyList<TransferPassedOver> PassedOver)
 {
+    /// <summary>By what means the storage copied, and why by no better one; null where it has one only.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? How { get; init; }
+
     /// <summary>Bytes of the disk that the storage says it copied; the rest, but for holes, was copied by <c>stream</c>.</summary>
     public long OffloadedBytes { get; init; }
 

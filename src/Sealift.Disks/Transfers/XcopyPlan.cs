@@ -18,12 +18,13 @@ internal sealed class XcopyPlan
     private readonly int segmentBlocks;
     private readonly int segments;
 
-    private XcopyPlan(UnitDesignator source, UnitDesignator target, uint blockBytes, bool needsNoListId, int segmentBlocks, int segments)
+    private XcopyPlan(UnitDesignator source, UnitDesignator target, uint blockBytes, CopyAbility ability, int segmentBlocks, int segments)
     {
         this.source = source;
         this.target = target;
         this.blockBytes = blockBytes;
-        this.needsNoListId = needsNoListId;
+        needsNoListId = ability.NeedsNoListId;
+        (Forms, Note) = (ability.Forms, ability.Note);
         this.segmentBlocks = segmentBlocks;
         this.segments = segments;
     }
@@ -36,6 +37,12 @@ internal sealed class XcopyPlan
 
     /// <summary>Why it cannot be, in plain words; null where it can.</summary>
     public string? WhyNot { get; }
+
+    /// <summary>How the copy manager can be asked, the best first.</summary>
+    public IReadOnlyList<CopyForm> Forms { get; } = [];
+
+    /// <summary>Why one that it lists is not among them; empty where all are.</summary>
+    public string Note { get; } = string.Empty;
 
     /// <summary>The most bytes of one command.</summary>
     public long CommandBytes => (long)segments * segmentBlocks * blockBytes;
@@ -69,13 +76,13 @@ internal sealed class XcopyPlan
         bytes -= bytes % (bytes >= MiB && MiB % granularity == 0 ? MiB : granularity);
         if (bytes == 0) return new($"its copies may be of no more than {ability.MaximumSegmentBytes} bytes, and of multiples of {granularity}");
         var list = (ability.MaximumListBytes == 0 ? SmallestListBytes : ability.MaximumListBytes) - (CopyList.FixedBytes - 16L);
-        var segments = Math.Min(Math.Max(1, ability.MaximumSegments), list / CopyList.SegmentBytes);
+        var segments = Math.Min(Math.Min(Math.Max(1, ability.MaximumSegments), list / CopyList.SegmentBytes), CopyList.MostLid4Segments);
         if (segments < 1) return new($"its copies may be described in no more than {ability.MaximumListBytes} bytes");
-        return new(source, target, blockBytes, ability.NeedsNoListId, (int)(bytes / blockBytes), (int)Math.Min(segments, Math.Max(1, MostCommandBytes / bytes)));
+        return new(source, target, blockBytes, ability, (int)(bytes / blockBytes), (int)Math.Min(segments, Math.Max(1, MostCommandBytes / bytes)));
     }
 
-    /// <summary>The commands that copy a range, in order, and what each of them copies.</summary>
-    public IEnumerable<(ReadOnlyMemory<byte> List, DiskRange Part)> Commands(DiskRange range)
+    /// <summary>The commands that copy a range, in order: the segments of each, and what it copies.</summary>
+    public IEnumerable<(CopySegment[] Segments, DiskRange Part)> Commands(DiskRange range)
     {
         var parts = new List<CopySegment>(segments);
         for (var at = range.Offset; at < range.End;)
@@ -88,7 +95,15 @@ internal sealed class XcopyPlan
                 parts.Add(new CopySegment(block, block, (ushort)Math.Min(segmentBlocks, (range.End - at) / blockBytes)));
             }
 
-            yield return (CopyList.Of(source, target, blockBytes, needsNoListId, parts.ToArray()), new DiskRange(start, at - start));
+            yield return ([.. parts], new DiskRange(start, at - start));
         }
     }
+
+    /// <summary>The parameter list of a command.</summary>
+    /// <param name="form">Which command it belongs to.</param>
+    /// <param name="listId">Which copy it is; for LID4.</param>
+    /// <param name="parts">What it copies.</param>
+    public ReadOnlyMemory<byte> List(CopyForm form, uint listId, ReadOnlySpan<CopySegment> parts) => form == CopyForm.Lid1
+        ? CopyList.Of(source, target, blockBytes, needsNoListId, parts)
+        : CopyList.OfLid4(source, target, blockBytes, listId, form == CopyForm.Lid4InBackground, parts);
 }

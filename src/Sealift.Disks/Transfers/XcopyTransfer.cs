@@ -47,25 +47,21 @@ internal sealed class XcopyTransfer : ITransferProvider
 
     private sealed class Open(ScsiUnit target, XcopyPlan plan, DevicePair devices) : ITransfer
     {
-        // One command: where it fails is told no more exactly than that.
+        private readonly List<string> refused = plan.Note.Length == 0 ? [] : [$"{CopyForm.Lid4InBackground.Text()}: {plan.Note}"];
+        private int form;
+
+        // One command: where it fails is told no more exactly than that, or than a segment of it.
         public long RangeBytes => plan.CommandBytes;
+
+        public string How => plan.Forms[form].Text() + (refused.Count == 0 ? string.Empty : $"; what it lists and does not do: {string.Join("; ", refused)}");
 
         public ValueTask<string?> CopyAsync(DiskRange range, IProgress<long>? progress, CancellationToken cancel)
         {
-            foreach (var (list, part) in plan.Commands(range))
+            foreach (var (segments, part) in plan.Commands(range))
             {
-                // Between commands, and not within one: what the unit still did of it nobody would know.
+                // Between commands, and within one only where it can be aborted: otherwise what the unit still did of it nobody would know.
                 cancel.ThrowIfCancellationRequested();
-                try
-                {
-                    target.Copy(list, $"{part.LengthBytes} bytes at offset {part.Offset}", CancellationToken.None);
-                }
-                catch (ScsiSenseException e) when (e.Sense.Key is ScsiSense.CopyAborted or ScsiSense.IllegalRequest or ScsiSense.AbortedCommand)
-                {
-                    // Of a command that was not carried out whole nothing counts. What else it may be, medium errors and no space, stream would meet as well.
-                    return ValueTask.FromResult<string?>($"{e.Sense} (EXTENDED COPY of {part.LengthBytes} bytes at offset {part.Offset})");
-                }
-
+                if (Copy(segments, part, new Reached(progress, part.Offset - range.Offset, segments, part), cancel) is { } said) return ValueTask.FromResult<string?>($"{said} (EXTENDED COPY of {part.LengthBytes} bytes at offset {part.Offset})");
                 progress?.Report(part.End - range.Offset);
             }
 
@@ -83,6 +79,40 @@ internal sealed class XcopyTransfer : ITransferProvider
             {
                 devices.Dispose();
             }
+        }
+
+        /// <summary>One command, in the best form that was not refused so far.</summary>
+        private string? Copy(CopySegment[] segments, DiskRange part, Reached reached, CancellationToken cancel)
+        {
+            var about = $"{part.LengthBytes} bytes at offset {part.Offset}";
+            while (true)
+            {
+                try
+                {
+                    var listId = ScsiUnit.NextListId();
+                    var list = plan.List(plan.Forms[form], listId, segments);
+                    if (plan.Forms[form] == CopyForm.Lid4InBackground) return target.CopyInBackground(listId, list, segments, about, reached, cancel);
+                    target.Copy(plan.Forms[form], list, about, CancellationToken.None);
+                    return null;
+                }
+                catch (ScsiSenseException e) when (e.Sense.IsRefusal && form + 1 < plan.Forms.Count)
+                {
+                    // It did not begin: what it lists and does not know is asked for in another way, from here on.
+                    refused.Add($"{plan.Forms[form].Text()}: {e.Sense}");
+                    form++;
+                }
+                catch (ScsiSenseException e) when (e.Sense.Key is ScsiSense.CopyAborted or ScsiSense.IllegalRequest or ScsiSense.AbortedCommand)
+                {
+                    // Of a command that was not carried out whole nothing counts. What else it may be, medium errors and no space, stream would meet as well.
+                    return e.Sense.ToString();
+                }
+            }
+        }
+
+        /// <summary>How many segments are copied, as bytes of the range.</summary>
+        private sealed class Reached(IProgress<long>? progress, long before, CopySegment[] segments, DiskRange part) : IProgress<int>
+        {
+            public void Report(int value) => progress?.Report(before + (part.LengthBytes / segments.Sum(s => (long)s.Blocks) * segments.Take(value).Sum(s => (long)s.Blocks)));
         }
     }
 }

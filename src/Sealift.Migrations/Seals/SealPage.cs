@@ -139,6 +139,7 @@ public static class SealPage
     {
         { IsOffload: false } => "sealift (stream)",
         { Declined: { } declined } => $"the storage ({transfer}; it said: {declined})",
+        { How: { } how } => $"the storage ({transfer}: {how})",
         _ => $"the storage ({transfer})",
     };
 

@@ -52,6 +52,7 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
         context.Source.VerifyUnchanged();
         if (copy.MapDoubt is { } doubt) context.Events.Send(new Note(StepName.Copy, $"{Disk}: no hole of the source was believed and every byte was read: {doubt}"));
         if (found is not null) context.ReadBackWhileCopied[Disk] = found;
+        if (copy.Transfer is { How: { } how }) context.Events.Send(new Note(StepName.Copy, $"{Disk}: the storage copied by {how}"));
         if (copy.Transfer is { Declined: { } declined } transfer) context.Events.Send(new Note(StepName.Copy, $"{Disk}: the storage declined at offset {transfer.DeclinedAt}, and the rest was copied by stream: {declined}"));
         result = result with { Performance = stages.Report(), Transfer = copy.Transfer };
         var resumed = copy.ResumedBytes > 0 ? $", {MigrationContext.Size(copy.ResumedBytes)} copied before the interruption" : string.Empty;

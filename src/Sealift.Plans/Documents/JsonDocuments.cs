@@ -67,24 +67,24 @@ internal static class JsonDocuments
         }
     }
 
-    /// <summary>Lines and columns of offsets that only grow.</summary>
+    /// <summary>Lines and columns of offsets that only grow: each byte is looked at once, however long a line is.</summary>
     private ref struct Places(ReadOnlySpan<byte> content)
     {
         private readonly ReadOnlySpan<byte> content = content;
         private int seen;
         private int line = 1;
-        private int lineStart;
+        private int column = 1;
 
         public FilePosition Of(long offset)
         {
             for (; seen < offset; seen++)
             {
-                if (content[seen] != '\n') continue;
-                line++;
-                lineStart = seen + 1;
+                var value = content[seen];
+                if (value == '\n') (line, column) = (line + 1, 1);
+                else column += (value & 0xC0) == 0x80 ? 0 : value >= 0xF0 ? 2 : 1; // characters of UTF-16, as in YAML
             }
 
-            return new FilePosition(line, Encoding.UTF8.GetCharCount(content[lineStart..(int)Math.Max(lineStart, offset)]) + 1);
+            return new FilePosition(line, column);
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Sealift.Migrations;
 using Sealift.Plans.Documents;
+using Sealift.Plans.Hooks;
 using Sealift.Posix;
 using Sealift.Providers;
 
@@ -59,6 +60,7 @@ public static class PlanValidation
             progress?.Report(machines[i]);
         });
 
+        ofPlan.AddRange(HooksHere(documents));
         foreach (var place in machines.Where(m => m.Forecast is { TargetPaths.Count: > 0 }).GroupBy(m => Path.GetDirectoryName(m.Forecast!.TargetPaths[0])!))
         {
             var (needed, free) = (place.Sum(m => m.Forecast!.SpaceNeededBytes), place.Min(m => m.Forecast!.SpaceFreeBytes));
@@ -242,6 +244,32 @@ public static class PlanValidation
         var done = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (name, field) in reached)
             if (CycleFrom(documents, name, done) is { } cycle) yield return PlanProblems.HookCycle(field, cycle);
+    }
+
+    /// <summary>Which hooks could not be run on this host: a program that is not there, or no podman.</summary>
+    private static IEnumerable<PlanProblem> HooksHere(PlanDocuments documents)
+    {
+        var (seen, open) = (new HashSet<string>(StringComparer.Ordinal), new Queue<(string Name, string Field)>(DocumentReferences.Of(documents.Plan).Where(r => r.Kind == DocumentKind.Hook).Select(r => (r.Name, r.Field))));
+        while (open.TryDequeue(out var next))
+        {
+            if (!seen.Add(next.Name) || documents.Hook(next.Name) is not { } hook) continue;
+            foreach (var after in hook.Spec.After) open.Enqueue((after.Name, next.Field));
+            // What its document has wrong was said already.
+            if (!HookFaults(hook, next.Field).Any() && Fault(hook) is { } e) yield return new PlanProblem(e.Code, next.Field, $"cannot {e.Attempt}: {e.Subject}: {e.Said}", e.NextStep, true);
+        }
+
+        static SealiftException? Fault(HookDocument hook)
+        {
+            try
+            {
+                HookProcess.Verify(hook);
+                return null;
+            }
+            catch (SealiftException e)
+            {
+                return e;
+            }
+        }
     }
 
     private static IEnumerable<PlanProblem> HookFaults(HookDocument hook, string field)

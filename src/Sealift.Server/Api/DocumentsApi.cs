@@ -39,13 +39,14 @@ internal static class DocumentsApi
             var documents = await ReadAsync(context, cancel);
             if (documents is not [{ } document] || document.Kind != Known(kind) || document.Metadata.Name != name)
                 throw ServerErrors.BadRequest(context.Request.Path, $"the body should have one document, of the kind and the name of the address, and has {(documents.Count == 1 ? $"{documents[0].Kind}/{documents[0].Metadata.Name}" : $"{documents.Count} documents")}");
+            context.User.Check(documents);
             var current = await plans.Store.FindAsync(kind, name, cancel);
             var expected = Expected(context.Request, current, kind, name);
             // Whether it is still this generation is looked at once more in the transaction that stores it.
             var stored = expected is { } generation ? await plans.Store.PutAsync(document, generation, cancel) : (await plans.ApplyAsync([document], context.Actor(), cancel))[0];
             context.Response.Headers.ETag = Tag(stored.Generation);
             return stored.Generation == 1 ? Results.Created($"{ApiRoutes.Root}/documents/{kind}/{name}", stored) : Results.Ok(stored);
-        }).Audited("document.put").Needs(Scope.Plan).WithSummary("Store a document of JSON or YAML. If-Match names the generation that it replaces, If-None-Match: * says that there is none; one of both is needed.")
+        }).Audited("document.put").Needs(Scope.Plan).WithSummary("Store a document of JSON or YAML; a Hook or a Provider needs the scope `admin`. If-Match names the generation that it replaces, If-None-Match: * says that there is none; one of both is needed.")
             .Accepts<Document>("application/json", Yaml).Produces<StoredDocument>().Produces<StoredDocument>(201);
 
         api.MapDelete("/documents/{kind}/{name}", async (string kind, string name, HttpContext context, IPlanService plans, CancellationToken cancel) =>
@@ -53,6 +54,7 @@ internal static class DocumentsApi
             context.IsAbout($"{kind}/{name}");
             var current = await FindAsync(plans, kind, name, cancel);
             if (context.Request.Headers.IfMatch is [{ } tag] && tag != "*" && tag != Tag(current.Generation)) throw ServerErrors.Changed(kind, name, current.Generation.ToString(CultureInfo.InvariantCulture));
+            context.User.Check(kind, name);
             await plans.Store.RemoveAsync(kind, name, cancel);
             return TypedResults.NoContent();
         }).Audited("document.remove").Needs(Scope.Plan).WithSummary("Remove a document that no other one names.");
@@ -61,11 +63,17 @@ internal static class DocumentsApi
         {
             var documents = await ReadAsync(context, cancel);
             context.IsAbout(string.Join(", ", documents.Select(d => $"{d.Kind}/{d.Metadata.Name}")));
+            context.User.Check(documents);
             return await plans.ApplyAsync(documents, context.Actor(), cancel);
         }).Audited("document.apply").Needs(Scope.Plan).WithSummary("Store many documents, all or none, whichever generations there are: JSON (one, or a list) or YAML (one, or many with --- between them).")
             .Accepts<IReadOnlyList<Document>>("application/json", Yaml);
 
-        api.MapPost("/validate/{plan}", async (string plan, HttpContext context, IPlanService plans, CancellationToken cancel) => await plans.ValidateAsync(await ReadAsync(context, cancel), plan, null, cancel))
+        api.MapPost("/validate/{plan}", async (string plan, HttpContext context, IPlanService plans, CancellationToken cancel) =>
+        {
+            var documents = await ReadAsync(context, cancel);
+            context.User.Check(documents); // to validate is to look at what their providers name
+            return await plans.ValidateAsync(documents, plan, null, cancel);
+        })
             .Needs(Scope.Plan).WithSummary("Look for all that would stop a plan of these documents, which are not stored.").Accepts<IReadOnlyList<Document>>("application/json", Yaml);
     }
 

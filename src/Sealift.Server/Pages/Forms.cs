@@ -37,9 +37,10 @@ internal static class Forms
             await plans.Store.SetArchivedAsync(name, value, context.RequestAborted);
             return Results.LocalRedirect($"/plans/{Uri.EscapeDataString(name)}");
         }).Audited("plan.archive");
-        plan.MapPost("/providers/add", AddProviderAsync).Audited("document.put");
-        plan.MapPost("/providers/vsphere", AddVSphereAsync).Audited("provider.add");
-        plan.MapPost("/providers/{name}/remove", RemoveProviderAsync).Audited("document.remove");
+        // What names places of this host is for administrators, as it is for the API: DocumentRights.
+        admin.MapPost("/providers/add", AddProviderAsync).Audited("document.put");
+        admin.MapPost("/providers/vsphere", AddVSphereAsync).Audited("provider.add");
+        admin.MapPost("/providers/{name}/remove", RemoveProviderAsync).Audited("document.remove");
 
         operate.MapPost("/plans/{name}/start", async (string name, [FromForm] string? cutover, HttpContext context, IPlanService plans) =>
         {

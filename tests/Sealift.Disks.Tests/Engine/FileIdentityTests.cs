@@ -37,6 +37,34 @@ public sealed class FileIdentityTests
         Assert.NotNull((device with { LengthBytes = 8192 }).ChangeSince(device));
     }
 
+    /// <summary>Two disks, of which one has two partitions; and a device that says it is a partition of nothing.</summary>
+    [Theory]
+    [InlineData(0, 1, true)] // a disk and its partitions
+    [InlineData(0, 2, true)]
+    [InlineData(1, 2, false)] // neighbours
+    [InlineData(0, 16, false)] // two disks
+    [InlineData(1, 16, false)] // a partition, and the disk that it is none of
+    [InlineData(0, 32, false)]
+    [InlineData(7, 7, true)] // one device, of which nothing is known
+    [InlineData(7, 0, false)]
+    public void A_disk_and_its_partition_overlap_whichever_is_asked(ulong one, ulong other, bool overlap)
+    {
+        using var scratch = new Scratch();
+        foreach (var (minor, place, partition) in new[] { (0, "sda", false), (1, "sda/sda1", true), (2, "sda/sda2", true), (16, "sdb", false), (32, "lost", true) })
+        {
+            var directory = Directory.CreateDirectory(scratch[$"devices/block/{place}"]).FullName;
+            File.WriteAllText(Path.Combine(directory, "dev"), $"8:{minor}\n");
+            if (partition) File.WriteAllText(Path.Combine(directory, "partition"), "1\n");
+            File.CreateSymbolicLink(Path.Combine(Directory.CreateDirectory(scratch["dev/block"]).FullName, $"8:{minor}"), $"../../devices/block/{place}");
+        }
+
+        Assert.Equal(overlap, Device(one).Overlaps(Device(other), scratch.Folder));
+        Assert.Equal(overlap, Device(other).Overlaps(Device(one), scratch.Folder));
+        Assert.False(Device(0).Overlaps(Before with { NodeDevice = Device(1).NodeDevice }, scratch.Folder)); // a file is in no device
+
+        static FileIdentity Device(ulong minor) => Before with { Kind = FileKind.BlockDevice, NodeDevice = (8UL << 32) | minor, Inode = minor };
+    }
+
     [Fact]
     public async Task A_disk_that_is_no_longer_as_long_as_it_was_examined_is_refused()
     {

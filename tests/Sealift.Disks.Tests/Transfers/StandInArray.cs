@@ -37,10 +37,20 @@ internal sealed class StandInArray(string folder)
 
     public int Sessions { get; init; } = 2;
 
+    /// <summary>Its copies by LID4, and the page that tells of them. Null: it knows LID1 alone, and has no such page.</summary>
+    public StandInCopies? Lid4 { get; init; }
+
+    /// <summary>Whether it says what its copies can do where it is asked by a command, and not in the page alone.</summary>
+    public bool TellsParameters { get; init; } = true;
+
+    public TimeSpan ReplyDeadline { get; init; } = TimeSpan.FromSeconds(60);
+
+    public TimeSpan LongDeadline { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>The units for the source and the target of a run.</summary>
     public (ScsiPlace?, ScsiPlace?) Pair() => (Place("source"), Place("target"));
 
-    public ScsiPlace Place(string file) => new($"iscsi://array/iqn.2026-01.invalid.stand-in:{file}/1", "array", new IscsiOptions { Sessions = Sessions }, _ => Task.FromResult<IScsiTransport>(new Unit(this, Path.Combine(folder, file))));
+    public ScsiPlace Place(string file) => new($"iscsi://array/iqn.2026-01.invalid.stand-in:{file}/1", "array", new IscsiOptions { Sessions = Sessions, ReplyDeadline = ReplyDeadline, LongDeadline = LongDeadline }, _ => Task.FromResult<IScsiTransport>(new Unit(this, Path.Combine(folder, file))));
 
     public static ScsiReply Check(byte key, byte asc, byte ascq) => new(ScsiStatus.CheckCondition, 0, new byte[] { 0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, asc, ascq, 0, 0, 0, 0 });
 
@@ -86,9 +96,19 @@ internal sealed class StandInArray(string folder)
             cancel.ThrowIfCancellationRequested();
             lock (array.Commands) array.Commands.Add((Path.GetFileName(path), command.OperationCode));
             if (array.Instead?.Invoke(Path.GetFileName(path), command, output) is { } instead) return instead;
+            return Safely(() => Answer(command.Cdb.Span, output.Span, input.Span));
+        }
+
+        public void Dispose()
+        {
+        }
+
+        /// <summary>What the file system says, as a unit says it.</summary>
+        private static ScsiReply Safely(Func<ScsiReply> answer)
+        {
             try
             {
-                return Answer(command.Cdb.Span, output.Span, input.Span);
+                return answer();
             }
             catch (PosixException e)
             {
@@ -99,10 +119,6 @@ internal sealed class StandInArray(string folder)
                     _ => Check(ScsiSense.CopyAborted, 0x0D, 0x01),
                 };
             }
-        }
-
-        public void Dispose()
-        {
         }
 
         private ScsiReply Answer(ReadOnlySpan<byte> cdb, ReadOnlySpan<byte> output, Span<byte> input)
@@ -135,7 +151,13 @@ internal sealed class StandInArray(string folder)
                     return Give([0, 6, 0, 0x10, 0, 0, 0, 0], input);
                 case 0x5E:
                     return Give(new byte[8], input);
-                case 0x84 when cdb[1] == 0x03:
+                case 0x84 when cdb[1] == 0x05 && array.Lid4 is { } copies:
+                    return copies.Status(BinaryPrimitives.ReadUInt32BigEndian(cdb[2..])) is { } status4 ? Give(status4, input) : Check(ScsiSense.IllegalRequest, 0x24, 0);
+                case 0x83 when cdb[1] == 0x1C && array.Lid4 is { } copies:
+                    return copies.Abort(BinaryPrimitives.ReadUInt32BigEndian(cdb[2..])) ? ScsiReply.Good() : Check(ScsiSense.IllegalRequest, 0x24, 0);
+                case 0x83 when cdb[1] == 0x01 && array.Lid4 is { } copies:
+                    return copies.Begin(output, (devices, segment) => Safely(() => Copy(devices, segment)));
+                case 0x84 when cdb[1] == 0x03 && array.TellsParameters:
                     var ability = new byte[46];
                     ability[3] = 42;
                     ability[4] = 1;
@@ -161,21 +183,21 @@ internal sealed class StandInArray(string folder)
                     using (var file = PosixFile.Open(path, OpenMode.ReadWrite)) file.Sync();
                     return ScsiReply.Good();
                 case 0x83 when cdb[1] == 0x00:
-                    return Copy(output);
+                    return Copy(output.Slice(16, 64), output[80..]);
                 default:
                     return Check(ScsiSense.IllegalRequest, 0x20, 0);
             }
         }
 
-        private ScsiReply Copy(ReadOnlySpan<byte> list)
+        private ScsiReply Copy(ReadOnlySpan<byte> devices, ReadOnlySpan<byte> segments)
         {
-            var (from, to) = (Find(list.Slice(16, 32)), Find(list.Slice(48, 32)));
+            var (from, to) = (Find(devices[..32]), Find(devices[32..]));
             if (from is null || to != path) return Check(ScsiSense.CopyAborted, 0x0D, 0x02);
             using var source = PosixFile.Open(from, OpenMode.Read);
             using var target = PosixFile.Open(to, OpenMode.ReadWrite);
-            for (var at = 80; at < list.Length; at += 28)
+            for (var at = 0; at < segments.Length; at += 28)
             {
-                var segment = list.Slice(at, 28);
+                var segment = segments.Slice(at, 28);
                 long length = BinaryPrimitives.ReadUInt16BigEndian(segment[10..]) * BlockBytes, done = 0;
                 if (length > SegmentBytes) return Check(ScsiSense.IllegalRequest, 0x26, 0x0A);
                 while (done < length)
@@ -206,11 +228,13 @@ internal sealed class StandInArray(string folder)
                     Encoding.ASCII.GetBytes("RIG     STAND-IN        1   ").CopyTo(standard, 8);
                     return standard;
                 case 0x00:
-                    return [0, 0, 0, 4, 0x00, 0x80, 0x83, 0xB2];
+                    return array.Lid4 is null ? [0, 0, 0, 4, 0x00, 0x80, 0x83, 0xB2] : [0, 0, 0, 5, 0x00, 0x80, 0x83, 0x8F, 0xB2];
                 case 0x80:
                     return [0, 0x80, 0, 4, .. "0001"u8];
                 case 0x83:
                     return [0, 0x83, 0, 20, 0x01, 0x03, 0, 16, .. array.Naa(path)];
+                case 0x8F when array.Lid4 is { } copies:
+                    return copies.Page(array.MaximumSegments, SegmentBytes);
                 default:
                     return [0, page.Value, 0, 4, 0, array.Provisioning, 0, 0];
             }

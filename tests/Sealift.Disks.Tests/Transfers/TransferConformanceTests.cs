@@ -17,10 +17,12 @@ public sealed class TransferConformanceTests(MountedStorage storage, StandInEsxi
         ("reflink", "xfs"), ("reflink", "btrfs"),
         ("copy-range", "ext4"), ("copy-range", "xfs"), ("copy-range", "btrfs"), ("copy-range", "tmpfs"),
         (EsxiCloneTransfer.ItsName, "ext4"), (EsxiCloneTransfer.ItsName, "xfs"),
-        ("xcopy", "ext4"), // where a stand-in for an array keeps its units
+        ("xcopy", "ext4"), ("xcopy", Lid4), // a stand-in for an array, which keeps its units there
         (StandInTransfer.ItsName, "ext4"),
     ];
 
+    // The stand-in that copies by LID4, in the background.
+    private const string Lid4 = "ext4 with LID4";
     private const int MiB = 1 << 20;
 
     // Neighbours, a short hole, a long one, and a tail that is no whole block.
@@ -280,12 +282,12 @@ public sealed class TransferConformanceTests(MountedStorage storage, StandInEsxi
 
     private TransferRun Run(string way, string kind)
     {
-        var folder = storage[kind];
+        var folder = storage[kind == Lid4 ? "ext4" : kind];
         return new(folder)
         {
             Esxi = way == EsxiCloneTransfer.ItsName ? esxi.Host(folder) : null,
             Providers = [.. TransferPlan.Providers.Where(p => p is not EsxiCloneTransfer), new EsxiCloneTransfer { Patience = EsxiCloneTests.Short }, new StandInTransfer()],
-            Units = way == "xcopy" ? new StandInArray(folder).Pair() : null,
+            Units = way == "xcopy" ? new StandInArray(folder) { Lid4 = kind == Lid4 ? new StandInCopies() : null }.Pair() : null,
         };
     }
 }

@@ -39,7 +39,8 @@ public sealed class XcopyFaultTests : IDisposable
         using var _ = run;
         using var unit = await ScsiUnit.OpenAsync(array.Place("source"), mayWrite: false, null, TestContext.Current.CancellationToken);
         Assert.Equal("SL3228", Assert.Throws<ScsiException>(() => unit.Write(0, new byte[512], CancellationToken.None)).Code);
-        Assert.Equal("SL3228", Assert.Throws<ScsiException>(() => unit.Copy(new byte[80], "nothing", CancellationToken.None)).Code);
+        Assert.Equal("SL3228", Assert.Throws<ScsiException>(() => unit.Copy(CopyForm.Lid1, new byte[80], "nothing", CancellationToken.None)).Code);
+        Assert.Equal("SL3228", Assert.Throws<ScsiException>(() => unit.CopyInBackground(1, new byte[140], [new CopySegment(0, 0, 1)], "nothing", null, CancellationToken.None)).Code);
         Assert.Equal("SL3228", Assert.Throws<ScsiException>(() => unit.Flush(CancellationToken.None)).Code);
         Assert.DoesNotContain(array.Commands, c => c.Code is Write or ExtendedCopy or SynchronizeCache);
     }

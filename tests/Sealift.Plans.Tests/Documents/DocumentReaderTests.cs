@@ -79,6 +79,7 @@ public sealed class DocumentReaderTests
     [InlineData("{\"a\": 1, // why\n \"b\": 2}", "SL7603", "JSON")]
     [InlineData("{\"a\": 1}{", "SL7603", "JSON")]
     [InlineData("{\"a\": 1, \"a\": 2}", "SL7605", ":1:10 a")]
+    [InlineData("{\n\"é😀\": 1, \"b\": 2, \"b\": 3}", "SL7605", ":2:19 b")]
     [InlineData("{\"a\": \"\\ud800\"}", "SL7603", "JSON")]
     [InlineData("{\"a\": [1", "SL7603", "JSON")]
     public void A_file_that_is_no_document_says_what_one_is(string text, string code, string expected)

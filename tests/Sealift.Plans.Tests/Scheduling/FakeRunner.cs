@@ -126,6 +126,7 @@ public sealed class FakeRunner(FakeWorld world, TimeProvider time, Func<MachineR
                 if (outcome.Verdict is Verdict.Sealed or Verdict.Degraded) await signs.TellDurablyAsync(machine.Machine, id, new PostHooksSign(outcome));
                 var state = outcome.Verdict switch { Verdict.Cancelled => MachineRunState.Cancelled, Verdict.Failed => MachineRunState.Failed, _ => MachineRunState.Succeeded };
                 lock (gate) jobs.Remove(id);
+                world.Leave(id); // before anybody hears of it and begins another
                 signs.Tell(machine.Machine, id, new EndedSign(state, outcome, [], CanResume: false));
             }
             finally

@@ -112,6 +112,26 @@ public sealed class VSphereRegistryTests : IDisposable
         Assert.Contains(mode, error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Whatever its mode is: its owner can change it, and the mode.</summary>
+    [Theory]
+    [InlineData("providers/dc1.json")]
+    [InlineData("providers")]
+    [InlineData("keys")]
+    [InlineData("keys/providers.key")]
+    public async Task What_belongs_to_somebody_else_is_refused(string path)
+    {
+        Registry.Add(Plain, Secret);
+        var changed = Path.Combine(State, path);
+        await ChownAsync(12345);
+        var error = Assert.Throws<SealiftException>(() => Registry.Access("dc1"));
+        Assert.Equal(("SL6504", "it belongs to user 12345, who can change it"), (error.Code, error.Said));
+        Assert.DoesNotContain(Secret, error.ToString(), StringComparison.Ordinal);
+        await ChownAsync(0);
+        Assert.Equal("dc1", Registry.Access("dc1").Name);
+
+        async Task ChownAsync(int user) => await ChildProcess.RunAsync(new ChildCommand("chown", $"{user}", changed), TestContext.Current.CancellationToken);
+    }
+
     public static TheoryData<string, Action<JsonObject>> Damages => new()
     {
         { "version", o => o["version"] = 2 },

@@ -1,0 +1,29 @@
+using System.Security.Claims;
+using Sealift.Plans.Documents;
+using Sealift.Posix;
+
+namespace Sealift.Server.Accounts;
+
+/// <summary>
+/// Who may write which documents. A hook is a program that this host will run, and a provider a place on this host that is read or written
+/// to: both are for <see cref="Scope.Admin"/>. Plans and maps only choose among them.
+/// </summary>
+internal static class DocumentRights
+{
+    /// <summary>Whether somebody may write documents of a kind.</summary>
+    public static bool MayWrite(this ClaimsPrincipal who, string kind) => who.Has(kind is DocumentKind.Hook or DocumentKind.Provider ? Scope.Admin : Scope.Plan);
+
+    /// <summary>Refuses documents that somebody may not write.</summary>
+    /// <exception cref="SealiftException">SL9024.</exception>
+    public static void Check(this ClaimsPrincipal who, IEnumerable<Document> documents)
+    {
+        foreach (var document in documents) who.Check(document.Kind, document.Metadata.Name);
+    }
+
+    /// <summary>Refuses to let somebody write or remove a document.</summary>
+    /// <exception cref="SealiftException">SL9024.</exception>
+    public static void Check(this ClaimsPrincipal who, string kind, string name)
+    {
+        if (!who.MayWrite(kind)) throw ServerErrors.NotAllowed($"{kind}/{name}", kind is DocumentKind.Hook or DocumentKind.Provider ? Scope.Admin : Scope.Plan);
+    }
+}
