@@ -102,10 +102,11 @@ internal sealed class BrowserRig : IAsyncDisposable
         return rig;
     }
 
-    public async Task LogInAsync()
+    public async Task LogInAsync(string user = "admin")
     {
+        await Page.Context.ClearCookiesAsync();
         await Page.GotoAsync("/login");
-        await Page.GetByLabel("User").FillAsync("admin");
+        await Page.GetByLabel("User").FillAsync(user);
         await Page.GetByLabel("Password").FillAsync(Password);
         await Page.GetByRole(AriaRole.Button, new() { Name = "Log in", Exact = true }).ClickAsync();
         await Assertions.Expect(Page.GetByRole(AriaRole.Heading, new() { Name = "Overview" })).ToBeVisibleAsync();
