@@ -137,6 +137,7 @@ internal sealed class RunningServer : IAsyncDisposable
         services.AddHttpContextAccessor();
         services.AddCascadingAuthenticationState();
         services.AddRazorComponents();
+        services.AddPages();
         services.AddGuard(options);
         // What forms are signed with. The application's name keeps the keys of another program of this host apart.
         services.AddDataProtection().SetApplicationName("sealift-server");
@@ -163,7 +164,7 @@ internal sealed class RunningServer : IAsyncDisposable
         Problem.UseProblems(application);
         application.UseStatusCodePages(async context =>
         {
-            if (ApiPath.Is(context.HttpContext.Request)) await Problem.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, ServerErrors.OfStatus(context.HttpContext.Response.StatusCode, context.HttpContext.Request.Path));
+            await Problem.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, ServerErrors.OfStatus(context.HttpContext.Response.StatusCode, context.HttpContext.Request.Path));
         });
         application.UseRouting();
         application.UseAuthentication();
@@ -175,7 +176,7 @@ internal sealed class RunningServer : IAsyncDisposable
         application.MapLoginForms(options);
         application.MapApi();
         application.MapHealth(options);
-        application.MapRazorComponents<App>();
+        application.MapPages();
         return application;
     }
 

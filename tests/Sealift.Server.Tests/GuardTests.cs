@@ -23,7 +23,7 @@ public sealed class GuardTests
         Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
         Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
         Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
-        Assert.Equal("no-referrer", answer.Headers.GetValues("Referrer-Policy").Single());
+        Assert.Equal("same-origin", answer.Headers.GetValues("Referrer-Policy").Single());
         Assert.Contains("no-store", answer.Headers.CacheControl!.ToString(), StringComparison.Ordinal);
         Assert.False(answer.Headers.Contains("Server"));
         Assert.False(answer.Headers.Contains("Strict-Transport-Security")); // no TLS here

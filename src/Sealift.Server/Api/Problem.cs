@@ -54,8 +54,8 @@ internal sealed class Problem : ProblemDetails
     /// <summary>The status of an error that ended a request.</summary>
     public static int StatusOf(SealiftException error) => error.Code switch
     {
-        "SL7003" or "SL7624" or "SL7628" or "SL7629" or "SL7670" or "SL7671" or "SL7673" or "SL9014" or "SL9018" or "SL9030" => StatusCodes.Status404NotFound,
-        "SL7004" or "SL7623" or "SL7625" or "SL7626" or "SL7672" or "SL7676" or "SL9013" or "SL9015" or "SL9016" => StatusCodes.Status409Conflict,
+        "SL7003" or "SL7624" or "SL7628" or "SL7629" or "SL7670" or "SL7671" or "SL7673" or "SL9014" or "SL9018" or "SL9030" or "SL9101" or "SL9106" => StatusCodes.Status404NotFound,
+        "SL7004" or "SL7623" or "SL7625" or "SL7626" or "SL7672" or "SL7676" or "SL9013" or "SL9015" or "SL9016" or "SL9102" or "SL9108" => StatusCodes.Status409Conflict,
         "SL9031" => StatusCodes.Status412PreconditionFailed,
         "SL9032" => StatusCodes.Status428PreconditionRequired,
         "SL9024" or "SL9025" => StatusCodes.Status403Forbidden,
@@ -110,8 +110,8 @@ internal sealed class Problem : ProblemDetails
         return context.Response.WriteAsync(
             $"""
             <!DOCTYPE html>
-            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{Text(error.Code)} – Sealift</title><link rel="stylesheet" href="{EmbeddedAssets.Path("site.css")}"></head>
-            <body><main><h1>Cannot {Text(error.Attempt)}</h1><p>{Text(error.Subject)}: {Text(error.Said)}.</p><p>{Text(error.NextStep)}.</p><p><small>{Text(error.Code)}</small></p><p><a href="/">To the overview</a></p></main></body></html>
+            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{Text(error.Code)} – Sealift</title><link rel="stylesheet" href="{EmbeddedAssets.Path("site.css")}"><link rel="icon" type="image/svg+xml" href="{EmbeddedAssets.Path("emblem.svg")}"></head>
+            <body><header class="top"><a class="brand" href="/">Sealift</a></header><main><h1>Cannot {Text(error.Attempt)}</h1><p>{Text(error.Subject)}: {Text(error.Said)}.</p><p>{Text(error.NextStep)}.</p><p><small>{Text(error.Code)}</small></p><p><a href="/">To the overview</a></p></main></body></html>
             """,
             context.RequestAborted);
 

@@ -50,16 +50,27 @@ internal static class ServerSchema
 
         """;
 
+    // Plans that somebody is writing.
+    private const string Drafts = """
+        CREATE TABLE server_draft (
+            id TEXT PRIMARY KEY NOT NULL,
+            user_name TEXT NOT NULL,
+            generation {long} NOT NULL,
+            changed_at {long} NOT NULL,
+            content TEXT NOT NULL) {strict};
+        CREATE INDEX server_draft_of ON server_draft (user_name);
+        """;
+
     /// <summary>For SQLite.</summary>
     public static SchemaSet Sqlite { get; } = new(Name, [Tables + """
         CREATE TRIGGER server_audit_keeps BEFORE UPDATE ON server_audit BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END;
         CREATE TRIGGER server_audit_stays BEFORE DELETE ON server_audit BEGIN SELECT RAISE(ABORT, 'the audit log is never shortened'); END;
-        """]);
+        """, Drafts]);
 
     /// <summary>For PostgreSQL: the same tables, and the same refusals in its own words.</summary>
     public static SchemaSet PostgreSql { get; } = new(Name, [Tables + """
         CREATE FUNCTION server_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''the audit log is neither changed nor shortened''; END';
         CREATE TRIGGER server_audit_keeps BEFORE UPDATE OR DELETE ON server_audit FOR EACH ROW EXECUTE FUNCTION server_audit_refuse();
         CREATE TRIGGER server_audit_stays BEFORE TRUNCATE ON server_audit FOR EACH STATEMENT EXECUTE FUNCTION server_audit_refuse();
-        """]);
+        """, Drafts]);
 }

@@ -1,0 +1,57 @@
+using System.Collections.Concurrent;
+using Sealift.Migrations;
+using Sealift.Migrations.Seals;
+using Sealift.Posix;
+
+namespace Sealift.Server.Pages;
+
+/// <summary>Seals that are verified because somebody asked for it. It reads whole disks: it goes on while nobody looks, and few are done at once.</summary>
+internal sealed class Verifications(TimeProvider time, IHostApplicationLifetime application)
+{
+    private const int MostAtOnce = 2, MostKept = 200;
+
+    private readonly ConcurrentDictionary<string, Verification> all = new(StringComparer.Ordinal);
+
+    /// <summary>That of a migration; null where nobody asked since the server was started.</summary>
+    public Verification? Find(string migration) => all.GetValueOrDefault(migration);
+
+    /// <summary>Begins one; where it is at work already, nothing more is done.</summary>
+    /// <exception cref="SealiftException">SL9106: there is no seal. SL9108: too many are at work.</exception>
+    public void Begin(MigrationDetails details, string stateDirectory)
+    {
+        var id = details.Summary.Id;
+        if (all.TryGetValue(id, out var there) && !there.Work.IsCompleted) return;
+        if (details.Outcome?.SealPath is not { } path || FileFacts.OfPathIfExists(path) is null) throw PageErrors.NoSeal(id);
+        if (all.Values.Count(v => !v.Work.IsCompleted) >= MostAtOnce) throw PageErrors.Verifying(id);
+        foreach (var old in all.Values.Where(v => v.Work.IsCompleted).OrderByDescending(v => v.BegunAt).Skip(MostKept)) _ = all.TryRemove(old.Migration, out var _); // false: it is gone already
+        all[id] = new Verification(id, time.GetUtcNow(), path, stateDirectory, application.ApplicationStopping);
+    }
+}
+
+/// <summary>A verification that is at work, or over.</summary>
+internal sealed class Verification : IProgress<SealProgress>
+{
+    private readonly ConcurrentDictionary<string, SealProgress> disks = new(StringComparer.Ordinal);
+
+    public Verification(string migration, DateTimeOffset begunAt, string sealPath, string stateDirectory, CancellationToken cancel)
+    {
+        (Migration, BegunAt) = (migration, begunAt);
+        // On threads of its own: reading disks must not wait for requests, nor they for it.
+        Work = Task.Factory.StartNew(() => SealVerifier.VerifyAsync(sealPath, new SealVerifyOptions { StateDirectory = stateDirectory }, this, cancel), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+    }
+
+    /// <summary>The migration.</summary>
+    public string Migration { get; }
+
+    /// <summary>When it was asked for, in UTC.</summary>
+    public DateTimeOffset BegunAt { get; }
+
+    /// <summary>What comes of it.</summary>
+    public Task<SealVerification> Work { get; }
+
+    /// <summary>How far its disks are.</summary>
+    public IReadOnlyList<SealProgress> Disks => [.. disks.Values.OrderBy(d => d.Disk, StringComparer.Ordinal)];
+
+    /// <inheritdoc/>
+    public void Report(SealProgress value) => disks[value.Disk] = value;
+}
