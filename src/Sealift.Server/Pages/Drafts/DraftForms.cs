@@ -260,6 +260,7 @@ internal static class DraftForms
         try
         {
             var documents = draft.Read();
+            context.User.Check(documents);
             await ThrowIfChangedAsync(draft, plans, cancel);
             // All or none, and the plan by its generation: where somebody is faster now, nothing of theirs is lost. The maps' generations are nobody's business.
             try
