@@ -9,25 +9,28 @@ namespace Sealift.Disks;
 /// </summary>
 internal static class DeviceUsers
 {
-    /// <summary>A process other than this one that has it open for writing; null where none is seen. Those of other users are seen by root only.</summary>
+    /// <summary>A process other than this one that has it, its disk or a partition of it open for writing; null where none is seen. Those of other users are seen by root only.</summary>
     /// <param name="nodeDevice">The device, as <see cref="FileFacts.NodeDevice"/> gives it.</param>
     public static string? Find(ulong nodeDevice)
     {
         var own = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+        var devices = DiskAndPartitions.Of(nodeDevice);
         foreach (var process in Listed("/proc").Where(n => n.All(char.IsAsciiDigit) && n != own))
             foreach (var number in Listed($"/proc/{process}/fd"))
-                if (Leads($"/proc/{process}/fd/{number}", nodeDevice) && IsForWriting($"/proc/{process}/fdinfo/{number}"))
+                if (Leads($"/proc/{process}/fd/{number}", devices) && IsForWriting($"/proc/{process}/fdinfo/{number}"))
                     return $"process {process} ({Text($"/proc/{process}/comm").Trim()})";
         return null;
     }
 
-    private static bool Leads(string path, ulong nodeDevice)
+    private static bool Leads(string path, IReadOnlySet<ulong> devices)
     {
         try
         {
-            return FileFacts.OfPath(path) is { Kind: FileKind.BlockDevice } facts && facts.NodeDevice == nodeDevice;
+            // Its name comes from the kernel's memory. To look at a file on a server that is gone would wait for that, and nothing ends it.
+            return new FileInfo(path).LinkTarget is { } name && name.StartsWith("/dev/", StringComparison.Ordinal)
+                && FileFacts.OfPath(path) is { Kind: FileKind.BlockDevice } facts && devices.Contains(facts.NodeDevice);
         }
-        catch (PosixException)
+        catch (Exception e) when (e is PosixException or IOException or UnauthorizedAccessException)
         {
             return false; // it was closed meanwhile, or is another user's
         }

@@ -41,19 +41,7 @@ internal sealed record FileIdentity(string Path, FileKind Kind, long LengthBytes
     internal bool Overlaps(FileIdentity other, string sysfs) =>
         IsSameFileAs(other) || (Kind == FileKind.BlockDevice && other.Kind == FileKind.BlockDevice && (IsPartitionOf(other, sysfs) || other.IsPartitionOf(this, sysfs)));
 
-    private bool IsPartitionOf(FileIdentity disk, string sysfs)
-    {
-        var own = $"{sysfs}/dev/block/{NodeDevice >> 32}:{NodeDevice & uint.MaxValue}";
-        try
-        {
-            return File.Exists($"{own}/partition") && Directory.ResolveLinkTarget(own, returnFinalTarget: true) is { } place
-                && File.ReadAllText(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(place.FullName)!, "dev")).Trim() == $"{disk.NodeDevice >> 32}:{disk.NodeDevice & uint.MaxValue}";
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false; // where there is no sysfs, the kernel itself refuses what is claimed
-        }
-    }
+    private bool IsPartitionOf(FileIdentity disk, string sysfs) => DiskAndPartitions.DiskOf(NodeDevice, sysfs) == disk.NodeDevice;
 
     /// <summary>What happened since an earlier look, in words that follow the path; null where nothing did.</summary>
     public string? ChangeSince(FileIdentity before)

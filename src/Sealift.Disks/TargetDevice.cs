@@ -50,9 +50,15 @@ public sealed record TargetDevice(string Path, string Number, long LengthBytes, 
             // The kernel, and QEMU's locks, say whether somebody has it.
         }
 
-        if (DeviceUsers.Find(FileFacts.OfPath(Path).NodeDevice) is { } user) throw DiskErrors.InUse(Path, user);
-
+        DemandUnused();
         await StorageMembership.DemandNoneAsync(c => LeadingPart.OfAsync<IUncachedReader>(UncachedRawDisk.Open(Path), LengthBytes), cancel);
+    }
+
+    /// <summary>Demands that no other process has it, its disk or a partition of it open for writing, as one may since it was looked at.</summary>
+    /// <exception cref="SealiftException">SL4208.</exception>
+    public void DemandUnused()
+    {
+        if (DeviceUsers.Find(FileFacts.OfPath(Path).NodeDevice) is { } user) throw DiskErrors.InUse(Path, user);
     }
 
     private static string IdentityOf(string directory)

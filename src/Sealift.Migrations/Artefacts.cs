@@ -10,7 +10,10 @@ internal sealed class Artefacts(Journal journal, string id, string workDirectory
 {
     public const string WorkDirectory = "work-directory", ScratchDirectory = "scratch-directory", Disk = "disk", ClonedDisk = "cloned-disk", Clone = "clone", BlockMap = "block-map", Overlay = "overlay",
         Domain = "domain", StartScript = "start-script", Seal = "seal", Page = "seal-page", Paper = "paper", TargetDirectory = "target-directory",
-        ReplacedDirectory = "replaced-directory", Replaced = "replaced", FileChanges = "file-changes", DefinedDomain = "defined-domain";
+        ReplacedDirectory = "replaced-directory", Replaced = "replaced", FileChanges = "file-changes", DefinedDomain = "defined-domain", OverwrittenDevice = "overwritten-device";
+
+    /// <summary>Whether what bears a name of this kind is no file that was made: it is never removed as one.</summary>
+    public static bool IsNoFile(string kind) => kind is DefinedDomain or OverwrittenDevice;
 
     /// <summary>Makes way for a file that is to be made anew: what an earlier run left of it is removed, and the path is journaled.</summary>
     /// <exception cref="SealiftException">SL7206: something else is there.</exception>

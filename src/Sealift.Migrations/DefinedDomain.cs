@@ -51,7 +51,15 @@ internal static class DefinedDomain
         if (await host.FindDomainAsync(machine.Uuid, cancel) is null || context.Files.Find(name) is null)
         {
             context.Journal.Claim(context.Id, name, Artefacts.DefinedDomain);
-            await host.DefineAsync(new TargetNames(context.Request, context.Source.Machine).Domain, cancel);
+            try
+            {
+                await host.DefineAsync(new TargetNames(context.Request, context.Source.Machine).Domain, cancel);
+            }
+            catch (ChildException)
+            {
+                context.MayStillBeDefined = true; // virsh has no answer, and libvirt may do it yet
+                throw;
+            }
         }
 
         await VerifyAsync(context, cancel);
@@ -73,6 +81,7 @@ internal static class DefinedDomain
     public static bool IsJournaled(MigrationContext context) => context.Journal.Artefacts(context.Id).Any(a => a.Kind == Artefacts.DefinedDomain);
 
     /// <summary>Takes a domain back that was defined by a hand-over which did not come to its end.</summary>
+    /// <remarks>It stays journaled where libvirt may define it yet: the run that comes after looks again.</remarks>
     /// <exception cref="SealiftException">SL7124: somebody has started it. SL6412: libvirt refused.</exception>
     public static async Task TakeBackAsync(MigrationContext context, CancellationToken cancel)
     {
@@ -80,21 +89,23 @@ internal static class DefinedDomain
         foreach (var artefact in context.Journal.Artefacts(context.Id).Where(a => a.Kind == Artefacts.DefinedDomain))
         {
             // One of somebody else's stays as it is: ours was never defined, or they have replaced it.
-            _ = await UndefineAsync(libvirt, context.Id, artefact.Path, cancel);
+            var (fate, _) = await UndefineAsync(libvirt, context.Id, artefact.Path, cancel); // its name is of no use here
+            if (fate == DomainFate.NotThere && context.MayStillBeDefined) continue;
             context.Journal.Disown(context.Id, artefact.Path);
         }
     }
 
     /// <summary>Undefines the domain of a migration that is removed.</summary>
-    /// <returns>Whether it was there and was ours.</returns>
-    /// <exception cref="SealiftException">SL7124: it runs. SL6412: libvirt refused.</exception>
-    public static async Task<bool> UndefineAsync(LibvirtTarget libvirt, string migration, string name, CancellationToken cancel)
+    /// <returns>What became of it, and what it is called where it was there.</returns>
+    /// <exception cref="SealiftException">SL7124: it runs, whoever's it is by now: its disks are not to be taken from it. SL6412: libvirt refused.</exception>
+    public static async Task<(DomainFate Fate, string Name)> UndefineAsync(LibvirtTarget libvirt, string migration, string name, CancellationToken cancel)
     {
         var host = new LibvirtHost(libvirt.Uri);
-        if (!Guid.TryParse(name[(name.LastIndexOf('/') + 1)..], out var uuid) || await host.FindDomainAsync(uuid, cancel) is not { } found || found.MigrationId != migration) return false;
+        if (!Guid.TryParse(name[(name.LastIndexOf('/') + 1)..], out var uuid) || await host.FindDomainAsync(uuid, cancel) is not { } found) return (DomainFate.NotThere, string.Empty);
         if (found.IsActive) throw MigrationErrors.DomainRuns(found.Name);
+        if (found.MigrationId != migration) return (DomainFate.NotOurs, found.Name);
         await host.UndefineAsync(uuid, cancel);
-        return true;
+        return (DomainFate.Undefined, found.Name);
     }
 
     /// <summary>After the seal: what the plan says of the domain's power.</summary>
@@ -135,6 +146,14 @@ internal static class DefinedDomain
 
     public static Guid UuidOf(MigrationContext context) => Steps.NewMachine.Of(context).Uuid;
 
+    /// <summary>
+    /// Demands that the pool is there before anything is made or removed in its directory: that of one which mounts something is empty as
+    /// long as it is not active, and what Sealift made would seem to be gone.
+    /// </summary>
+    /// <exception cref="SealiftException">SL6603: it is not active. SL7123: it has another directory. SL6602, SL6604, SL6605, SL6412: it cannot be asked or used.</exception>
+    public static Task DemandPoolAsync(MigrationRequest request, CancellationToken cancel) =>
+        request.Target.Libvirt is { } libvirt ? VerifyPoolAsync(request, libvirt, new LibvirtHost(libvirt.Uri), cancel) : Task.CompletedTask;
+
     private static async Task VerifyPoolAsync(MigrationRequest request, LibvirtTarget libvirt, LibvirtHost host, CancellationToken cancel)
     {
         var pool = await host.PoolAsync(libvirt.PoolUuid ?? libvirt.Pool, cancel);
@@ -166,4 +185,17 @@ internal static class DefinedDomain
 
         return problems;
     }
+}
+
+/// <summary>What became of a domain that was to go.</summary>
+internal enum DomainFate
+{
+    /// <summary>There is none of its UUID.</summary>
+    NotThere,
+
+    /// <summary>It was the migration's, and is defined no more.</summary>
+    Undefined,
+
+    /// <summary>It lacks the migration's mark, and stays.</summary>
+    NotOurs,
 }

@@ -63,6 +63,9 @@ internal sealed class MigrationContext
     /// </summary>
     public Dictionary<string, ReadBackResult> ReadBackWhileCopied { get; } = [];
 
+    /// <summary>Whether this run had libvirt define the domain and got no answer, so that it may be defined at any time.</summary>
+    public bool MayStillBeDefined { get; set; }
+
     /// <summary>Logs and reports, in the state directory.</summary>
     public string StateDirectory { get; }
 

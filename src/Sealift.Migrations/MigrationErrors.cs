@@ -71,7 +71,7 @@ internal static class MigrationErrors
         new("SL7123", "use a storage pool", pool, $"its directory is {found}, and was {planned} when the migration began", "Give it that directory again, or remove this migration and start a new one");
 
     public static SealiftException DomainRuns(string domain) =>
-        new("SL7124", "rely on the new domain being off", domain, "it runs", "Shut it down (virsh shutdown), and try again; a domain that runs is never undefined");
+        new("SL7124", "rely on the new domain being off", domain, "it, or one in its place, runs", "Shut it down (virsh shutdown), and try again; a domain that runs is never undefined");
 
     public static SealiftException DomainReplaced(string domain, string said) =>
         new("SL7125", "use the domain that was defined", domain, said, "Find out who replaced it; resume to define it again");

@@ -264,7 +264,7 @@ internal sealed class MigrationRun
     {
         // The names of a guest's files are kept no longer than they are needed.
         Try(() => FileListing.Drop(context.FilesBefore), []);
-        foreach (var artefact in Journal.Artefacts(context.Id).Where(a => !a.HandedOver && a.Kind is not (Artefacts.TargetDirectory or Artefacts.DefinedDomain) && !names.All.Contains(a.Path)).OrderByDescending(a => a.Path.Length))
+        foreach (var artefact in Journal.Artefacts(context.Id).Where(a => !a.HandedOver && a.Kind != Artefacts.TargetDirectory && !Artefacts.IsNoFile(a.Kind) && !names.All.Contains(a.Path)).OrderByDescending(a => a.Path.Length))
         {
             var troubles = new List<string>();
             Try(
@@ -316,6 +316,8 @@ internal sealed class MigrationRun
         await TakeDomainBackAsync(troubles);
         Try(Undo, troubles);
         Try(Dismantle, troubles);
+        // Whatever the cause was: only a resume can take back what is still there.
+        if (DefinedDomain.IsJournaled(context)) final = false;
         if (context.Request.Target.Libvirt is { } libvirt && !DefinedDomain.IsJournaled(context)) _ = await DefinedDomain.RefreshAsync(libvirt, new LibvirtHost(libvirt.Uri), CancellationToken.None); // what libvirt lists for a while is no harm
 
         SealFiles? report = null;
@@ -354,6 +356,7 @@ internal sealed class MigrationRun
             // Voided first, as where files are taken back.
             context.Forget(null, StepName.Gate, StepName.HandOver, StepName.Seal);
             await DefinedDomain.TakeBackAsync(context, CancellationToken.None);
+            if (DefinedDomain.IsJournaled(context)) troubles.Add("libvirt did not answer, and may define the domain yet; what was handed over by halves stays until a resume has taken it back.");
         }
         catch (SealiftException e)
         {
@@ -419,7 +422,7 @@ internal sealed class MigrationRun
         if (made.Any(a => a.Kind is Artefacts.Disk or Artefacts.ClonedDisk && FileFacts.OfPathIfExists(a.Path) is not null)) return;
         // What had to be unpacked is worth keeping for a resume once it was read.
         var keepsUnpacked = context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is { CreatedFiles.Count: > 0 };
-        foreach (var artefact in made.Where(a => a.Kind != Artefacts.DefinedDomain && !(keepsUnpacked && a.Path == context.Unpacked)).OrderByDescending(a => a.Path.Length))
+        foreach (var artefact in made.Where(a => !Artefacts.IsNoFile(a.Kind) && !(keepsUnpacked && a.Path == context.Unpacked)).OrderByDescending(a => a.Path.Length))
             _ = context.Files.Remove(artefact.Path); // false: it holds something else, which stays
     }
 

@@ -99,9 +99,10 @@ public static class MigrationRunner
         if (row.Outcome is { } outcome)
         {
             if (!outcome.CanResume) throw MigrationErrors.Over(row.Id, outcome.Verdict);
-            store.Journal.Reopen(row.Id);
         }
 
+        if (!IsSealed(store, row)) await DefinedDomain.DemandPoolAsync(row.Request, cancel);
+        if (row.Outcome is not null) store.Journal.Reopen(row.Id);
         return await new MigrationRun(store, row, terms, observer, resumed: true).RunAsync(cancel);
     }
 
@@ -131,7 +132,9 @@ public static class MigrationRunner
         using (held)
         {
             row = store.Find(row.Id);
-            return row.Outcome ?? await new MigrationRun(store, row, MigrationTerms.Alone(store), observer, resumed: true).RunAsync(cancel);
+            if (row.Outcome is { } over) return over;
+            await DefinedDomain.DemandPoolAsync(row.Request, cancel);
+            return await new MigrationRun(store, row, MigrationTerms.Alone(store), observer, resumed: true).RunAsync(cancel);
         }
     }
 
@@ -149,21 +152,26 @@ public static class MigrationRunner
         using var held = await store.LockAsync(row.Id, CancellationToken.None);
         var files = new Artefacts(store.Journal, row.Id, Path.Combine(row.Request.TargetDirectory, $".sealift-{row.Id}"));
         List<string> removed = [], kept = [];
+        await DemandReachableAsync(store, row, includeHandedOver);
         if (row.Request.Warm is not null) await LeaveSourceAsync(store, row, removed, kept);
         kept.AddRange(await MadeFiles.EndAllAsync(row.Request, store.Journal.Artefacts(row.Id)));
         // Killed between the seal and its note in the journal, the machine is handed over all the same.
-        if (store.Journal.Steps(row.Id).Any(s => s.Step.Step == StepName.Seal && s.State == StepState.Done))
+        if (IsSealed(store, row))
             store.Journal.MarkHandedOver(row.Id, [.. store.Journal.Artefacts(row.Id).Where(a => a.Kind == Artefacts.DefinedDomain || (Path.GetDirectoryName(a.Path) == row.Request.TargetDirectory && a.Kind != Artefacts.WorkDirectory)).Select(a => a.Path)]);
         // Before its disks: where it runs, nothing of it may go.
-        if (row.Request.Target.Libvirt is { } libvirt) await RemoveDomainAsync(store, row, libvirt, includeHandedOver, removed, kept);
+        var keepsDisks = row.Request.Target.Libvirt is { } libvirt && await RemoveDomainAsync(store, row, libvirt, includeHandedOver, removed, kept);
         // The content before its directory: longer paths first.
         foreach (var artefact in store.Journal.Artefacts(row.Id).OrderByDescending(a => a.Path.Length))
         {
             var there = FileFacts.OfPathIfExists(artefact.Path) is not null;
-            if (artefact.Kind == Artefacts.DefinedDomain) continue; // no file, and told already
+            if (Artefacts.IsNoFile(artefact.Kind)) continue; // a domain was told already; a device keeps what it has
             if (artefact.HandedOver && !includeHandedOver)
             {
                 if (there) kept.Add($"{artefact.Path}: it was handed over");
+            }
+            else if (keepsDisks && artefact.Kind is Artefacts.Disk or Artefacts.ClonedDisk)
+            {
+                if (there) kept.Add($"{artefact.Path}: the domain that stays may be using it");
             }
             else if (artefact.Kind == Artefacts.Replaced)
             {
@@ -186,9 +194,31 @@ public static class MigrationRunner
         return new RemovalReport(removed, kept);
     }
 
-    /// <summary>Undefines what was defined, where it is to go.</summary>
-    private static async Task RemoveDomainAsync(MigrationStore store, MigrationRow row, LibvirtTarget libvirt, bool includeHandedOver, List<string> removed, List<string> kept)
+    private static bool IsSealed(MigrationStore store, MigrationRow row) => store.Journal.Steps(row.Id).Any(s => s.Step.Step == StepName.Seal && s.State == StepState.Done);
+
+    /// <summary>
+    /// Demands, where nothing is seen of what was made in the directory of a pool, that the pool is active: on a mount point that is bare
+    /// everything seems to be gone, and the journal would forget what is there.
+    /// </summary>
+    private static async Task DemandReachableAsync(MigrationStore store, MigrationRow row, bool includeHandedOver)
     {
+        var made = store.Journal.Artefacts(row.Id).Where(a => a.Inode != 0 && (includeHandedOver || !a.HandedOver) && a.Path.StartsWith(row.Request.TargetDirectory + "/", StringComparison.Ordinal)).ToList();
+        if (made.Count == 0 || made.Exists(a => FileFacts.OfPathIfExists(a.Path) is not null)) return;
+        try
+        {
+            await DefinedDomain.DemandPoolAsync(row.Request, CancellationToken.None);
+        }
+        catch (SealiftException e) when (e.Code == "SL6602")
+        {
+            // The pool is gone for good: nothing would ever bring back what was in it.
+        }
+    }
+
+    /// <summary>Undefines what was defined, where it is to go.</summary>
+    /// <returns>Whether another domain is in its place, which stays and may be using the disks.</returns>
+    private static async Task<bool> RemoveDomainAsync(MigrationStore store, MigrationRow row, LibvirtTarget libvirt, bool includeHandedOver, List<string> removed, List<string> kept)
+    {
+        var keepsDisks = false;
         foreach (var artefact in store.Journal.Artefacts(row.Id).Where(a => a.Kind == Artefacts.DefinedDomain))
         {
             if (artefact.HandedOver && !includeHandedOver)
@@ -197,9 +227,18 @@ public static class MigrationRunner
                 continue;
             }
 
-            if (await DefinedDomain.UndefineAsync(libvirt, row.Id, artefact.Path, CancellationToken.None)) removed.Add(artefact.Path);
+            var (fate, name) = await DefinedDomain.UndefineAsync(libvirt, row.Id, artefact.Path, CancellationToken.None);
+            if (fate == DomainFate.Undefined) removed.Add(artefact.Path);
+            if (fate == DomainFate.NotOurs)
+            {
+                keepsDisks = true;
+                kept.Add($"the domain {name} ({artefact.Path}): it is not the one that Sealift defined, and stays");
+            }
+
             store.Journal.Disown(row.Id, artefact.Path);
         }
+
+        return keepsDisks;
     }
 
     /// <summary>Takes back what was made at a running source, where it still runs.</summary>

@@ -59,6 +59,21 @@ internal static class TargetDevices
         if (Find(context, key) is { } before && TargetDevice.Of(before.Path).ChangeSince(before) is { } change) throw MigrationErrors.DeviceChanged(before.Path, change);
     }
 
+    /// <summary>Throws where another process has the device open for writing by now. To be asked before each opening for writing.</summary>
+    /// <exception cref="SealiftException">SL4208.</exception>
+    public static void DemandUnused(MigrationContext context, string key) => Find(context, key)?.DemandUnused();
+
+    /// <summary>Asks once more, before the first byte of a copy, whether the device is free; and journals that it is overwritten from here on.</summary>
+    /// <exception cref="SealiftException">As <see cref="TargetDevice.DemandFreeAsync"/>.</exception>
+    public static async Task BeginAsync(MigrationContext context, string key, long lengthBytes, CancellationToken cancel)
+    {
+        if (Find(context, key) is not { } device) return;
+        // What this migration has begun to overwrite may carry what the guest keeps on it, such as a physical volume of its own.
+        if (context.Files.Find(device.Path) is { Kind: Artefacts.OverwrittenDevice }) device.DemandUnused();
+        else await device.DemandFreeAsync(lengthBytes, cancel);
+        context.Journal.Claim(context.Id, device.Path, Artefacts.OverwrittenDevice);
+    }
+
     /// <summary>Makes the link that stands for a device, durably.</summary>
     public static void Link(string path, TargetDevice device)
     {
@@ -84,5 +99,5 @@ internal static class TargetDevices
 
     /// <summary>The devices that a copy has begun to overwrite.</summary>
     public static IReadOnlyList<string> Touched(MigrationContext context) =>
-        [.. context.Request.Target.Disks.Where(t => context.Journal.Steps(context.Id).Any(s => s.Step.Step == StepName.Copy && s.State != StepState.Planned && context.Request.Target.Of(context.Disk(s.Step.Disk)) == t)).Select(t => t.Device)];
+        [.. context.Journal.Artefacts(context.Id).Where(a => a.Kind == Artefacts.OverwrittenDevice).Select(a => a.Path)];
 }

@@ -21,6 +21,7 @@ internal sealed class CommitStep(string disk) : Step(StepName.Commit, disk)
             context.Files.Verify(context.OverlayPath(other.Key));
             context.Files.Verify(context.DiskPath(other.Key));
             TargetDevices.Verify(context, other.Key);
+            TargetDevices.DemandUnused(context, other.Key);
             _ = converted.Of(other.Key); // throws where the evidence lacks this disk
         }
 
