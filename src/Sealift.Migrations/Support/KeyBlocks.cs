@@ -12,6 +12,7 @@ internal static class KeyBlocks
     private static readonly string[] PublicLabels = ["CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CRL", "PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
 
     private static readonly SearchValues<char> Base64 = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
+    private static readonly SearchValues<char> NoLetters = SearchValues.Create("0123456789+/=");
 
     /// <summary>Where they are.</summary>
     public static IEnumerable<(int Start, int Length, string Kind)> Find(string text)
@@ -94,7 +95,7 @@ internal static class KeyBlocks
         foreach (var word in line.SplitAny(" \t\r\n\\\"'"))
         {
             var w = line[word];
-            if (w.Length >= 8 && w.IndexOfAnyExcept(Base64) < 0 && (w.Length >= 40 || w.IndexOfAny("0123456789+/=") >= 0)) return true;
+            if (w.Length >= 8 && w.IndexOfAnyExcept(Base64) < 0 && (w.Length >= 40 || w.ContainsAny(NoLetters))) return true;
         }
 
         return false;
