@@ -29,6 +29,13 @@ internal sealed class BundleFacts
         Cutover = Find(StepName.Cutover, string.Empty, JournalJson.Default.CutoverStepResult);
         Boot = Find(StepName.BootCheck, string.Empty, JournalJson.Default.BootReport);
         Tools = Find(StepName.Preflight, string.Empty, JournalJson.Default.PreflightResult)?.Tools ?? new Dictionary<string, string>();
+        foreach (var step in Steps.Where(s => s.Step.Disk.Length > 0))
+        {
+            if (step.Step.Step == StepName.Copy) Copies[step.Step.Disk] = Find(StepName.Copy, step.Step.Disk, JournalJson.Default.CopyStepResult);
+            else if (step.Step.Step == StepName.ReadBack) ReadBacks[step.Step.Disk] = Find(StepName.ReadBack, step.Step.Disk, JournalJson.Default.ReadBackStepResult);
+            else if (step.Step.Step == StepName.Prove) Proofs[step.Step.Disk] = Find(StepName.Prove, step.Step.Disk, JournalJson.Default.ReadBackStepResult);
+        }
+
         Passes = [.. journal.Rows("pass").Select(r => Decode(JournalExtract.Text(r, "record"), JournalJson.Default.PassRecord, "a pass")).OfType<PassRecord>()];
     }
 
@@ -59,11 +66,19 @@ internal sealed class BundleFacts
 
     public IReadOnlyList<PassRecord> Passes { get; }
 
+    /// <summary>What the copy of each disk came to, by its key.</summary>
+    public Dictionary<string, CopyStepResult?> Copies { get; } = [];
+
+    /// <summary>What was read back of each copied disk, by its key.</summary>
+    public Dictionary<string, ReadBackStepResult?> ReadBacks { get; } = [];
+
+    /// <summary>What was read back of each committed disk, by its key.</summary>
+    public Dictionary<string, ReadBackStepResult?> Proofs { get; } = [];
+
     /// <summary>Understands what can be understood.</summary>
     public static BundleFacts Of(JournalExtract journal) => new(journal);
 
-    /// <summary>What a step established; null where it did not, or where that cannot be read.</summary>
-    public T? Find<T>(string step, string disk, JsonTypeInfo<T> type)
+    private T? Find<T>(string step, string disk, JsonTypeInfo<T> type)
         where T : class =>
         results.TryGetValue(new PlannedStep(step, disk), out var json) ? Decode(json, type, $"the result of {step} {disk}".TrimEnd()) : null;
 

@@ -3,7 +3,6 @@ using System.Text;
 using Sealift.Guests;
 using Sealift.Guests.Boot;
 using Sealift.Migrations.Seals;
-using Sealift.Migrations.Steps;
 
 namespace Sealift.Migrations.Support;
 
@@ -100,9 +99,9 @@ internal static class BundleSummary
         Line(text, "S is the root of what was read from the source, T of what was read back from the target, D what the conversion changed, F what the disk must be with that, and F' what was read back of it.\n");
         foreach (var disk in facts.Source.Machine.Disks)
         {
-            var copy = facts.Find(StepName.Copy, disk.Key, JournalJson.Default.CopyStepResult);
-            var readBack = facts.Find(StepName.ReadBack, disk.Key, JournalJson.Default.ReadBackStepResult);
-            var prove = facts.Find(StepName.Prove, disk.Key, JournalJson.Default.ReadBackStepResult);
+            var copy = facts.Copies.GetValueOrDefault(disk.Key);
+            var readBack = facts.ReadBacks.GetValueOrDefault(disk.Key);
+            var prove = facts.Proofs.GetValueOrDefault(disk.Key);
             var converted = facts.Conversion?.Disks.FirstOrDefault(d => d.Key == disk.Key);
             Table(text, Cell(disk.Key), "value");
             Row(text, "source", $"{disk.Image.Location} ({disk.Image.Format.ToString().ToLowerInvariant()} {disk.Image.Subformat})");
@@ -155,8 +154,8 @@ internal static class BundleSummary
         foreach (var disk in facts.Passes.Where(p => p.IsDone).SelectMany(p => p.Disks)) found.AddRange(disk.Mismatches.Select(m => (disk.Key, m)));
         foreach (var key in facts.Source?.Machine.Disks.Select(d => d.Key) ?? [])
         {
-            foreach (var step in new[] { StepName.ReadBack, StepName.Prove })
-                found.AddRange((facts.Find(step, key, JournalJson.Default.ReadBackStepResult)?.Mismatches ?? []).Select(m => (key, m)));
+            foreach (var readBack in new[] { facts.ReadBacks.GetValueOrDefault(key), facts.Proofs.GetValueOrDefault(key) })
+                found.AddRange((readBack?.Mismatches ?? []).Select(m => (key, m)));
         }
 
         Line(text, "## Mismatches and repairs\n");

@@ -25,13 +25,9 @@ internal sealed class KnownSecrets
     /// <returns>False where it is too short, or too long, to be looked for.</returns>
     public bool Add(string secret)
     {
-        if (Compact(secret, escapes: false, null).Length is < LeastCharacters or > MostCharacters) return false;
+        if (Compact(secret, Breaks.WhiteSpace, null).Length is < LeastCharacters or > MostCharacters) return false;
         Count++;
-        foreach (var spelling in Spellings(secret))
-        {
-            var compact = Compact(spelling, escapes: false, null);
-            if (compact.Length >= LeastCharacters) _ = spellings.Add(compact); // false: two ways to spell it the same
-        }
+        foreach (var spelling in Spellings(secret)) _ = spellings.Add(spelling); // false: two ways to spell it the same
 
         return true;
     }
@@ -49,13 +45,14 @@ internal sealed class KnownSecrets
     public IEnumerable<(int Start, int Length, string Kind)> Find(string text)
     {
         if (spellings.Count == 0) yield break;
-        foreach (var escapes in new[] { false, true })
+        foreach (var breaks in Enum.GetValues<Breaks>())
         {
-            if (escapes && !text.Contains('\\', StringComparison.Ordinal)) yield break;
+            if (breaks != Breaks.WhiteSpace && !text.Contains('\\', StringComparison.Ordinal)) yield break;
             var places = new List<int>(text.Length);
-            var compact = Compact(text, escapes, places);
-            foreach (var spelling in spellings)
+            var compact = Compact(text, breaks, places);
+            foreach (var spelling in spellings.Select(s => Compact(s, breaks, null)).Distinct(StringComparer.OrdinalIgnoreCase))
             {
+                if (spelling.Length < LeastCharacters) continue;
                 for (var at = compact.IndexOf(spelling, StringComparison.OrdinalIgnoreCase); at >= 0; at = compact.IndexOf(spelling, at + spelling.Length, StringComparison.OrdinalIgnoreCase))
                     yield return (places[at], places[at + spelling.Length - 1] + 1 - places[at], "stored secret");
             }
@@ -83,7 +80,7 @@ internal sealed class KnownSecrets
     }
 
     /// <summary>The text without what may come between two characters of a word that is broken over lines.</summary>
-    private static string Compact(string text, bool escapes, List<int>? places)
+    private static string Compact(string text, Breaks breaks, List<int>? places)
     {
         var compact = new StringBuilder(text.Length);
         for (var i = 0; i < text.Length; i++)
@@ -92,8 +89,8 @@ internal sealed class KnownSecrets
             if (char.IsWhiteSpace(c) || char.IsControl(c)) continue;
             if (c == '\\' && i + 1 < text.Length)
             {
-                if (text[i + 1] is '\n' or '\r') continue;
-                if (escapes)
+                if (breaks != Breaks.WhiteSpace && text[i + 1] is ('\n' or '\r')) continue;
+                if (breaks == Breaks.Escapes)
                 {
                     if (text[i + 1] is 'n' or 'r' or 't') i++;
                     continue;
@@ -105,5 +102,18 @@ internal sealed class KnownSecrets
         }
 
         return compact.ToString();
+    }
+
+    /// <summary>How words are broken over lines.</summary>
+    private enum Breaks
+    {
+        /// <summary>By a line feed and what indents the next line.</summary>
+        WhiteSpace,
+
+        /// <summary>By a backslash at the end of the line, too.</summary>
+        Continuation,
+
+        /// <summary>In a text that was itself quoted in one: by <c>\n</c>.</summary>
+        Escapes,
     }
 }

@@ -27,7 +27,7 @@ public sealed class SupportBundleTests : IDisposable
         var (path, report) = await SupportBundle.WriteFileAsync(rig.State, outcome.Id[..6], Output, overwrite: false, Plain with { Doctor = _ => Task.FromResult("ok  everything\n"), Papers = [new SupportPaper("plan.json", "{}")] }, MigrationRig.Cancel);
         Assert.Equal((outcome.Id, Output), (report.Migration, path));
         Assert.Equal(0x180 /* 0600 */, FileFacts.OfPath(path).Permissions);
-        Assert.Empty(Directory.EnumerateFiles(rig.Root, "out.tar.gz.*"));
+        Assert.Empty(Directory.EnumerateFiles(rig.Root, "out.tar.gz.*.new"));
         var files = await UnpackAsync(path);
         foreach (var name in new[] { "SUMMARY.md", "journal.json", "logs/convert.log", "seal/box.seal.json", "seal/box.seal.html", "target/box.seal.json", "target/box.xml", "target/box-start.sh", "block-maps/box-disk1.blockmap", "host.txt", "doctor.txt", "papers/plan.json", "MANIFEST.json" })
             Assert.Contains(name, files.Keys);
@@ -47,7 +47,8 @@ public sealed class SupportBundleTests : IDisposable
         // The seal is as it was signed, the map as it was handed over; no disk is in it.
         Assert.Equal(await File.ReadAllBytesAsync(outcome.SealPath!, MigrationRig.Cancel), files["target/box.seal.json"]);
         Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(rig.Target, "box-disk1.blockmap"), MigrationRig.Cancel), files["block-maps/box-disk1.blockmap"]);
-        Assert.Equal(-1, RawTar(path).AsSpan().IndexOf((await File.ReadAllBytesAsync(rig.First, MigrationRig.Cancel)).AsSpan(4096, 64)));
+        var disk = await File.ReadAllBytesAsync(rig.First, MigrationRig.Cancel);
+        Assert.Equal(-1, RawTar(path).AsSpan().IndexOf(disk.AsSpan(4096, 64)));
         using var journal = JsonDocument.Parse(files["journal.json"]);
         Assert.Equal(rig.Show().Steps.Count, journal.RootElement.GetProperty("stepRows").GetArrayLength());
         Assert.Equal(rig.First, journal.RootElement.GetProperty("migrationRows")[0].GetProperty("request").GetProperty("sources")[0].GetString());
@@ -245,7 +246,7 @@ public sealed class SupportBundleTests : IDisposable
         Directory.CreateDirectory(Log(outcome.Id, "directory.log"));
         // A disk under the name of a map, and a domain of somebody else.
         var map = Path.Combine(rig.Target, "box-disk1.blockmap");
-        File.Delete(map);
+        File.Move(map, map + ".moved"); // it keeps its inode, which a new file would otherwise be given
         File.Copy(rig.First, map);
         File.Delete(Path.Combine(rig.Target, "box.xml"));
         File.CreateSymbolicLink(Path.Combine(rig.Target, "box.xml"), outside);
