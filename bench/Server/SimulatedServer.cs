@@ -123,7 +123,7 @@ internal sealed class SimulatedPlans(IPlanStore store, MigrationStore migrations
         {
             foreach (var (wanted, channel) in watchers)
             {
-                if (wanted is null || wanted == run) channel.Writer.TryWrite(news);
+                if (wanted is null || wanted == run) _ = channel.Writer.TryWrite(news); // always: the oldest makes room
             }
         }
     }

@@ -37,4 +37,7 @@ internal static class CliErrors
 
     public static SealiftException DocumentTwice(string kind, string name) => new(
         "SL8022", "read documents", $"{kind} {name}", "it comes twice", "Leave out one of the two");
+
+    public static SealiftException BundleToTerminal() => new(
+        "SL7564", "write the support bundle", "standard output", "it is a terminal, and a bundle is no text", "Redirect it, or name a file with --output");
 }

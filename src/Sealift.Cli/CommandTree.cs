@@ -15,6 +15,7 @@ internal static class CommandTree
         };
         root.Subcommands.Add(MigrateCommand.Build());
         foreach (var command in JournalCommands.Build()) root.Subcommands.Add(command);
+        root.Subcommands.Add(SupportBundleCommand.Build());
         root.Subcommands.Add(PlanCommands.Build());
         root.Subcommands.Add(ProviderCommands.Build());
         root.Subcommands.Add(InventoryCommands.Build());

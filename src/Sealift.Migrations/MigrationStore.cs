@@ -107,8 +107,9 @@ public sealed class MigrationStore : IDisposable
     /// <summary>The migration of an id or of the unambiguous beginning of one.</summary>
     internal MigrationRow Find(string id)
     {
+        if (Journal.Exists(id)) return Journal.Migration(id); // without reading all others
         var found = Journal.Migrations().Where(m => m.Id.StartsWith(id, StringComparison.Ordinal)).ToList();
-        return found.Find(m => m.Id == id) ?? (found.Count == 1 && id.Length > 0 ? found[0] : throw MigrationErrors.Unknown(id));
+        return found.Count == 1 && id.Length > 0 ? found[0] : throw MigrationErrors.Unknown(id);
     }
 
     /// <summary>An id for a migration that is to be begun: <c>261123-014430-k3f</c>, the time in UTC and three letters.</summary>

@@ -27,4 +27,7 @@ public enum OpenMode
 
     /// <summary>Fail with <see cref="Errno.EBUSY"/> where a block device is mounted or otherwise in use (O_EXCL without O_CREAT).</summary>
     Unused = 64,
+
+    /// <summary>Do not wait where the name turns out to be a pipe that nobody writes to (O_NONBLOCK). On regular files it changes nothing.</summary>
+    NonBlocking = 128,
 }

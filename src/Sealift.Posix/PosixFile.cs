@@ -16,7 +16,7 @@ public sealed class PosixFile : IDisposable
     /// <summary>What <see cref="OpenMode.Direct"/> demands of buffers, offsets and lengths here; a multiple of every logical block size in use.</summary>
     public const int DirectAlignmentBytes = 4096;
 
-    private const int ORdwr = 2, OCreat = 0x40, OExcl = 0x80, ODirect = 0x4000, ODirectory = 0x10000, ONofollow = 0x20000, OCloexec = 0x80000;
+    private const int ORdwr = 2, OCreat = 0x40, OExcl = 0x80, ONonblock = 0x800, ODirect = 0x4000, ODirectory = 0x10000, ONofollow = 0x20000, OCloexec = 0x80000;
     private const int ODirectArm64 = 0x10000, ODirectoryArm64 = 0x4000, ONofollowArm64 = 0x8000;
     private const int SeekDataWhence = 3, SeekHoleWhence = 4, SeekEndWhence = 2;
     private const int FallocKeepSize = 1, FallocPunchHole = 2, FallocZeroRange = 16;
@@ -354,6 +354,7 @@ public sealed class PosixFile : IDisposable
         if (mode.HasFlag(OpenMode.CreateNew)) flags |= OCreat | OExcl;
         if (mode.HasFlag(OpenMode.Unused)) flags |= OExcl;
         if (mode.HasFlag(OpenMode.Create)) flags |= OCreat;
+        if (mode.HasFlag(OpenMode.NonBlocking)) flags |= ONonblock;
         if (mode.HasFlag(OpenMode.Direct)) flags |= arm ? ODirectArm64 : ODirect;
         if (mode.HasFlag(OpenMode.NoFollow)) flags |= arm ? ONofollowArm64 : ONofollow;
         if (mode.HasFlag(OpenMode.Directory)) flags |= arm ? ODirectoryArm64 : ODirectory;

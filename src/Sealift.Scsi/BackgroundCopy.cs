@@ -17,6 +17,8 @@ internal sealed class BackgroundCopy(ScsiUnit unit, uint listId, string about, I
 
     private readonly long bytes = segments.Sum(s => (long)s.Blocks) * unit.Facts.Capacity.BlockBytes;
 
+    private bool isKnown;
+
     private string Attempt => $"EXTENDED COPY of {about}";
 
     /// <summary>Follows the copy to its end.</summary>
@@ -31,8 +33,12 @@ internal sealed class BackgroundCopy(ScsiUnit unit, uint listId, string about, I
         while (true)
         {
             var (status, said) = Ask();
-            if (status is null) return said is null ? "the copy has ended, nobody knows how: it knows nothing of it any more" : Stop(options, said);
-            if (status.WhyImpossible(bytes, segments.Count, unit.Facts.Capacity.BlockBytes) is { } why) return status.IsUnderWay ? Stop(options, why) : why;
+            if (status is null && said is not null) return Stop(options, said);
+            // It took the command, and says that there is no such copy: it may be one that does not know the question.
+            if (status is null && !isKnown) throw ScsiErrors.CopyNotSeenToEnd(unit.Name, Attempt, "it began the copy in the background, and asked for its status, it knows of none");
+            if (status is null) return "the copy has ended, nobody knows how: it knows nothing of it any more";
+            isKnown = true;
+            if (status.WhyImpossible(bytes, segments.Count, unit.Facts.Capacity.BlockBytes) is { } why) return IsOver(status) ? why : Stop(options, why);
             if (status.Operation != CopyStatus.Failed && status.SegmentsProcessed > told) segmentsDone?.Report(told = status.SegmentsProcessed);
             if (!status.IsUnderWay) return status.Operation == CopyStatus.Done ? null : Ended(options, status);
             if (Stopwatch.GetElapsedTime(begun) > options.LongDeadline)
@@ -75,9 +81,9 @@ internal sealed class BackgroundCopy(ScsiUnit unit, uint listId, string about, I
         while (true)
         {
             var (status, said) = Ask();
-            if (status is null ? said is null : IsOver(status)) return why;
+            if (status is null ? said is null && isKnown : IsOver(status)) return why;
             if (Stopwatch.GetElapsedTime(begun) > options.ReplyDeadline)
-                throw ScsiErrors.CopyNotSeenToEnd(unit.Name, Attempt, $"{why}; told to abort it, {(refusal is null ? "it agreed" : $"it says {refusal}")}, and asked for its status, it says {said ?? status!.ToString()}");
+                throw ScsiErrors.CopyNotSeenToEnd(unit.Name, Attempt, $"{why}; told to abort it, {(refusal is null ? "it agreed" : $"it says {refusal}")}, and asked for its status, it says {said ?? status?.ToString() ?? "that there is none"}");
             Thread.Sleep(ShortestPause);
         }
     }
@@ -88,7 +94,7 @@ internal sealed class BackgroundCopy(ScsiUnit unit, uint listId, string about, I
     private (CopyStatus? Status, string? Said) Ask()
     {
         var (data, refusal) = unit.AskCopyStatus(listId, CancellationToken.None /* it decides nothing that it would be known how the copy ended */);
-        if (refusal is { } sense) return (null, sense.Asc == ScsiUnit.InvalidFieldInCommand ? null : $"asked for the status of its copy, it says {sense}");
+        if (refusal is { } sense) return (null, sense.KnowsNoSuchCopy ? null : $"asked for the status of its copy, it says {sense}");
         return CopyStatus.Parse(data) is { } status ? (status, null) : (null, $"what it says of its copy makes no sense ({data.Length} bytes)");
     }
 }

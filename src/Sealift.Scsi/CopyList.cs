@@ -64,7 +64,7 @@ public static class CopyList
         ArgumentOutOfRangeException.ThrowIfGreaterThan(segments.Length, MostLid4Segments);
         var list = new byte[Lid4HeaderBytes + (2 * DeviceBytes) + (segments.Length * SegmentBytes)];
         list[0] = 0x01; // PARAMETER LIST FORMAT
-        list[1] = DiscardWhenDone;
+        list[1] = (byte)(inBackground ? 0 : DiscardWhenDone); // of one in the background we ask how it ended
         BinaryPrimitives.WriteUInt16BigEndian(list.AsSpan(2), 0x0020); // the header is also a device of the list, of the type in byte 16
         list[15] = (byte)(inBackground ? 0x01 : 0);
         list[16] = 0xFF;

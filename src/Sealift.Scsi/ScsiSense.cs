@@ -37,6 +37,9 @@ public readonly record struct ScsiSense(byte Key, byte Asc, byte Ascq, ulong? In
     /// <summary>Whether it tells of an earlier command (SPC-4, deferred errors): the one that it came with was not carried out.</summary>
     public bool IsDeferred { get; init; }
 
+    /// <summary>INVALID FIELD IN CDB: what a copy manager says of the identifier of a copy that it does not know; SPC-4, 6.24.</summary>
+    internal bool KnowsNoSuchCopy => !IsDeferred && Key == IllegalRequest && Asc == 0x24;
+
     /// <summary>Reads sense data, of fixed (70h, 71h) or descriptor format (72h, 73h); bytes that are neither say nothing.</summary>
     public static ScsiSense Parse(ReadOnlySpan<byte> sense)
     {

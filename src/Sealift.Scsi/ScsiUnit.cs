@@ -21,9 +21,6 @@ public sealed class ScsiUnit : IDisposable
     private const int MostRepeats = 16;
     private const byte RecoveredError = 0x1;
 
-    /// <summary>INVALID FIELD IN CDB, as an additional sense code: a copy manager says so of an identifier that it does not know.</summary>
-    internal const byte InvalidFieldInCommand = 0x24;
-
     private static readonly TimeSpan BusyPause = TimeSpan.FromMilliseconds(100);
 
     private static int lastListId = Random.Shared.Next(); // those of a process before this one may still be under way
@@ -235,7 +232,7 @@ public sealed class ScsiUnit : IDisposable
             {
                 // Of a copy that there is not. To say so is what one does that knows the command.
                 var (_, refusal) = AskCopyStatus(NextListId(), cancel);
-                if (refusal is { Asc: InvalidFieldInCommand }) forms.Add(CopyForm.Lid4InBackground);
+                if (refusal is { KnowsNoSuchCopy: true }) forms.Add(CopyForm.Lid4InBackground);
                 else note = $"asked for the status of a copy that there is not (RECEIVE COPY STATUS(LID4)), it {(refusal is { } sense ? $"says {sense}" : "has an answer")}";
             }
 
@@ -307,9 +304,9 @@ public sealed class ScsiUnit : IDisposable
         {
             return (data.AsMemory(0, Execute(ScsiCommand.ReceiveCopyStatus(listId, data.Length), default, data, place.Options.ReplyDeadline, cancel)), null);
         }
-        catch (ScsiSenseException e) when (e.Sense.Key is ScsiSense.IllegalRequest)
+        catch (ScsiSenseException e)
         {
-            return (default, e.Sense);
+            return (default, e.Sense); // whatever it is: the copy may still be under way
         }
     }
 
@@ -474,7 +471,20 @@ public sealed class ScsiUnit : IDisposable
 
             if (sense.Asc == 0x29 && wasDirty && mayWrite) throw ScsiErrors.CacheLost(Name, command.Name, sense);
             if (sense.Is(ScsiSense.UnitAttention, 0x2A, 0x09)) throw ScsiErrors.CapacityChanged(Name, sense.ToString());
-            if (facts is not null && command.OperationCode is not (0x12 or 0x00)) VerifyIdentity(cancel);
+            if (facts is not null && command.OperationCode is not (0x12 or 0x00)) VerifyIdentityBetween(command, sense, cancel);
+        }
+    }
+
+    /// <summary>What it says to the question who it is, is no answer to the command that was to be repeated.</summary>
+    private void VerifyIdentityBetween(ScsiCommand command, ScsiSense attention, CancellationToken cancel)
+    {
+        try
+        {
+            VerifyIdentity(cancel);
+        }
+        catch (ScsiSenseException e)
+        {
+            throw ScsiErrors.NotUnderstood(Name, command.Name, $"it says {attention}; asked who it is, it says {e.Sense}");
         }
     }
 

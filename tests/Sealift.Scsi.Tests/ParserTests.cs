@@ -178,7 +178,7 @@ public sealed class ParserTests
         var (source, target) = (new UnitDesignator(1, 3, Convert.FromHexString("6001405000000000000000000000aaaa")), new UnitDesignator(1, 2, Convert.FromHexString("0011223344556677")));
         var list = CopyList.OfLid4(source, target, 512, 0xA1B2C3D4, inBackground, [new CopySegment(1, 0x1_0000_0002, 3), new CopySegment(4, 5, 0xFFFF)]);
         Assert.Equal(
-            "0110" + "0020" + "0000000000000000000000" + immed + "FF" + "000000" + "A1B2C3D4" + "000000000000000000000000000000000000" + "0040" + "0038" + "0000"
+            "01" + (inBackground ? "00" /* it keeps what became of it, to be asked */ : "10") + "0020" + "0000000000000000000000" + immed + "FF" + "000000" + "A1B2C3D4" + "000000000000000000000000000000000000" + "0040" + "0038" + "0000"
             + "E400000001030010" + "6001405000000000000000000000AAAA" + "00000000" + "00000200"
             + "E400000001020008" + "0011223344556677" + "000000000000000000000000" + "00000200"
             + "0200001800000001" + "00000003" + "0000000000000001" + "0000000100000002"

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using Sealift.Blkhash;
 using Sealift.Cli.Terminal;
 using Sealift.Guests;
@@ -38,61 +39,78 @@ internal static class DoctorCommand
         command.SetAction(async (parsed, cancel) =>
         {
             var json = parsed.GetValue(GlobalOptions.Json);
-            var missing = new List<string>();
-            foreach (var (program, package, purpose, versionOption) in Tools)
-            {
-                if (ChildProcess.Find(program) is not null)
-                {
-                    Say(json, "ok", program, $"{await VersionAsync(program, versionOption, cancel)} ({purpose})");
-                }
-                else
-                {
-                    missing.Add(package);
-                    Say(json, "missing", program, $"needed for {purpose}: apt-get install {package}");
-                }
-            }
-
-            if (!Kernels().Any())
-            {
-                missing.Add("linux-image-cloud-amd64");
-                Say(json, "missing", "kernel", "no kernel in /boot that this user can read with its modules, needed for the appliance: apt-get install linux-image-cloud-amd64");
-            }
-            else
-            {
-                Say(json, "ok", "kernel", $"{Kernels().First()} (the appliance)");
-            }
-
-            // The appliance takes its programs from the host's packages; this file is what tells it about xfsprogs.
-            if (Directory.Exists("/usr/lib") && !Directory.EnumerateDirectories("/usr/lib", "*-linux-gnu").Any(d => File.Exists(Path.Combine(d, "guestfs", "supermin.d", "packages-xfs"))))
-            {
-                missing.Add("libguestfs-xfs");
-                Say(json, "missing", "libguestfs-xfs", "XFS cannot be checked without it: apt-get install libguestfs-xfs");
-            }
-
-            var libiscsi = IscsiSession.IsInstalled;
-            Say(json, libiscsi ? "ok" : "note", "libiscsi", libiscsi ? "units of iSCSI targets" : "not installed; needed only for iscsi:// disks: apt-get install libiscsi7");
-
-            var fuse = File.Exists("/dev/fuse");
-            Say(json, fuse ? "ok" : "note", "fuse", fuse ? "partitions can be shown to checkers" : "there is no /dev/fuse: all file systems are checked in the appliance, slowly but as surely");
-
-            var ovmf = File.Exists("/usr/share/OVMF/OVMF_CODE_4M.fd") || File.Exists("/usr/share/OVMF/OVMF_CODE.fd");
-            Say(json, ovmf ? "ok" : "note", "ovmf", ovmf ? "UEFI firmware" : "not installed; needed only to start machines with UEFI: apt-get install ovmf");
-            if (ChildProcess.Find("qemu-system-x86_64") is not null)
-            {
-                var kvm = await Hypervisor.KvmUsableAsync(cancel);
-                Say(json, kvm ? "ok" : "note", "kvm", kvm ? "a guest runs under it" : "not usable here: checks and conversion run under emulation, slowly but as surely");
-            }
-
-            Say(json, "ok", "hash engine", $"SHA-256 by {new LeafHasher(BlkhashParameters.Default).Engine}");
-
-            var state = GlobalOptions.StateDirectory(parsed);
-            Say(json, "ok", "state", $"{state}, {Quantities.Size(PosixPath.FreeBytes(NearestExisting(state)))} free");
+            var missing = await LookAsync(GlobalOptions.StateDirectory(parsed), (state, what, text) => Say(json, state, what, text), cancel);
             if (missing.Count == 0) return ExitCode.Success;
-            if (!json) Console.Out.WriteLine($"to install what is missing: apt-get install {string.Join(' ', missing.Distinct())}");
+            if (!json) Console.Out.WriteLine(ToInstall(missing));
             return ExitCode.MissingTool;
         });
         return command;
     }
+
+    /// <summary>The same as text, for somebody who is not at this host.</summary>
+    public static async Task<string> TextAsync(string state, CancellationToken cancel)
+    {
+        var lines = new StringBuilder();
+        var missing = await LookAsync(state, (standing, what, text) => lines.Append(Line(standing, what, text)).Append('\n'), cancel);
+        return missing.Count == 0 ? lines.ToString() : $"{lines}{ToInstall(missing)}\n";
+    }
+
+    /// <summary>Looks at everything.</summary>
+    /// <returns>The packages that are missing.</returns>
+    private static async Task<IReadOnlyList<string>> LookAsync(string stateDirectory, Action<string, string, string> say, CancellationToken cancel)
+    {
+        var missing = new List<string>();
+        foreach (var (program, package, purpose, versionOption) in Tools)
+        {
+            if (ChildProcess.Find(program) is not null)
+            {
+                say("ok", program, $"{await VersionAsync(program, versionOption, cancel)} ({purpose})");
+            }
+            else
+            {
+                missing.Add(package);
+                say("missing", program, $"needed for {purpose}: apt-get install {package}");
+            }
+        }
+
+        if (!Kernels().Any())
+        {
+            missing.Add("linux-image-cloud-amd64");
+            say("missing", "kernel", "no kernel in /boot that this user can read with its modules, needed for the appliance: apt-get install linux-image-cloud-amd64");
+        }
+        else
+        {
+            say("ok", "kernel", $"{Kernels().First()} (the appliance)");
+        }
+
+        // The appliance takes its programs from the host's packages; this file is what tells it about xfsprogs.
+        if (Directory.Exists("/usr/lib") && !Directory.EnumerateDirectories("/usr/lib", "*-linux-gnu").Any(d => File.Exists(Path.Combine(d, "guestfs", "supermin.d", "packages-xfs"))))
+        {
+            missing.Add("libguestfs-xfs");
+            say("missing", "libguestfs-xfs", "XFS cannot be checked without it: apt-get install libguestfs-xfs");
+        }
+
+        var libiscsi = IscsiSession.IsInstalled;
+        say(libiscsi ? "ok" : "note", "libiscsi", libiscsi ? "units of iSCSI targets" : "not installed; needed only for iscsi:// disks: apt-get install libiscsi7");
+
+        var fuse = File.Exists("/dev/fuse");
+        say(fuse ? "ok" : "note", "fuse", fuse ? "partitions can be shown to checkers" : "there is no /dev/fuse: all file systems are checked in the appliance, slowly but as surely");
+
+        var ovmf = File.Exists("/usr/share/OVMF/OVMF_CODE_4M.fd") || File.Exists("/usr/share/OVMF/OVMF_CODE.fd");
+        say(ovmf ? "ok" : "note", "ovmf", ovmf ? "UEFI firmware" : "not installed; needed only to start machines with UEFI: apt-get install ovmf");
+        if (ChildProcess.Find("qemu-system-x86_64") is not null)
+        {
+            var kvm = await Hypervisor.KvmUsableAsync(cancel);
+            say(kvm ? "ok" : "note", "kvm", kvm ? "a guest runs under it" : "not usable here: checks and conversion run under emulation, slowly but as surely");
+        }
+
+        say("ok", "hash engine", $"SHA-256 by {new LeafHasher(BlkhashParameters.Default).Engine}");
+
+        say("ok", "state", $"{stateDirectory}, {Quantities.Size(PosixPath.FreeBytes(NearestExisting(stateDirectory)))} free");
+        return missing;
+    }
+
+    private static string ToInstall(IReadOnlyList<string> missing) => $"to install what is missing: apt-get install {string.Join(' ', missing.Distinct())}";
 
     private static async Task<string> VersionAsync(string program, string option, CancellationToken cancel)
     {
@@ -131,11 +149,13 @@ internal static class DoctorCommand
         return path;
     }
 
+    private static string Line(string state, string what, string text) => $"{state,-8} {what,-20} {text}";
+
     private static void Say(bool json, string state, string what, string text)
     {
         if (!json)
         {
-            Console.Out.WriteLine($"{state,-8} {what,-20} {text}");
+            Console.Out.WriteLine(Line(state, what, text));
             return;
         }
 

@@ -11,7 +11,8 @@ internal static class JournalCommands
 {
     public static IEnumerable<Command> Build() => [Resume(), List(), Show(), Cancel(), Remove(), .. WarmCommands.Build(MigrationArgument)];
 
-    private static Argument<string> MigrationArgument() => new("MIGRATION")
+    /// <summary>The id of a migration, or the beginning of one.</summary>
+    public static Argument<string> MigrationArgument() => new("MIGRATION")
     {
         Description = "The id of a migration, or the beginning of one; 'sealift list' shows them.",
         HelpName = "MIGRATION", // without it the help would ask for the completions below

@@ -48,7 +48,7 @@ public sealed class LocalRunner : IMachineRunner
         {
             var there = jobs.GetOrAdd(machine.Migration!, job);
             if (there == job) break;
-            if (!there.LeaveOff.IsCancellationRequested && !there.IsOver) return; // it is at work
+            if (!there.Cancel.IsCancellationRequested && !there.IsOver) return; // it is at work
             // One that is on its way out is followed by the new one as soon as it has gone: two never work on one migration.
             job.Before = there.Work;
             if (jobs.TryUpdate(machine.Migration!, job, there)) break;
@@ -108,12 +108,14 @@ public sealed class LocalRunner : IMachineRunner
                 end = new EndedSign(MachineRunState.Failed, null, [PlanErrors.Unexpected(name, e).Message], CanResume: true);
             }
 
+            // Gone before its end is told: whoever hears of it may begin the machine again.
+            jobs.TryRemove(new KeyValuePair<string, Job>(id, job)); // false: another one has taken its place
             job.Signs.Tell(name, id, end);
         }
         finally
         {
             job.Dispose();
-            jobs.TryRemove(new KeyValuePair<string, Job>(id, job)); // false: another one has taken its place
+            jobs.TryRemove(new KeyValuePair<string, Job>(id, job)); // likewise; it was left off
         }
     }
 
@@ -149,8 +151,11 @@ public sealed class LocalRunner : IMachineRunner
     {
         var id = job.Machine.Migration!;
         using var end = CancellationTokenSource.CreateLinkedTokenSource(job.LeaveOff);
-        var steering = SteerAsync(job, end.Token);
         var keys = KeysOf(request);
+        // Of a cold machine that runs nobody says when: it is shut down after its first pass.
+        if ((job.Planned.Type ?? job.Plan.Type) == PlanType.Cold) job.CutOver.TrySetResult();
+        var steering = SteerAsync(job, end.Token);
+        var before = migrations.OutcomeOf(id);
         try
         {
             var terms = new MigrationTerms { Id = id, Keys = keys, LeaveOff = job.LeaveOff, Bandwidth = BandwidthOf(job) };
@@ -163,11 +168,16 @@ public sealed class LocalRunner : IMachineRunner
                         ? await MigrationRunner.ResumeAsync(migrations, id, terms, observer, job.Cancel)
                         : await MigrationRunner.StartAsync(migrations, request, terms, observer, job.Cancel);
                 }
+                catch (OperationCanceledException) when (job.Cancel.IsCancellationRequested && !job.LeaveOff.IsCancellationRequested && migrations.Exists(id))
+                {
+                    // Before its lock was had: whoever holds it is told by the journal, and is waited for.
+                    if (await CancelElsewhereAsync(id, observer, end.Token) is { } cancelled) return cancelled;
+                }
                 catch (SealiftException e) when (e.Code == "SL7004")
                 {
                     // Another process, such as one that lost the right to this run and has not noticed yet: the lock is the last word.
                     await Task.Delay(TryAgain, time, end.Token);
-                    if (migrations.OutcomeOf(id) is { } told) return told;
+                    if (migrations.OutcomeOf(id) is { } told && told != before) return told;
                 }
             }
         }
@@ -177,6 +187,24 @@ public sealed class LocalRunner : IMachineRunner
             await steering;
             foreach (var key in keys) key.Dispose();
         }
+    }
+
+    /// <summary>Cancels a migration that another process may be working on.</summary>
+    /// <returns>How it ended; null where that is not known yet.</returns>
+    private async Task<MigrationOutcome?> CancelElsewhereAsync(string id, IMigrationObserver observer, CancellationToken end)
+    {
+        try
+        {
+            if (await MigrationRunner.CancelAsync(migrations, id, observer, end) is { } outcome) return outcome;
+        }
+        catch (SealiftException e) when (e.Code == "SL7006")
+        {
+            // It is over, or past the gate: then it is handed over, and that is how it ends.
+            if (migrations.OutcomeOf(id) is { } over) return over;
+        }
+
+        await Task.Delay(TryAgain, time, end);
+        return migrations.OutcomeOf(id);
     }
 
     /// <summary>Passes a cutover on once it is wanted and as soon as there is something to tell it to.</summary>
@@ -190,7 +218,7 @@ public sealed class LocalRunner : IMachineRunner
             {
                 try
                 {
-                    _ = MigrationRunner.Steer(migrations, id, s => s with { CutoverAt = time.GetUtcNow(), IsPaused = false }); // what is asked now is known
+                    _ = MigrationRunner.Steer(migrations, id, s => s with { CutoverAt = DateTimeOffset.UnixEpoch /* now, whatever the clock does */, IsPaused = false }); // what is asked now is known
                     return;
                 }
                 catch (SealiftException e) when (e.Code is "SL7305" or "SL7306")

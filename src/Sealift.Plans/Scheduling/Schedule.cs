@@ -89,7 +89,7 @@ public sealed class Schedule
     public bool IsFinished => waitingCount == 0 && atWork.Count == 0 && following.Count == 0 && cancelling.Count == 0 && stuck.Count == 0;
 
     /// <summary>Whether all that is left is the work of another state directory's scheduler.</summary>
-    public bool IsLeftToOthers => !IsFinished && waitingCount == 0 && atWork.Count == 0 && following.Count == 0 && cancelling.Count == 0 && stuck.All(i => machines[i].Owner != place);
+    public bool IsLeftToOthers => !IsFinished && (waitingCount == 0 || Run.State == PlanRunState.Halted) && atWork.Count == 0 && following.Count == 0 && cancelling.Count == 0 && stuck.All(i => machines[i].Owner != place);
 
     /// <summary>Takes in what was heard of a machine.</summary>
     /// <param name="name">What the plan calls it.</param>
@@ -126,7 +126,7 @@ public sealed class Schedule
             var state = sign switch
             {
                 PostHooksSign => MachineRunState.PostHook,
-                FollowingSign when machine.CutoverBegunAt is null => MachineRunState.Following,
+                FollowingSign when machine.CutoverBegunAt is null && IsWarm(index) => MachineRunState.Following, // a cold one keeps its place: it is cut over after this pass
                 MigratingSign when machine.State is MachineRunState.PreHook or MachineRunState.Stuck => MachineRunState.Migrating,
                 CuttingOverSign => MachineRunState.Migrating,
                 HookSign h when machine.State == MachineRunState.Stuck => h.Hook.Step == HookStep.PreHook ? MachineRunState.PreHook : MachineRunState.PostHook,

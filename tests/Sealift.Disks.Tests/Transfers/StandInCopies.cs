@@ -56,7 +56,7 @@ internal sealed class StandInCopies
         if (list.Length < 48) return StandInArray.Check(ScsiSense.IllegalRequest, 0x1A, 0x00);
         var (devices, segments, inline) = (BinaryPrimitives.ReadUInt16BigEndian(list[42..]), BinaryPrimitives.ReadUInt16BigEndian(list[44..]), BinaryPrimitives.ReadUInt16BigEndian(list[46..]));
         // PARAMETER LIST FORMAT, HEADER CSCD DESCRIPTOR LIST LENGTH and TYPE CODE have one value; what is reserved is 0.
-        var isOne = list[0] == 0x01 && list[1] == 0x10 && BinaryPrimitives.ReadUInt16BigEndian(list[2..]) == 0x20 && list[16] == 0xFF && (list[15] & ~0x01) == 0
+        var isOne = list[0] == 0x01 && list[1] == ((list[15] & 0x01) == 0 ? 0x10 : 0x00) && BinaryPrimitives.ReadUInt16BigEndian(list[2..]) == 0x20 && list[16] == 0xFF && (list[15] & ~0x01) == 0
             && !list[4..15].ContainsAnyExcept((byte)0) && !list[17..20].ContainsAnyExcept((byte)0) && !list[24..42].ContainsAnyExcept((byte)0);
         if (!isOne || devices != 64 || segments % 28 != 0 || inline != 0) return StandInArray.Check(ScsiSense.IllegalRequest, 0x26, 0x00);
         if (list.Length != 48 + devices + segments) return StandInArray.Check(ScsiSense.IllegalRequest, 0x1A, 0x00);

@@ -95,8 +95,10 @@ public sealed class VSphereRegistry(string stateDirectory)
         return ReferredPassword.Read(provider.Name, provider.Password);
     }
 
-    /// <summary>The password itself.</summary>
-    internal string PasswordOf(string name) => PasswordOf(Read(name));
+    /// <summary>The password itself, for who must find it where it should not be, and take it out there.</summary>
+    /// <param name="name">The provider's name.</param>
+    /// <exception cref="SealiftException">There is no such provider, or its password cannot be read: SL6504, SL6507, SL6508.</exception>
+    public string PasswordOf(string name) => PasswordOf(Read(name));
 
     /// <summary>Refuses what is no name: it becomes the name of a file.</summary>
     internal static void CheckName(string name)
