@@ -13,7 +13,10 @@ public sealed record TargetDevice(string Path, string Number, long LengthBytes, 
     // In this order: what names the volume before what names the disk that it is on.
     private static readonly string[] Names = ["dm/uuid", "loop/backing_file", "wwid", "device/wwid", "serial", "device/serial"];
 
+    private static readonly string[] UniqueNames = ["dm/uuid", "wwid", "device/wwid"];
+
     private const int LongestIdentity = 300;
+    private const string Partition = " partition ";
 
     /// <summary>Looks which device a path leads to. Nothing is changed.</summary>
     /// <exception cref="SealiftException">SL4253: it is no block device. SL1001: it is not there.</exception>
@@ -37,6 +40,40 @@ public sealed record TargetDevice(string Path, string Number, long LengthBytes, 
 
     /// <summary>Whether it is the device of a path, or one of the two is a partition of the other.</summary>
     public bool Overlaps(string path) => FileFacts.OfPathIfExists(path) is not null && FileIdentity.Of(Path).Overlaps(FileIdentity.Of(path));
+
+    /// <summary>
+    /// Whether what it says of itself is what another says, or one is a partition of the other: so one LUN is known by two paths. Where one
+    /// of the two says nothing, it is their numbers.
+    /// </summary>
+    public bool IsSameAs(TargetDevice other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return Identity.Length == 0 || other.Identity.Length == 0 ? Number == other.Number : SaysTheSame(other);
+    }
+
+    /// <summary>The same, believed only where what it says is unique in the world: a world-wide name, or the UUID of a device mapper's volume.</summary>
+    public bool IsSameVolumeAs(TargetDevice other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return UniqueNames.Any(n => Identity.StartsWith(n + " ", StringComparison.Ordinal)) && SaysTheSame(other);
+    }
+
+    /// <summary>Whether it is a loop device over a file, or a partition of one: what is written to it is written to the file.</summary>
+    public bool IsBackedBy(string path)
+    {
+        var place = Directory.ResolveLinkTarget($"/sys/dev/block/{Number}", returnFinalTarget: true)?.FullName;
+        foreach (var directory in place is null ? [] : new[] { place, System.IO.Path.GetDirectoryName(place)! })
+        {
+            if (Read(System.IO.Path.Combine(directory, "loop/backing_file")) is not { Length: > 0 } backing || !System.IO.Path.Exists(backing) || !System.IO.Path.Exists(path)) continue;
+            var (below, file) = (FileFacts.OfPath(backing), FileFacts.OfPath(path));
+            if (below.Device == file.Device && below.Inode == file.Inode) return true;
+        }
+
+        return false;
+    }
+
+    private bool SaysTheSame(TargetDevice other) => Identity == other.Identity
+        || Identity.StartsWith(other.Identity + Partition, StringComparison.Ordinal) || other.Identity.StartsWith(Identity + Partition, StringComparison.Ordinal);
 
     /// <summary>Demands that it can take a disk, and that nobody uses it. Nothing is written.</summary>
     /// <param name="lengthBytes">The length of the disk in bytes.</param>
@@ -71,7 +108,7 @@ public sealed record TargetDevice(string Path, string Number, long LengthBytes, 
         // A partition is known by its number on the disk that it is on.
         if (Read(System.IO.Path.Combine(directory, "partition")) is not { Length: > 0 } partition) return string.Empty;
         var parent = Directory.ResolveLinkTarget(directory, returnFinalTarget: true) is { } place ? IdentityOf(System.IO.Path.GetDirectoryName(place.FullName)!) : string.Empty;
-        return parent.Length == 0 ? string.Empty : $"{parent} partition {partition}";
+        return parent.Length == 0 ? string.Empty : parent + Partition + partition;
     }
 
     private static string? Read(string path)

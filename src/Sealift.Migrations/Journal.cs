@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.Data.Sqlite;
+using Sealift.Disks;
+using Sealift.Migrations.Steps;
 using Sealift.Posix;
 
 namespace Sealift.Migrations;
@@ -150,6 +152,26 @@ internal sealed class Journal : IDisposable
     public void StepFailed(string id, PlannedStep step, TimeSpan elapsed, string summary) => Do(() => Execute(
         "UPDATE step SET state = 'Failed', ended_at = $at, elapsed_seconds = elapsed_seconds + $elapsed, summary = $summary WHERE migration = $id AND name = $name AND disk = $disk",
         ("$id", id), ("$name", step.Step), ("$disk", step.Disk), ("$at", Now()), ("$elapsed", elapsed.TotalSeconds), ("$summary", summary)));
+
+    /// <summary>The devices that other migrations have claimed, whatever became of them, by the results of their preflights.</summary>
+    /// <param name="except">The migration that asks.</param>
+    public IReadOnlyList<(string Migration, IReadOnlyList<TargetDevice> Devices)> ClaimedDevices(string except) => Do(() => Query<(string, IReadOnlyList<TargetDevice>)>(
+        "SELECT migration, result FROM step WHERE name = $name AND result IS NOT NULL AND migration <> $id",
+        r => (r.GetString(0), [.. Decode(r.GetString(1), JournalJson.Default.PreflightResult, $"the preflight of {r.GetString(0)}").Devices?.Values.AsEnumerable() ?? []]),
+        ("$name", StepName.Preflight), ("$id", except)));
+
+    /// <summary>Keeps the result of a preflight before its step is done: others see the devices that it claims from here on.</summary>
+    /// <param name="id">The migration.</param>
+    /// <param name="result">Its result.</param>
+    /// <param name="demand">Throws where another has claimed one of them: asked and kept in one transaction, which one of two gets.</param>
+    public void ClaimDevices(string id, string result, Action demand) => Do(() =>
+    {
+        using var transaction = connection.BeginTransaction(); // immediate: nobody else writes from here on
+        demand();
+        _ = Execute("UPDATE step SET result = $result WHERE migration = $id AND name = $name", ("$id", id), ("$name", StepName.Preflight), ("$result", result)); // its own row, which is there
+        transaction.Commit();
+        return 0;
+    });
 
     /// <summary>Sends steps back to planned: their results are void. What they took so far is kept.</summary>
     public void Forget(string id, string? disk, IReadOnlyList<string> names) => Do(() =>

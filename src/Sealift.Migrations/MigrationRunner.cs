@@ -24,6 +24,15 @@ public static class MigrationRunner
         {
             var source = await MachineSource.OpenAsync(request.Sources, DescribeStep.SourceOptionsOf(store, request, work), cancel);
             var preflight = await Preflight.LookAsync(request, source, null, cancel);
+            try
+            {
+                TargetDevices.DemandUnclaimed(store.Journal, null, preflight.Devices);
+            }
+            catch (SealiftException e) when (e.Code == "SL7128")
+            {
+                preflight = preflight with { Problems = [.. preflight.Problems, e] }; // the others are told, too
+            }
+
             var names = new TargetNames(request, source.Machine);
             var target = TargetMachine.For(source.Machine, request.TargetDirectory, request.Format, request.Convert);
             return new MigrationForecast(

@@ -29,8 +29,8 @@ internal static class TargetDevices
             try
             {
                 var device = TargetDevice.Of(target.Device);
-                if (source.Files.FirstOrDefault(f => device.Overlaps(f.Path)) is { } same) throw MigrationErrors.SourceInTarget(same.Path, target.Device);
-                if (devices.FirstOrDefault(d => d.Key == disk.Key || device.Overlaps(d.Value.Path)) is { Key: { } other }) throw MigrationErrors.BadDiskTarget($"{target.Disk}={target.Device}", $"{other} goes there already, or has another device", "Give each disk one device of its own");
+                if (source.Files.FirstOrDefault(f => device.Overlaps(f.Path) || device.IsBackedBy(f.Path) || IsSameVolume(device, f.Path)) is { } same) throw MigrationErrors.SourceInTarget(same.Path, target.Device);
+                if (devices.FirstOrDefault(d => d.Key == disk.Key || device.Overlaps(d.Value.Path) || device.IsSameVolumeAs(d.Value)) is { Key: { } other }) throw MigrationErrors.BadDiskTarget($"{target.Disk}={target.Device}", $"{other} goes there already, or has another device", "Give each disk one device of its own");
                 await device.DemandFreeAsync(disk.Image.VirtualLengthBytes, cancel);
                 devices.Add(disk.Key, device);
             }
@@ -42,6 +42,22 @@ internal static class TargetDevices
 
         return (devices, problems);
     }
+
+    /// <summary>Throws where another migration of the state directory has claimed one of the devices: what it brought there, or brings, would be overwritten.</summary>
+    /// <exception cref="SealiftException">SL7128.</exception>
+    public static void DemandUnclaimed(Journal journal, string? migration, SortedDictionary<string, TargetDevice>? devices)
+    {
+        foreach (var (other, claimed) in devices is null ? [] : journal.ClaimedDevices(migration ?? string.Empty))
+        {
+            foreach (var device in devices!.Values)
+            {
+                if (claimed.FirstOrDefault(device.IsSameAs) is { } same)
+                    throw MigrationErrors.BadDiskTarget(device.Path, $"the migration {other} has it ({same.Path})", $"Name another device; or, where what {other} brought there is of no use any more, `sealift remove {other}` first");
+            }
+        }
+    }
+
+    private static bool IsSameVolume(TargetDevice device, string path) => FileFacts.OfPath(path).Kind == FileKind.BlockDevice && device.IsSameVolumeAs(TargetDevice.Of(path));
 
     /// <summary>The device of a disk, as it was found before the migration wrote anything; null where it is a file.</summary>
     /// <exception cref="SealiftException">SL7205: the journal does not hold it.</exception>

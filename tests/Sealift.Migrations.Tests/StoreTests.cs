@@ -214,7 +214,7 @@ public sealed class StoreTests : IDisposable
         var outcome = await rig.StartAsync(rig.Request with { BandwidthBytesPerSecond = 1L << 40, QueueDepth = 1, RequestBytes = 64 << 10 });
         Assert.Equal(Verdict.Degraded, outcome.Verdict);
 
-        MigrationContext Opened(MigrationRequest request) => new(store, store.Find(store.Create(request).Id), new EventSink(new Recorder()));
+        MigrationContext Opened(MigrationRequest request) => new(store, store.Find(store.Create(request).Id), MigrationTerms.Alone(store), new EventSink(new Recorder()));
     }
 
     [Theory]

@@ -19,10 +19,12 @@ internal sealed class PreflightStep() : Step(StepName.Preflight, string.Empty)
         }
 
         var tools = await ToolVersions.MeasureAsync(context.Request, cancel);
-        return MigrationContext.Done(
+        var done = MigrationContext.Done(
             $"up to {MigrationContext.Size(preflight.NeededBytes)} needed, {MigrationContext.Size(preflight.FreeBytes)} free",
             new PreflightResult(preflight.NeededBytes, preflight.FreeBytes, tools) { Devices = preflight.Devices },
             JournalJson.Default.PreflightResult);
+        if (preflight.Devices is not null) context.Journal.ClaimDevices(context.Id, done.Json, () => TargetDevices.DemandUnclaimed(context.Journal, context.Id, preflight.Devices));
+        return done;
     }
 }
 
