@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -70,10 +71,14 @@ internal sealed class Journal : IDisposable
             interval_seconds REAL) STRICT;
         """;
 
+    // As long as what follows of one operation that a lock stopped: it shall fail at once, and not wait for that lock again and again.
+    private static readonly TimeSpan LockMemory = TimeSpan.FromSeconds(30);
+
     private readonly Lock gate = new();
     private readonly SqliteConnection connection;
     private readonly string path;
     private SealiftException? locksFailed;
+    private long locksFailedAt;
 
     public Journal(string path)
     {
@@ -285,13 +290,20 @@ internal sealed class Journal : IDisposable
         if (version > SchemaVersion) throw MigrationErrors.JournalTooNew(path, version, SchemaVersion);
         if (version == 1)
         {
+            DemandSound(); // nothing is built on one that is damaged
             Execute(WarmSchema);
             Execute($"PRAGMA user_version = {SchemaVersion}");
         }
 
-        // The whole journal is a few hundred KiB: looking at all of it takes milliseconds and keeps a damaged one from being trusted.
-        if (Scalar("PRAGMA quick_check(1)") is not "ok") throw MigrationErrors.JournalDamaged(path, "quick_check found damage");
         transaction.Commit();
+        // Not before: a long journal on a slow disk takes its time, and nobody else could write all the while.
+        DemandSound();
+    }
+
+    /// <summary>Looks at all of the journal: mostly it is a few hundred KiB, and that keeps a damaged one from being trusted.</summary>
+    private void DemandSound()
+    {
+        if (Scalar("PRAGMA quick_check(1)") is not "ok") throw MigrationErrors.JournalDamaged(path, "quick_check found damage");
     }
 
     private MigrationRow ReadMigration(SqliteDataReader r)
@@ -318,7 +330,8 @@ internal sealed class Journal : IDisposable
     {
         lock (gate)
         {
-            if (locksFailed is not null) throw locksFailed;
+            if (locksFailed is not null && Stopwatch.GetElapsedTime(locksFailedAt) < LockMemory) throw locksFailed;
+            locksFailed = null;
             try
             {
                 return action();
@@ -327,8 +340,9 @@ internal sealed class Journal : IDisposable
             {
                 const int Busy = 5, LockingProtocol = 15;
                 var failure = Translate(e);
-                // Tried for ten or twenty seconds by then, and so would every further call be: a lock that could not be dropped stays.
-                if (e.SqliteErrorCode is Busy or LockingProtocol) locksFailed = failure;
+                // Tried for ten or twenty seconds by then, and so would every further call of the same operation be. But whoever has the lock may
+                // be slow and no more: after a while it is tried again, for a process that goes on for months.
+                if (e.SqliteErrorCode is Busy or LockingProtocol) (locksFailed, locksFailedAt) = (failure, Stopwatch.GetTimestamp());
                 throw failure;
             }
         }

@@ -455,15 +455,21 @@ internal sealed class MigrationRun
         try
         {
             while (await timer.WaitForNextTickAsync(end))
-                if (Journal.IsCancelRequested(context.Id)) await stop.CancelAsync();
+            {
+                try
+                {
+                    if (Journal.IsCancelRequested(context.Id)) await stop.CancelAsync();
+                }
+                catch (SealiftException)
+                {
+                    // The journal cannot be read now. If that stays so, the next step's own record fails with the whole story and ends the
+                    // run; if it passes, a cancellation is still heard.
+                }
+            }
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
             // The run is over: that is how this loop ends.
-        }
-        catch (SealiftException)
-        {
-            // The journal cannot be read: the next step's own record fails with the whole story and ends the run.
         }
     }
 }

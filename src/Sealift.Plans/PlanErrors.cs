@@ -8,6 +8,9 @@ namespace Sealift.Plans;
 /// <summary>Errors of plans that are carried out; SL765x.</summary>
 internal static class PlanErrors
 {
+    public static SealiftException RunIsOrdered(string name) => new(
+        "SL7648", "apply a document", $"Migration {name}", "it would do nothing: a document of this kind is only kept by a run", "A run is begun by `sealift plan run`, and cancelled by `sealift plan cancel`; leave it out");
+
     public static SealiftException Stuck(string machine, string step, TimeSpan silence) => new(
         "SL7651", "see progress", machine, string.Create(CultureInfo.InvariantCulture, $"nothing was heard of it for {silence.TotalMinutes:0.#} minutes{(step.Length > 0 ? $", in {step}" : string.Empty)}; it no longer holds a place"), "Look at its source and its target; it goes on by itself when they answer again, or cancel it");
 
@@ -53,8 +56,8 @@ internal static class PlanErrors
     public static SealiftException NoSuchPlan(string plan) => new(
         "SL7673", "find a plan", plan, "there is none", "See `sealift plan get`, or apply it with `sealift plan apply`");
 
-    public static SealiftException LeaseLost(string run, string owner) => new(
-        "SL7674", "go on with a run", run, $"{owner} could not renew its right to carry it out in time, so that somebody else may do it now", "Nothing is lost: whoever has it now goes on with it; look at the connection to the database");
+    public static SealiftException LeaseLost(string run, string owner, SealiftException? last) => new(
+        "SL7674", "go on with a run", run, $"{owner} could not renew its right to carry it out in time, so that somebody else may do it now{(last is null ? string.Empty : $"; the last that was heard of the database: {last.Message}")}", "Nothing is lost: whoever has it now goes on with it; look at the connection to the database", last);
 
     public static SealiftException NotArchivable(PlanRun run) => new(
         "SL7676", "archive a plan", run.Plan, $"its run {run.Id} is not finished", "Wait for it, or cancel it");

@@ -116,8 +116,20 @@ public sealed class PlanService : IPlanService
                 throw PlanErrors.NotNow(order.Kind, subject, "it is being cancelled");
         }
 
-        if (order.Kind == RunOrderKind.Retry && run.State == PlanRunState.Finished) await ReopenAsync(run, order, cancel);
-        else await Store.OrderAsync(order, cancel);
+        if (order.Kind == RunOrderKind.Retry && run.State == PlanRunState.Finished)
+        {
+            await ReopenAsync(run, order, cancel);
+            return;
+        }
+
+        try
+        {
+            await Store.OrderAsync(order, cancel);
+        }
+        catch (SealiftException e) when (e.Code == "SL7672" && order.Kind == RunOrderKind.Retry)
+        {
+            await ReopenAsync(run, order, cancel); // it has come to its end just now
+        }
     }
 
     /// <inheritdoc/>
@@ -138,8 +150,18 @@ public sealed class PlanService : IPlanService
         if (!await Store.LeaseAsync(run.Id, owner, TimeSpan.FromSeconds(30), cancel)) throw PlanErrors.NotNow(order.Kind, $"run {run.Id}", "somebody is just opening it again");
         try
         {
+            if (await Store.RunsAsync(run.Plan, unfinishedOnly: true, 1, cancel) is [var other, ..] && other.Id != run.Id)
+                throw PlanErrors.NotNow(order.Kind, $"run {run.Id}", $"run {other.Id} of the same plan is not finished");
+            // Read again under the lease: somebody else may have opened it meanwhile.
+            if (await Store.FindRunAsync(run.Id, cancel) is { State: PlanRunState.Finished } fresh)
+            {
+                // What was asked of it before it ended is not asked of it now.
+                var old = await Store.OrdersAsync(run.Id, cancel);
+                if (old.Count > 0) await Store.DropOrdersAsync(run.Id, [.. old.Select(o => o.Number)], owner, cancel);
+                _ = await Store.UpdateAsync(fresh with { State = PlanRunState.Running, EndedAt = null }, owner, cancel); // false is only said of ends
+            }
+
             await Store.OrderAsync(order, cancel);
-            await Store.UpdateAsync(run with { State = PlanRunState.Running, EndedAt = null }, owner, cancel);
         }
         finally
         {

@@ -75,6 +75,21 @@ public sealed class PlanServiceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_is_not_opened_again_beside_a_newer_one_and_a_document_does_not_begin_one()
+    {
+        await ApplyAsync(Vm("missing.raw"));
+        var older = await service.RunAsync("saturday", null, "anna", Cancel);
+        await FinishAsync(older.Id);
+        var newer = await service.RunAsync("saturday", null, "anna", Cancel);
+        var error = await Assert.ThrowsAsync<SealiftException>(() => service.OrderAsync(new RunOrder(older.Id, RunOrderKind.Retry, null, null, "anna"), Cancel));
+        Assert.Equal("SL7672", error.Code);
+        Assert.Contains(newer.Id, error.Message, StringComparison.Ordinal);
+        Assert.Empty(await service.Store.OrdersAsync(older.Id, Cancel));
+        var document = new MigrationDocument { Metadata = new DocumentMetadata { Name = "m" }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = "saturday" } } };
+        Assert.Equal("SL7648", (await Assert.ThrowsAsync<SealiftException>(() => service.ApplyAsync([document], "anna", Cancel))).Code);
+    }
+
+    [Fact]
     public async Task A_plan_with_obstacles_is_not_run()
     {
         Assert.Equal("SL7673", (await Assert.ThrowsAsync<SealiftException>(() => service.RunAsync("saturday", null, "anna", Cancel))).Code);

@@ -6,12 +6,15 @@ using Sealift.Plans.Documents;
 using Sealift.Plans.Runs;
 using Sealift.Plans.Scheduling;
 using Sealift.Plans.Store;
+using Sealift.Posix;
 
 namespace Sealift.Cli.Commands;
 
 /// <summary>The commands that carry plans out: run, status, cutover, cancel, continue, retry, archive.</summary>
 internal static class PlanRunCommands
 {
+    private static readonly TimeSpan TroubleInterval = TimeSpan.FromSeconds(1);
+
     /// <summary>All of them, for <c>sealift plan</c>.</summary>
     public static IEnumerable<Command> Build() =>
     [
@@ -75,9 +78,25 @@ internal static class PlanRunCommands
         var showing = view.ShowAsync(service.WatchAsync(run, end.Token), end.Token); // from before the first sign
         var scheduler = service.CreateScheduler(new SchedulerOptions { OnlyRun = run });
         // Interrupted, it leaves off: what was at work is gone on with by the next one.
-        var work = Task.Run(() => scheduler.RunAsync(CancellationToken.None, cancel), CancellationToken.None);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var work = Task.Run(() => scheduler.RunAsync(CancellationToken.None, stop.Token), CancellationToken.None);
+        SealiftException? fatal = null;
         try
         {
+            SealiftException? told = null;
+            while (await Task.WhenAny(work, Task.Delay(TroubleInterval, CancellationToken.None)) != work)
+            {
+                if (fatal is not null || scheduler.LastTrouble is not { } trouble || trouble.Message == told?.Message) continue;
+                told = trouble;
+                // Neither a damaged database nor one that is too new mends itself.
+                if (trouble.Code is "SL7620" or "SL7621")
+                {
+                    fatal = trouble;
+                    await stop.CancelAsync();
+                }
+                else await Console.Error.WriteLineAsync($"{ErrorReport.PrintableLine(trouble.Message)}; it is tried again");
+            }
+
             await work;
         }
         finally
@@ -86,6 +105,7 @@ internal static class PlanRunCommands
             await showing;
         }
 
+        if (fatal is not null) return ErrorReport.Write(fatal, json);
         var last = (await store.FindRunAsync(run, CancellationToken.None))!;
         var machines = await store.MachinesAsync(run, CancellationToken.None);
         if (last.State != PlanRunState.Finished)

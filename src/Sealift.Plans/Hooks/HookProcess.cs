@@ -19,7 +19,7 @@ public static class HookProcess
     /// <param name="input">What it is told.</param>
     /// <param name="logPath">The file; what is there is replaced.</param>
     /// <param name="cancel">Kills it.</param>
-    /// <returns>One line: how it ended.</returns>
+    /// <returns>One line: how it ended, and why its output is not kept where that could not be written.</returns>
     /// <exception cref="SealiftException">
     /// It did not end with exit code 0: SL1102 another, SL1103 a signal, SL1104 its deadline, SL1101 it could not be started, SL7660 it
     /// cannot be run as it is, SL7662 podman is missing.
@@ -40,6 +40,8 @@ public static class HookProcess
             StartsOthers = true,
             OnErrorLine = output.Add,
         };
+        string ended;
+        var unkept = string.Empty;
         try
         {
             await using var child = ChildProcess.Start(command);
@@ -50,7 +52,7 @@ public static class HookProcess
                 var code = await child.WaitAsync(cancel);
                 await told;
                 child.ThrowUnlessAccepted(code);
-                return string.Create(CultureInfo.InvariantCulture, $"exit code {code}");
+                ended = string.Create(CultureInfo.InvariantCulture, $"exit code {code}");
             }
             finally
             {
@@ -61,8 +63,25 @@ public static class HookProcess
         }
         finally
         {
+            unkept = Keep(output, logPath);
+        }
+
+        return ended + unkept;
+    }
+
+    /// <summary>Writes down what a hook printed.</summary>
+    /// <returns>Empty, or that it could not be written: how the hook ended is what counts.</returns>
+    private static string Keep(Output output, string logPath)
+    {
+        try
+        {
             PosixPath.EnsureDirectory(Path.GetDirectoryName(logPath)!, 0x1C0 /* 0700 */);
             PosixPath.WriteFileDurably(logPath, output.ToBytes(), replace: true, 0x180 /* 0600 */);
+            return string.Empty;
+        }
+        catch (SealiftException e)
+        {
+            return $"; its output is not kept: {e.Message}";
         }
     }
 

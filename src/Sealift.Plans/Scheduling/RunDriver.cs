@@ -32,6 +32,7 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
     private PlanRun? unwrittenRun;
     private List<long> answered = [];
     private long leasedUntil;
+    private volatile SealiftException? refusal; // the last that the store said, for as long as it says nothing better
     private bool isClosed;
 
     public RunDriver(IPlanStore store, IMachineRunner runner, IRunNews news, SchedulerOptions options, TimeProvider time, string owner, Schedule schedule, long leasedUntil)
@@ -60,7 +61,7 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
-            if (lost.IsCancellationRequested) Trouble = PlanErrors.LeaseLost(run, owner);
+            if (lost.IsCancellationRequested) Trouble = Late();
         }
         catch (SealiftException e)
         {
@@ -138,9 +139,10 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
 
             var acts = schedule.Decide(now);
             Collect();
+            var isWritten = true;
             if (isUrgent || acts.Count > 0 || unwrittenRun is not null || waiting.Count > 0 || answered.Count > 0 || now >= nextProgress || nextProgress - now > options.ProgressInterval)
             {
-                await WriteAsync(cancel);
+                isWritten = await WriteAsync(cancel);
                 nextProgress = now + options.ProgressInterval;
             }
 
@@ -160,6 +162,13 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
                         runner.Cancel(act.Machine);
                         break;
                 }
+            }
+
+            if (!isWritten)
+            {
+                // Something was asked for since the last look: it is heard before the run ends.
+                nextOrders = DateTimeOffset.MinValue;
+                continue;
             }
 
             if (schedule.IsFinished) return;
@@ -210,20 +219,30 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
     }
 
     /// <summary>Writes down what changed, machines before the run: a run is finished only when all of its machines are.</summary>
-    private async Task WriteAsync(CancellationToken cancel)
+    /// <returns>False where the run cannot end yet, because of orders that were not heard.</returns>
+    private async Task<bool> WriteAsync(CancellationToken cancel)
     {
-        if (unwritten.Count == 0 && unwrittenRun is null && answered.Count == 0 && waiting.Count == 0) return;
+        if (unwritten.Count == 0 && unwrittenRun is null && answered.Count == 0 && waiting.Count == 0) return true;
         MachineRun[] machines = [.. unwritten.Values];
         if (machines.Length > 0) await InsistAsync(() => Done(store.UpdateAsync(run, machines, owner, cancel)), cancel);
-        if (unwrittenRun is { } changed) await InsistAsync(() => Done(store.UpdateAsync(changed, owner, cancel)), cancel);
+        var isEnd = unwrittenRun is { State: PlanRunState.Finished };
+        // A run ends without orders. What these meant is written down with its machines, each of which is over.
+        if (isEnd) await DropAsync();
+        var isWritten = unwrittenRun is not { } changed || await InsistAsync(() => store.UpdateAsync(changed, owner, cancel), cancel);
         // Only now: what they mean is written down.
-        if (answered.Count > 0) await InsistAsync(() => Done(store.DropOrdersAsync(run, answered, owner, cancel)), cancel);
-        news.Tell(new RunNews(unwrittenRun, machines));
+        if (!isEnd) await DropAsync();
+        news.Tell(new RunNews(isWritten ? unwrittenRun : null, machines));
         unwritten.Clear();
-        unwrittenRun = null;
-        answered = [];
+        if (isWritten) unwrittenRun = null;
         foreach (var one in waiting) one.TrySetResult();
         waiting.Clear();
+        return isWritten;
+
+        async Task DropAsync()
+        {
+            if (answered.Count > 0) await InsistAsync(() => Done(store.DropOrdersAsync(run, answered, owner, cancel)), cancel);
+            answered = [];
+        }
 
         static async Task<bool> Done(Task task)
         {
@@ -241,10 +260,15 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
             if (IsLate()) throw Late();
             try
             {
-                return await question();
+                var answer = await question();
+                refusal = null;
+                return answer;
             }
-            catch (SealiftException)
+            catch (SealiftException e)
             {
+                // Damaged, too new, or not there: it does not pass, and whoever looks after it must hear of it.
+                if (e.Code is "SL7620" or "SL7621" or "SL7628" or "SL7629") throw;
+                refusal = e;
                 // Whether it was refused because the run is somebody else's by now, the lease says; everything else may pass.
                 if (await IsLostAsync(cancel)) throw Late();
                 await Task.Delay(TimeSpan.FromMilliseconds(500), time, cancel);
@@ -287,8 +311,9 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
                         await lost.CancelAsync(); // somebody else has it
                         return;
                     }
-                    catch (SealiftException)
+                    catch (SealiftException e)
                     {
+                        refusal = e;
                         // The database does not answer: until the lease runs out that changes nothing.
                         if (IsLate())
                         {
@@ -345,7 +370,7 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
 
     private bool IsLate() => time.GetTimestamp() >= Interlocked.Read(ref leasedUntil);
 
-    private SealiftException Late() => PlanErrors.LeaseLost(run, owner);
+    private SealiftException Late() => PlanErrors.LeaseLost(run, owner, refusal);
 
     private async Task GiveBackAsync()
     {

@@ -42,6 +42,9 @@ public sealed class Scheduler
     /// <summary>The last thing that went wrong with a run or with the store, for health pages; null where nothing did.</summary>
     public SealiftException? LastTrouble { get; private set; }
 
+    /// <summary>When <see cref="LastTrouble"/> was met, in UTC; null where nothing went wrong.</summary>
+    public DateTimeOffset? LastTroubleAt { get; private set; }
+
     /// <summary>When runs were last looked for with success.</summary>
     public DateTimeOffset? LastLookAt { get; private set; }
 
@@ -74,7 +77,7 @@ public sealed class Scheduler
                 }
                 catch (SealiftException e)
                 {
-                    LastTrouble = e; // the store is gone for now: what is carried out has its own patience
+                    Note(e); // the store is gone for now: what is carried out has its own patience
                 }
 
                 await Task.Delay(options.LookInterval, time, end.Token);
@@ -103,18 +106,38 @@ public sealed class Scheduler
             if (leftUntil.TryGetValue(run.Id, out var until) && now < until && until - now <= options.YieldFor) continue;
             var asked = time.GetTimestamp();
             if (!await store.LeaseAsync(run.Id, Owner, options.Lease, cancel)) continue;
-            // Read again under the lease: it may have gone on between the list and now.
-            if (await store.FindRunAsync(run.Id, cancel) is not { State: not PlanRunState.Finished } fresh)
+            if (await ScheduleAsync(run.Id, cancel) is not { } schedule)
             {
                 await store.ReleaseAsync(run.Id, Owner, cancel);
                 continue;
             }
 
-            var schedule = new Schedule(fresh, await store.MachinesAsync(run.Id, cancel), Place, newMigration);
             var driver = new RunDriver(store, runner, news, options, time, Owner, schedule, asked + (long)(options.Lease.TotalSeconds * time.TimestampFrequency));
             lock (driven) driven[run.Id] = (driver, Task.Run(() => driver.RunAsync(drain, stop), CancellationToken.None));
         }
     }
+
+    /// <summary>Takes up a run where it stands, under the lease: it may have gone on since it was listed.</summary>
+    /// <returns>Null where it is finished, or cannot be read: one that is damaged holds up no other.</returns>
+    private async Task<Schedule?> ScheduleAsync(string run, CancellationToken cancel)
+    {
+        try
+        {
+            return await store.FindRunAsync(run, cancel) is { State: not PlanRunState.Finished } fresh ? new Schedule(fresh, await store.MachinesAsync(run, cancel), Place, newMigration) : null;
+        }
+        catch (SealiftException e)
+        {
+            Note(e);
+        }
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or ArgumentException)
+        {
+            Note(PlanErrors.Unexpected(run, e)); // its documents and its machines do not fit each other
+        }
+
+        return null;
+    }
+
+    private void Note(SealiftException trouble) => (LastTrouble, LastTroubleAt) = (trouble, time.GetUtcNow());
 
     /// <summary>Takes leave of runs that are over, or lost.</summary>
     private async Task CollectAsync()
@@ -135,12 +158,12 @@ public sealed class Scheduler
             catch (Exception e) when (e is not OutOfMemoryException)
             {
                 // A defect in one run ends neither the others nor this: it is taken up again at the next look, from what is written down.
-                LastTrouble = PlanErrors.Unexpected(run, e);
+                Note(PlanErrors.Unexpected(run, e));
                 continue;
             }
 
             driver.Dispose();
-            LastTrouble = driver.Trouble ?? LastTrouble;
+            if (driver.Trouble is { } trouble) Note(trouble);
             if (driver.IsLeftToOthers) leftUntil[run] = time.GetUtcNow() + options.YieldFor;
             else leftUntil.Remove(run);
         }

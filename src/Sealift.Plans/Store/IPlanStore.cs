@@ -19,11 +19,11 @@ public interface IPlanStore
     /// <param name="document">What to store.</param>
     /// <param name="expected">The generation that is replaced; 0 where there must be none; null for whatever is there.</param>
     /// <param name="cancel">Gives up.</param>
-    /// <exception cref="Posix.SealiftException">SL7623: it was changed by somebody else meanwhile.</exception>
+    /// <exception cref="Posix.SealiftException">SL7623: it was changed by somebody else meanwhile. SL7648: it is of kind Migration.</exception>
     Task<StoredDocument> PutAsync(Document document, long? expected, CancellationToken cancel);
 
     /// <summary>Stores documents, all or none.</summary>
-    /// <exception cref="Posix.SealiftException">SL7623: one of them was changed by somebody else meanwhile.</exception>
+    /// <exception cref="Posix.SealiftException">SL7623: one of them was changed by somebody else meanwhile. SL7648: one is of kind Migration.</exception>
     Task<IReadOnlyList<StoredDocument>> PutAllAsync(IReadOnlyList<DocumentChange> changes, CancellationToken cancel);
 
     /// <summary>Removes a document.</summary>
@@ -64,8 +64,9 @@ public interface IPlanStore
     Task<IReadOnlyDictionary<MachineRunState, int>> CountAsync(string run, CancellationToken cancel);
 
     /// <summary>Writes down where a run stands, by its lease's holder. Its plan and documents stay.</summary>
-    /// <exception cref="Posix.SealiftException">SL7627: the lease was lost, or is over. SL7628, SL7629: there is no such run or machine.</exception>
-    Task UpdateAsync(PlanRun run, string owner, CancellationToken cancel);
+    /// <returns>False where it was to be finished, and orders are there that nobody answered: nothing is written then.</returns>
+    /// <exception cref="Posix.SealiftException">SL7627: the lease was lost, or is over. SL7628: there is no such run. SL7626: it is opened again, and another run of its plan is not finished.</exception>
+    Task<bool> UpdateAsync(PlanRun run, string owner, CancellationToken cancel);
 
     /// <summary>Writes down where machines stand, by the lease's holder.</summary>
     /// <exception cref="Posix.SealiftException">SL7627: the lease was lost, or is over. SL7628, SL7629: there is no such run or machine.</exception>
@@ -83,7 +84,7 @@ public interface IPlanStore
     Task ReleaseAsync(string run, string owner, CancellationToken cancel);
 
     /// <summary>Leaves a word for whoever carries out a run.</summary>
-    /// <exception cref="Posix.SealiftException">SL7628, SL7629: there is no such run or machine.</exception>
+    /// <exception cref="Posix.SealiftException">SL7628, SL7629: there is no such run or machine. SL7672: the run is finished, and nobody would hear it.</exception>
     Task OrderAsync(RunOrder order, CancellationToken cancel);
 
     /// <summary>What was asked for and is not yet carried out, oldest first. It stays until <see cref="DropOrdersAsync"/>: each may be seen again after a crash, and bears it.</summary>

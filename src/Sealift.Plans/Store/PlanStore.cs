@@ -114,13 +114,22 @@ public sealed class PlanStore(PlanDatabase database) : IPlanStore
         async t => (await t.QueryAsync("SELECT state, count(*) FROM plan_machine WHERE run = @a GROUP BY state", r => (State: StateOf<MachineRunState>(r.GetString(0)), Count: (int)r.GetInt64(1)), cancel, run)).ToDictionary(s => s.State, s => s.Count), cancel);
 
     /// <inheritdoc/>
-    public async Task UpdateAsync(PlanRun run, string owner, CancellationToken cancel)
+    public Task<bool> UpdateAsync(PlanRun run, string owner, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(run);
-        _ = await database.WriteAsync(async t => // it throws or is done
+        return database.WriteAsync(async t =>
         {
+            // Locks the row of the run, as leaving an order does: so an order comes either before this and is seen, or after it and is refused.
             await DemandLeaseAsync(t, run.Id, owner, cancel);
-            return await t.ExecuteAsync("UPDATE plan_run SET state = @b, wave = @c, ended_at = @d WHERE id = @a", cancel, run.Id, Word(run.State), (long)run.Wave, run.EndedAt?.ToUnixTimeMilliseconds());
+            if (run.State == PlanRunState.Finished && await t.ScalarAsync("SELECT id FROM plan_order WHERE run = @a LIMIT 1", cancel, run.Id) is not null) return false;
+            try
+            {
+                return await t.ExecuteAsync("UPDATE plan_run SET state = @b, wave = @c, ended_at = @d WHERE id = @a", cancel, run.Id, Word(run.State), (long)run.Wave, run.EndedAt?.ToUnixTimeMilliseconds()) == 1;
+            }
+            catch (DbException e) when (database.IsTaken(e))
+            {
+                throw PlanStoreErrors.Unfinished(run.Plan); // it was to be opened again, and a newer run of its plan is not finished
+            }
         }, cancel);
     }
 
@@ -157,7 +166,9 @@ public sealed class PlanStore(PlanDatabase database) : IPlanStore
         ArgumentNullException.ThrowIfNull(order);
         _ = await database.WriteAsync(async t => // it throws or is done
         {
-            if (await t.ScalarAsync("SELECT id FROM plan_run WHERE id = @a", cancel, order.Run) is null) throw PlanStoreErrors.UnknownRun(order.Run);
+            // A write and not a look: the run does not come to its end between this and the order.
+            if (await t.ExecuteAsync("UPDATE plan_run SET writes = writes + 1 WHERE id = @a AND state <> 'finished'", cancel, order.Run) == 0)
+                throw await t.ScalarAsync("SELECT id FROM plan_run WHERE id = @a", cancel, order.Run) is null ? PlanStoreErrors.UnknownRun(order.Run) : PlanErrors.NotNow(order.Kind, $"run {order.Run}", "it is finished");
             if (order.Machine is { } machine && await t.ScalarAsync("SELECT seq FROM plan_machine WHERE run = @a AND machine = @b", cancel, order.Run, machine) is null) throw PlanStoreErrors.UnknownMachine(order.Run, machine);
             return await t.ExecuteAsync("INSERT INTO plan_order (run, body) VALUES (@a, @b)", cancel, order.Run, JsonSerializer.Serialize(order, PlanJson.Default.RunOrder));
         }, cancel);
@@ -181,6 +192,7 @@ public sealed class PlanStore(PlanDatabase database) : IPlanStore
     private async Task<StoredDocument> PutAsync(PlanTransaction t, DocumentChange change, CancellationToken cancel)
     {
         var (document, kind, name) = (change.Document, change.Document.Kind, change.Document.Metadata.Name);
+        if (document is MigrationDocument) throw PlanErrors.RunIsOrdered(name);
         var body = DocumentKinds.ToJson(document).ToJsonString();
         // Locks the row where there is one: whoever else wants to change it waits, and then sees what we wrote.
         var there = await t.ExecuteAsync("UPDATE plan_document SET generation = generation WHERE kind = @a AND name = @b", cancel, kind, name) == 1;

@@ -113,6 +113,7 @@ public static class PlanTranslation
         switch (destination.Type)
         {
             case ProviderType.Directory:
+                if (PlaceProblem(destination, place) is { } problem) throw problem.AsError(plan, machine);
                 return (Path.GetFullPath(Path.Combine(destination.Url, place.StorageClass ?? string.Empty)).TrimEnd('/'), MachineTarget.Directory);
             case ProviderType.Libvirt:
                 return (string.Empty, new MachineTarget { Libvirt = new LibvirtTarget(LibvirtHost.Parse(destination.Url), place.StorageClass ?? "default") { Start = power == TargetPowerState.On, Autostart = autostart } });
@@ -120,6 +121,12 @@ public static class PlanTranslation
                 throw WrongDestination(destination.Type).AsError(plan, machine);
         }
     }
+
+    /// <summary>What is wrong with a place of a storage map at a provider; null where nothing is. A map must not reach out of the target directory.</summary>
+    internal static PlanProblem? PlaceProblem(ProviderSpec destination, StorageDestination place) =>
+        place.StorageClass is { } below && destination.Type == ProviderType.Directory && (Path.IsPathRooted(below) || below.Split('/').Any(p => p is "" or "." or "..") || below.Any(char.IsControl))
+            ? PlanProblems.StorageMap("spec.map.storage", $"storageClass {below} is no path below the target directory", "For a directory, give a path below it without . and .., or leave it out; pools are of libvirt")
+            : null;
 
     /// <summary>That a provider cannot receive machines.</summary>
     internal static PlanProblem WrongDestination(ProviderType type) =>

@@ -51,7 +51,7 @@ public static class PlanValidation
         var ofPlan = problems.Where(p => PlanFields.MachineOf(p.Field) is null).ToList();
         var machines = new MachineForecast[vms.Count];
         // Without its providers and maps no machine can be found.
-        var blind = ofPlan.Any(p => p.IsObstacle && p.Code is "SL7630" or "SL7635");
+        var blind = ofPlan.Any(p => p.IsObstacle && p.Code is "SL7630" or "SL7635" or "SL7640");
         await Parallel.ForEachAsync(Enumerable.Range(0, vms.Count), new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(parallelism, 1, 64), CancellationToken = cancel }, async (i, stop) =>
         {
             var mine = own[i].ToList();
@@ -205,8 +205,7 @@ public static class PlanValidation
         foreach (var pair in map.Map)
         {
             var place = pair.Destination;
-            if (place.StorageClass is { } below && documents.Destination is { Type: ProviderType.Directory } && (Path.IsPathRooted(below) || below.Split('/').Any(p => p is "" or "." or "..") || below.Any(char.IsControl)))
-                yield return PlanProblems.StorageMap(Field, $"storageClass {below} is no path below the target directory", "For a directory, give a path below it without . and .., or leave it out; pools are of libvirt");
+            if (documents.Destination is { } destination && PlanTranslation.PlaceProblem(destination, place) is { } problem) yield return problem;
             if (place is { Format: "qcow2", Transfer: not (null or "auto" or "stream") }) yield return PlanProblems.StorageMap(Field, $"disks of format qcow2 cannot be copied by {place.Transfer}", "Set format: raw, or transfer: auto");
             if (place.Transfer is not (null or "auto" or "stream" or "reflink" or "copy-range") && documents.Source is { } source && PlanTranslation.IsRunning(source.Type)) yield return PlanProblems.StorageMap(Field, $"disks of machines that run cannot be copied by {place.Transfer}", "Set transfer: auto");
         }

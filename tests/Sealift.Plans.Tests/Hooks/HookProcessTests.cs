@@ -29,6 +29,13 @@ public sealed class HookProcessTests : IDisposable
         string? Field(string name) => told.RootElement.GetProperty(name).GetString();
     }
 
+    [Fact]
+    public async Task A_hook_that_succeeded_has_even_where_its_output_cannot_be_written()
+    {
+        await File.WriteAllTextAsync(Path.Combine(directory, "logs"), "in the way", Cancel);
+        Assert.StartsWith("exit code 0; its output is not kept: ", await HookProcess.RunAsync(Script("echo here"), Input, Log, Cancel), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("exit 137", "SL1102", false, 137)]
     [InlineData("kill -9 $$", "SL1103", true, 9)]

@@ -19,6 +19,12 @@ public sealed class MemoryPlanStore(TimeProvider time) : IPlanStore
     /// <summary>Called before each write, with who writes; what it throws is what the store says.</summary>
     public Action<string>? BeforeWrite { get; set; }
 
+    /// <summary>Called before a run is written.</summary>
+    public Action<PlanRun>? BeforeUpdate { get; set; }
+
+    /// <summary>Runs whose machines cannot be read.</summary>
+    public HashSet<string> Damaged { get; } = [];
+
     /// <summary>Whether nothing answers.</summary>
     public bool IsGone { get; set; }
 
@@ -48,7 +54,8 @@ public sealed class MemoryPlanStore(TimeProvider time) : IPlanStore
 
     public Task<PlanRun?> FindRunAsync(string id, CancellationToken cancel) => Do(() => runs.GetValueOrDefault(id));
 
-    public Task<IReadOnlyList<MachineRun>> MachinesAsync(string run, CancellationToken cancel) => Do<IReadOnlyList<MachineRun>>(() => [.. machines[run].Values]);
+    public Task<IReadOnlyList<MachineRun>> MachinesAsync(string run, CancellationToken cancel) => Do<IReadOnlyList<MachineRun>>(() =>
+        Damaged.Contains(run) ? throw new SealiftException("SL7620", "use the store", "memory", "a row is damaged", "Nothing") : [.. machines[run].Values]);
 
     public async Task<IReadOnlyList<StoredDocument>> PutAllAsync(IReadOnlyList<DocumentChange> changes, CancellationToken cancel)
     {
@@ -63,7 +70,17 @@ public sealed class MemoryPlanStore(TimeProvider time) : IPlanStore
 
     public Task<IReadOnlyDictionary<MachineRunState, int>> CountAsync(string run, CancellationToken cancel) => Do<IReadOnlyDictionary<MachineRunState, int>>(() => machines[run].Values.GroupBy(m => m.State).ToDictionary(g => g.Key, g => g.Count()));
 
-    public Task UpdateAsync(PlanRun run, string owner, CancellationToken cancel) => Write(run.Id, owner, () => runs[run.Id] = run);
+    public async Task<bool> UpdateAsync(PlanRun run, string owner, CancellationToken cancel)
+    {
+        BeforeUpdate?.Invoke(run);
+        var isWritten = true;
+        await Write(run.Id, owner, () =>
+        {
+            isWritten = run.State != PlanRunState.Finished || !orders.Exists(o => o.Order.Run == run.Id);
+            if (isWritten) runs[run.Id] = run;
+        });
+        return isWritten;
+    }
 
     public Task UpdateAsync(string run, IReadOnlyList<MachineRun> machines, string owner, CancellationToken cancel) => Write(run, owner, () =>
     {

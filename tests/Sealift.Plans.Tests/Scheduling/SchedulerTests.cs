@@ -117,6 +117,36 @@ public sealed class SchedulerTests
         Assert.Equal("SL7674", scheduler.LastTrouble?.Code);
     }
 
+    /// <summary>An order that comes after the last look and before the end is carried out, and is not left for a run that is opened again.</summary>
+    [Fact]
+    public async Task What_is_asked_for_while_a_run_ends_is_heard()
+    {
+        await CreateAsync(Plans.Of(2));
+        var ends = 0;
+        store.BeforeUpdate = run =>
+        {
+            if (run.State == PlanRunState.Finished && ++ends == 1) store.OrderAsync(new RunOrder("run", RunOrderKind.Retry, "vm0", null, "me"), Cancel).Wait(Cancel);
+        };
+        await using var server = Server(out _, verdict: m => m.Machine == "vm0" && ends == 0 ? Verdict.Failed : Verdict.Sealed);
+        await UntilAsync(IsFinished);
+        Assert.Equal(2, ends);
+        Assert.All(await store.MachinesAsync("run", Cancel), m => Assert.Equal(MachineRunState.Succeeded, m.State));
+        Assert.Empty(await store.OrdersAsync("run", Cancel));
+    }
+
+    [Fact]
+    public async Task A_damaged_run_holds_up_no_other()
+    {
+        await CreateAsync(Plans.Of(2), "older");
+        await CreateAsync(Plans.Of(2));
+        store.Damaged.Add("older");
+        await using var server = Server(out var scheduler);
+        await UntilAsync(IsFinished);
+        Assert.Equal("SL7620", scheduler.LastTrouble?.Code);
+        Assert.InRange(scheduler.LastTroubleAt!.Value, Plans.Start, clock.GetUtcNow());
+        Assert.True(await store.LeaseAsync("older", "somebody else", TimeSpan.FromMinutes(1), Cancel)); // it was given back
+    }
+
     [Fact]
     public async Task Machines_that_hang_hold_up_nobody()
     {

@@ -197,6 +197,25 @@ public sealed class PlanStoreTests(PostgresFixture postgres)
     }
 
     [Theory, CombinatorialKinds]
+    public async Task A_run_does_not_end_over_an_order_and_takes_none_once_it_has_ended(Kind kind)
+    {
+        await using var rig = await CreateAsync(kind, postgres);
+        var store = await rig.OpenAsync();
+        var run = await store.CreateRunAsync(Run("r", "p"), [Machine("r", "a")], Cancel);
+        var end = run with { State = PlanRunState.Finished, EndedAt = run.CreatedAt };
+        await store.OrderAsync(new RunOrder("r", RunOrderKind.Retry, "a", null, "anna"), Cancel);
+        Assert.True(await store.LeaseAsync("r", "me", TimeSpan.FromMinutes(1), Cancel));
+        Assert.False(await store.UpdateAsync(end, "me", Cancel));
+        Assert.Equal(run.State, (await store.FindRunAsync("r", Cancel))!.State);
+        await store.DropOrdersAsync("r", [.. (await store.OrdersAsync("r", Cancel)).Select(o => o.Number)], "me", Cancel);
+        Assert.True(await store.UpdateAsync(end, "me", Cancel));
+        Assert.Equal("SL7672", (await Assert.ThrowsAsync<SealiftException>(() => store.OrderAsync(new RunOrder("r", RunOrderKind.Cancel, null, null, "anna"), Cancel))).Code);
+        Assert.Empty(await store.OrdersAsync("r", Cancel));
+        _ = await store.CreateRunAsync(Run("s", "p"), [Machine("s", "a")], Cancel);
+        Assert.Equal("SL7626", (await Assert.ThrowsAsync<SealiftException>(() => store.UpdateAsync(run, "me", Cancel))).Code); // opened again beside a newer one
+    }
+
+    [Theory, CombinatorialKinds]
     public async Task Ten_thousand_machines_are_written_and_paged_through_in_seconds(Kind kind)
     {
         await using var rig = await CreateAsync(kind, postgres);
