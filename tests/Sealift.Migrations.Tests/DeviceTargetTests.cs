@@ -120,6 +120,48 @@ public sealed class DeviceTargetTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_loop_device_over_the_source_is_the_source()
+    {
+        using var store = rig.OpenStore();
+        await using var over = await LoopDevice.OfAsync(rig.First, Cancel);
+        Assert.StartsWith("SL7105", Assert.Single((await MigrationRunner.DescribeAsync(store, Request with { Target = On(("disk1", over.Path)) }, Cancel)).Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_device_that_another_migration_has_claimed_is_refused_until_that_is_removed()
+    {
+        var first = await rig.StartAsync(Request);
+        Assert.True(first.Verdict == Verdict.Degraded, string.Join(' ', first.Reasons));
+        var again = Request with { TargetDirectory = Path.Combine(rig.Root, "elsewhere") };
+        var second = await rig.StartAsync(again);
+        Assert.Equal(Verdict.Failed, second.Verdict);
+        Assert.StartsWith("SL7128", second.Reasons[0], StringComparison.Ordinal);
+        Assert.Contains($"sealift remove {first.Id}", second.Reasons[0], StringComparison.Ordinal);
+        using var store = rig.OpenStore();
+        Assert.StartsWith("SL7128", Assert.Single((await MigrationRunner.DescribeAsync(store, again, Cancel)).Problems), StringComparison.Ordinal);
+        _ = await MigrationRunner.RemoveAsync(store, first.Id, includeHandedOver: true);
+        Assert.Equal(Verdict.Degraded, (await MigrationRunner.ResumeAsync(store, second.Id, new Recorder(), Cancel)).Verdict);
+    }
+
+    /// <summary>Somebody begins to use it between the preflight and the copy: not a byte is written.</summary>
+    [Fact]
+    public async Task One_that_somebody_has_begun_to_use_since_it_was_looked_at_is_not_written_to()
+    {
+        var before = await File.ReadAllBytesAsync(device.Path, Cancel);
+        await using var machine = ChildProcess.Start(new ChildCommand("sh", "-c", "read -r go; exec 9<>\"$1\"; echo; read -r end", "sh", device.Path));
+        var outcome = await rig.StartAsync(Request, new Recorder(e =>
+        {
+            if (e is not StepStarted { Step: StepName.Copy, Disk: "disk1" }) return;
+            machine.SendAsync("go\n", Cancel).GetAwaiter().GetResult();
+            Assert.NotNull(machine.ReadLineAsync(Cancel).GetAwaiter().GetResult());
+        }));
+        Assert.Equal((Verdict.Failed, true), (outcome.Verdict, outcome.CanResume));
+        Assert.StartsWith("SL4208", outcome.Reasons[0], StringComparison.Ordinal);
+        Assert.Equal(before, await File.ReadAllBytesAsync(device.Path, Cancel));
+        Assert.DoesNotContain(MigrationRig.Predicate(outcome.SealPath!).GetProperty("nextSteps").EnumerateArray(), n => n.GetString()!.Contains("holds parts", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Another_device_in_its_place_at_the_hand_over_ends_it_and_is_said_not_to_be_used()
     {
         var other = Path.Combine(rig.Root, "other");

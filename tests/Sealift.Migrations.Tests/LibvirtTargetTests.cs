@@ -94,8 +94,44 @@ public sealed class LibvirtTargetTests : IAsyncLifetime
         _ = await LibvirtDaemon.VirshAsync(Cancel, "undefine", pool.Name);
         await pool.DefineOtherAsync(pool.Name, uuid, Cancel);
         using var store = rig.OpenStore();
-        _ = await MigrationRunner.RemoveAsync(store, store.List().Single().Id, includeHandedOver: true);
+        var id = store.List().Single().Id;
+        _ = await LibvirtDaemon.VirshAsync(Cancel, "start", pool.Name);
+        Assert.Equal("SL7124", (await Assert.ThrowsAnyAsync<SealiftException>(() => MigrationRunner.RemoveAsync(store, id, includeHandedOver: true))).Code);
+        Assert.True(File.Exists(Path.Combine(pool.Directory, $"{pool.Name}-disk1.raw")));
+        _ = await LibvirtDaemon.VirshAsync(Cancel, "destroy", pool.Name);
+        var report = await MigrationRunner.RemoveAsync(store, id, includeHandedOver: true);
+        Assert.Contains(report.Kept, k => k.Contains("it is not the one that Sealift defined, and stays", StringComparison.Ordinal));
         Assert.True(await StoragePoolRig.IsDefinedAsync(pool.Name, Cancel));
+        Assert.Equal([$"{pool.Name}-disk1.raw"], Directory.EnumerateFileSystemEntries(pool.Directory).Select(p => Path.GetFileName(p)!));
+    }
+
+    /// <summary>As after a restart of the host, where the pool mounts something: its directory is there, and bare.</summary>
+    [Fact]
+    public async Task A_pool_that_is_not_mounted_any_more_is_neither_resumed_into_nor_forgotten()
+    {
+        var outcome = await rig.StartAsync(Request, new Recorder(e =>
+        {
+            if (e is StepFinished { Step: StepName.Gate }) pool.DefineOtherAsync(pool.Name, Guid.NewGuid(), Cancel).GetAwaiter().GetResult();
+        }));
+        Assert.Equal((Verdict.Failed, true), (outcome.Verdict, outcome.CanResume));
+        _ = await LibvirtDaemon.VirshAsync(Cancel, "undefine", pool.Name);
+        _ = await LibvirtDaemon.VirshAsync(Cancel, "pool-destroy", pool.Name);
+        var mounted = pool.Directory + "-mounted";
+        Directory.Move(pool.Directory, mounted);
+        PosixPath.CreateDirectory(pool.Directory, 0x1C9 /* 0711 */);
+        using (var store = rig.OpenStore())
+        {
+            Assert.Equal("SL6603", (await Assert.ThrowsAnyAsync<SealiftException>(() => MigrationRunner.ResumeAsync(store, outcome.Id, new Recorder(), Cancel))).Code);
+            Assert.Equal("SL6603", (await Assert.ThrowsAnyAsync<SealiftException>(() => MigrationRunner.RemoveAsync(store, outcome.Id, includeHandedOver: false))).Code);
+            Assert.Equal(Verdict.Failed, store.List().Single().Verdict);
+        }
+
+        Assert.Empty(Directory.EnumerateFileSystemEntries(pool.Directory));
+        Directory.Delete(pool.Directory);
+        Directory.Move(mounted, pool.Directory);
+        _ = await LibvirtDaemon.VirshAsync(Cancel, "pool-start", pool.Name);
+        var resumed = await rig.ResumeAsync();
+        Assert.True(resumed.Verdict == Verdict.Degraded, string.Join(' ', resumed.Reasons));
     }
 
     [Fact]
