@@ -18,7 +18,7 @@ public sealed class ScopeTests
     private static readonly Dictionary<string, string> Table = new()
     {
         ["GET /documents/{kind}"] = "read", ["GET /documents/{kind}/{name}"] = "read", ["PUT /documents/{kind}/{name}"] = "plan", ["DELETE /documents/{kind}/{name}"] = "plan", ["POST /documents"] = "plan", ["POST /validate/{plan}"] = "plan",
-        ["POST /plans/{plan}/validate"] = "read", ["PUT /plans/{plan}/archived"] = "plan", ["POST /plans/{plan}/runs"] = "operate",
+        ["POST /plans/{plan}/validate"] = "plan", ["PUT /plans/{plan}/archived"] = "plan", ["POST /plans/{plan}/runs"] = "operate",
         ["GET /runs"] = "read", ["GET /runs/{run}"] = "read", ["GET /runs/{run}/machines"] = "read",
         ["POST /runs/{run}/cutover"] = "operate", ["POST /runs/{run}/cancel"] = "operate", ["POST /runs/{run}/continue"] = "operate", ["POST /runs/{run}/retry"] = "operate",
         ["GET /migrations"] = "read", ["GET /migrations/{migration}"] = "read", ["GET /migrations/{migration}/seal"] = "read", ["POST /migrations/{migration}/verify"] = "operate",
