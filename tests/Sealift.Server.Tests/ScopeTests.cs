@@ -86,6 +86,7 @@ public sealed class ScopeTests
         var id = answer.GetProperty("known").GetProperty("id").GetString()!;
         using var program = server.Program(token);
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(program, "GET", "/api/v1/me"));
+        using (var forever = await browser.PostAsync("/api/v1/tokens", TestServer.Json("""{"name":"ever","scopes":["read"],"lifetimeHours":2147483647}"""), Cancel)) Assert.Equal("SL9017", await TestServer.CodeAsync(forever));
         // A token makes no others.
         using (var more = await program.PostAsync("/api/v1/tokens", TestServer.Json("""{"name":"more","scopes":["read"],"lifetimeHours":1}"""), Cancel)) Assert.Equal(HttpStatusCode.Forbidden, more.StatusCode);
         var secret = token.Split('_')[2];
