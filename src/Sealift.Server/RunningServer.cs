@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
@@ -71,7 +72,7 @@ internal sealed class RunningServer : IAsyncDisposable
             if (isNew) server.SetUpLink = $"{server.Address}/set-up?token={application.Services.GetRequiredService<SetUpLink>().Make()}";
             return server;
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or SocketException)
         {
             if (application is not null) await application.DisposeAsync();
             await storage.DisposeAsync();
@@ -132,6 +133,7 @@ internal sealed class RunningServer : IAsyncDisposable
             services.AddSingleton<PlanCarrier>().AddHostedService(s => s.GetRequiredService<PlanCarrier>());
         }
 
+        services.AddSingleton<Validations>();
         services.AddSingleton<MetricsText>().AddSingleton<MigrationFigures>().AddHostedService(s => s.GetRequiredService<MetricsText>());
         services.AddRouting();
         services.AddHttpContextAccessor();
@@ -154,7 +156,14 @@ internal sealed class RunningServer : IAsyncDisposable
             o.SerializerOptions.AllowDuplicateProperties = false;
         });
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
-        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(75));
+        services.Configure<HostOptions>(o =>
+        {
+            o.ShutdownTimeout = TimeSpan.FromSeconds(75);
+            // One after the other, the last would have to do with what the first left of that time.
+            o.ServicesStopConcurrently = true;
+        });
+        // A plan of thousands is a form of as many fields.
+        services.Configure<Microsoft.AspNetCore.Http.Features.FormOptions>(o => o.ValueCountLimit = 16_384);
         services.AddApiDescription();
         Traces.Add(services, options);
         parts.Configure?.Invoke(builder);
@@ -167,6 +176,8 @@ internal sealed class RunningServer : IAsyncDisposable
             await Problem.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, ServerErrors.OfStatus(context.HttpContext.Response.StatusCode, context.HttpContext.Request.Path));
         });
         application.UseRouting();
+        // Answered within authentication, where nobody is known yet and the limiter below never comes to see it.
+        application.UseWhen(c => c.Request.Path.StartsWithSegments(ExternalLogin.Callback), b => b.UseRateLimiter());
         application.UseAuthentication();
         application.UseRateLimiter();
         application.UseCookieGuard();

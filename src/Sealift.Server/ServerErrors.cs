@@ -5,8 +5,8 @@ namespace Sealift.Server;
 /// <summary>Errors of the server; SL90xx.</summary>
 internal static class ServerErrors
 {
-    public static SealiftException BadSettings(string file, string said) => new(
-        "SL9001", "use the server's settings", file, said, "See the table of settings in docs/server.md");
+    public static SealiftException BadSettings(string file, string said, Exception? inner = null) => new(
+        "SL9001", "use the server's settings", file, said, "See the table of settings in docs/server.md", inner);
 
     public static SealiftException BadListen(string text, string said) => new(
         "SL9002", "understand where to listen", text, said, "Give an address and a port, such as 127.0.0.1:8443 or [::1]:8443");
@@ -88,6 +88,9 @@ internal static class ServerErrors
 
     public static SealiftException CarriesNothingOut(string attempt, string plan) => new(
         "SL9035", attempt, Shown(plan), "this server carries no plans out", "Run it by the command: sealift plan run NAME");
+
+    public static SealiftException Stopping(string path) => new(
+        "SL9036", "answer", Shown(path), "the server is stopping", "Ask again once it runs");
 
     public static SealiftException OfStatus(int status, string path) => status switch
     {

@@ -107,8 +107,11 @@ internal sealed record ServerSettings
     /// <summary>The first line of a file with a secret, which not everybody may read.</summary>
     internal static string FirstLine(string path)
     {
-        if ((FileFacts.OfPath(path).Permissions & 0x7 /* others */) != 0) throw ServerErrors.BadSettings(path, "it has a secret in it, and everybody on this host may use it: chmod o= it");
-        var line = File.ReadLines(path).FirstOrDefault();
+        var line = Readable(path, () =>
+        {
+            if ((FileFacts.OfPath(path).Permissions & 0x7 /* others */) != 0) throw ServerErrors.BadSettings(path, "it has a secret in it, and everybody on this host may use it: chmod o= it");
+            return File.ReadLines(path).FirstOrDefault();
+        });
         return string.IsNullOrWhiteSpace(line) ? throw ServerErrors.BadSettings(path, "its first line is empty, where a secret should be") : line;
     }
 
@@ -116,14 +119,31 @@ internal sealed record ServerSettings
 
     private static ServerSettings Read(string file)
     {
-        if (FileFacts.OfPath(file).LengthBytes > LimitBytes) throw ServerErrors.BadSettings(file, $"it is longer than {LimitBytes} bytes");
+        var json = Readable(file, () => FileFacts.OfPath(file).LengthBytes <= LimitBytes ? File.ReadAllBytes(file) : throw ServerErrors.BadSettings(file, $"it is longer than {LimitBytes} bytes"));
         try
         {
-            return JsonSerializer.Deserialize<ServerSettings>(File.ReadAllBytes(file), Json) ?? throw ServerErrors.BadSettings(file, "it is null");
+            return JsonSerializer.Deserialize<ServerSettings>(json, Json) ?? throw ServerErrors.BadSettings(file, "it is null");
         }
         catch (JsonException e)
         {
             throw ServerErrors.BadSettings(file, $"line {(e.LineNumber ?? 0) + 1}: {e.Message}");
+        }
+    }
+
+    /// <summary>Reads a file that somebody named; that it cannot be read is their mistake, and no fault of ours.</summary>
+    private static T Readable<T>(string file, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (PosixException e)
+        {
+            throw ServerErrors.BadSettings(file, e.Said, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw ServerErrors.BadSettings(file, e.Message.TrimEnd('.'), e);
         }
     }
 

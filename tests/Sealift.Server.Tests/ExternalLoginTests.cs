@@ -1,5 +1,7 @@
 using System.Net;
+using Microsoft.Extensions.DependencyInjection;
 using Sealift.Posix;
+using Sealift.Server.Auditing;
 
 namespace Sealift.Server.Tests;
 
@@ -55,6 +57,38 @@ public sealed class ExternalLoginTests
     }
 
     [Fact]
+    public async Task Answers_that_nobody_asked_for_are_throttled_and_fill_no_audit_log()
+    {
+        await using var provider = await OidcProvider.StartAsync();
+        await using var server = await StartAsync(provider, o => o with { RequestBurst = 10 });
+        using var browser = server.Browser();
+        var refused = 0;
+        for (var i = 0; i < 30; i++)
+        {
+            using var answer = await browser.GetAsync("/login/oidc/callback?code=x&state=y", Cancel);
+            if (answer.StatusCode == HttpStatusCode.TooManyRequests) refused++;
+        }
+
+        Assert.InRange(refused, 1, 20);
+        Assert.Empty(await server.Running.Services.GetRequiredService<AuditLog>().ListAsync(null, 100, Cancel));
+    }
+
+    [Fact]
+    public async Task The_sessions_of_such_a_user_can_be_ended()
+    {
+        await using var provider = await OidcProvider.StartAsync();
+        await using var server = await StartAsync(provider);
+        provider.Groups = ["operators"];
+        using var browser = server.Browser();
+        Assert.Equal("/", await LogInAsync(browser, "/"));
+        using var admin = await server.ProgramAsync("admin");
+        using (var removed = await admin.DeleteAsync("/api/v1/users/oidc:00u1", Cancel)) Assert.Equal(HttpStatusCode.NoContent, removed.StatusCode);
+        using (var me = await browser.GetAsync("/api/v1/me", Cancel)) Assert.Equal(HttpStatusCode.Unauthorized, me.StatusCode);
+        using var again = await admin.DeleteAsync("/api/v1/users/oidc:00u1", Cancel);
+        Assert.Equal("SL9014", await TestServer.CodeAsync(again));
+    }
+
+    [Fact]
     public async Task A_provider_without_TLS_is_refused_beyond_loopback()
     {
         var error = await Assert.ThrowsAsync<SealiftException>(() => TestServer.StartAsync(o => o with { Oidc = new OidcOptions { Authority = new Uri("http://id.example/"), ClientId = "x", Roles = new Dictionary<string, string>() } }));
@@ -70,13 +104,13 @@ public sealed class ExternalLoginTests
         return back.Headers.Location!.OriginalString;
     }
 
-    private static async Task<TestServer> StartAsync(OidcProvider provider)
+    private static async Task<TestServer> StartAsync(OidcProvider provider, Func<ServerOptions, ServerOptions>? change = null)
     {
         var directory = TestServer.NewDirectory();
         var secret = Path.Combine(directory, "secret");
         await File.WriteAllTextAsync(secret, "the client's secret\n", Cancel);
         PosixPath.SetPermissions(secret, 0x180 /* 0600 */);
-        return await TestServer.StartAsync(o => o with
+        return await TestServer.StartAsync(o => (change?.Invoke(o) ?? o) with
         {
             Oidc = new OidcOptions { Authority = provider.Issuer, ClientId = "sealift", ClientSecretFile = secret, Roles = new Dictionary<string, string> { ["operators"] = "operate" } },
         });

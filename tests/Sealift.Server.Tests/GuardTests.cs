@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Sealift.Server.Security;
 
 namespace Sealift.Server.Tests;
 
@@ -28,6 +29,13 @@ public sealed class GuardTests
         Assert.False(answer.Headers.Contains("Server"));
         Assert.False(answer.Headers.Contains("Strict-Transport-Security")); // no TLS here
     }
+
+    [Theory]
+    [InlineData("192.0.2.7", "192.0.2.7")]
+    [InlineData("::ffff:192.0.2.7", "192.0.2.7")]
+    [InlineData("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64")]
+    [InlineData("2001:db8:1:2::1", "2001:db8:1:2::/64")]
+    public void Whoever_has_many_addresses_counts_once(string address, string expected) => Assert.Equal(expected, Guard.AddressOf(IPAddress.Parse(address)));
 
     [Theory]
     [InlineData("rebound.evil.example")]

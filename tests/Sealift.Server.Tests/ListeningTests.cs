@@ -53,6 +53,33 @@ public sealed class ListeningTests : IDisposable
         Assert.Equal("SL9006", error.Code);
     }
 
+    [Fact]
+    public async Task An_address_of_another_host_is_said()
+    {
+        var (certificate, key) = NewCertificate();
+        var foreign = new IPEndPoint(IPAddress.Parse("192.0.2.1"), 0); // RFC 5737: nobody's
+        Assert.Equal("SL9006", (await Assert.ThrowsAsync<SealiftException>(() => TestServer.StartAsync(o => o with { Listen = foreign, CertificateFile = certificate, KeyFile = key }))).Code);
+    }
+
+    [Fact]
+    public async Task A_certificate_or_a_key_that_is_not_there_is_said()
+    {
+        var (certificate, key) = NewCertificate();
+        Assert.Equal("SL9005", (await Assert.ThrowsAsync<SealiftException>(() => TestServer.StartAsync(o => o with { CertificateFile = certificate + "x", KeyFile = key }))).Code);
+        Assert.Equal("SL9005", (await Assert.ThrowsAsync<SealiftException>(() => TestServer.StartAsync(o => o with { CertificateFile = certificate, KeyFile = key + "x" }))).Code);
+    }
+
+    [Theory]
+    [InlineData("--config", "nothing.json")]
+    [InlineData("--config", ".")]
+    [InlineData("--database-file", "nothing")]
+    public void A_file_of_settings_that_cannot_be_read_is_said(string option, string name)
+    {
+        var line = new ServeCommandLine();
+        var command = line.Build("serve", (_, _) => Task.FromResult(0), (_, _, _) => Task.FromResult(0));
+        Assert.Equal("SL9001", Assert.Throws<SealiftException>(() => ServerSettings.Read(line, command.Parse([option, Path.Combine(directory, name)]), directory)).Code);
+    }
+
     [Theory]
     [InlineData("127.0.0.1:8443", "127.0.0.1:8443")]
     [InlineData("localhost:80", "127.0.0.1:80")]

@@ -18,7 +18,7 @@ public sealed class ScopeTests
     private static readonly Dictionary<string, string> Table = new()
     {
         ["GET /documents/{kind}"] = "read", ["GET /documents/{kind}/{name}"] = "read", ["PUT /documents/{kind}/{name}"] = "plan", ["DELETE /documents/{kind}/{name}"] = "plan", ["POST /documents"] = "plan", ["POST /validate/{plan}"] = "plan",
-        ["POST /plans/{plan}/validate"] = "read", ["PUT /plans/{plan}/archived"] = "plan", ["POST /plans/{plan}/runs"] = "operate",
+        ["POST /plans/{plan}/validate"] = "plan", ["PUT /plans/{plan}/archived"] = "plan", ["POST /plans/{plan}/runs"] = "operate",
         ["GET /runs"] = "read", ["GET /runs/{run}"] = "read", ["GET /runs/{run}/machines"] = "read",
         ["POST /runs/{run}/cutover"] = "operate", ["POST /runs/{run}/cancel"] = "operate", ["POST /runs/{run}/continue"] = "operate", ["POST /runs/{run}/retry"] = "operate",
         ["GET /migrations"] = "read", ["GET /migrations/{migration}"] = "read", ["GET /migrations/{migration}/seal"] = "read", ["POST /migrations/{migration}/verify"] = "operate",
@@ -86,6 +86,7 @@ public sealed class ScopeTests
         var id = answer.GetProperty("known").GetProperty("id").GetString()!;
         using var program = server.Program(token);
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(program, "GET", "/api/v1/me"));
+        using (var forever = await browser.PostAsync("/api/v1/tokens", TestServer.Json("""{"name":"ever","scopes":["read"],"lifetimeHours":2147483647}"""), Cancel)) Assert.Equal("SL9017", await TestServer.CodeAsync(forever));
         // A token makes no others.
         using (var more = await program.PostAsync("/api/v1/tokens", TestServer.Json("""{"name":"more","scopes":["read"],"lifetimeHours":1}"""), Cancel)) Assert.Equal(HttpStatusCode.Forbidden, more.StatusCode);
         var secret = token.Split('_')[2];

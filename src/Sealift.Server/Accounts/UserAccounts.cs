@@ -42,7 +42,7 @@ internal sealed partial class UserAccounts(ServerDatabase database, TimeProvider
 
     private const int ShortestPassword = 12, LongestPassword = 1024;
 
-    private static readonly TimeSpan FirstLock = TimeSpan.FromSeconds(30), LongestLock = TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan FirstLock = TimeSpan.FromSeconds(30), LongestLock = TimeSpan.FromMinutes(15), Patience = TimeSpan.FromSeconds(10);
 
     private readonly PasswordHasher<string> hasher = new(Options.Create(new PasswordHasherOptions { IterationCount = rounds }));
 
@@ -118,15 +118,15 @@ internal sealed partial class UserAccounts(ServerDatabase database, TimeProvider
             cancel);
     }
 
-    /// <summary>Removes a user, with sessions and tokens.</summary>
-    /// <exception cref="SealiftException">SL9014: there is no such user. SL9016: nobody could change anything any more.</exception>
+    /// <summary>Removes a user, with sessions and tokens; of one whom a provider of identities vouches for, these are all there is.</summary>
+    /// <exception cref="SealiftException">SL9014: there is neither such a user nor a session or token of one. SL9016: nobody could change anything any more.</exception>
     public Task RemoveAsync(string name, CancellationToken cancel) => database.TransactAsync(
         async s =>
         {
-            if (await s.ExecuteAsync("DELETE FROM server_user WHERE name = @name", ("name", name)) == 0) throw ServerErrors.NoUser(name);
             var sessions = await s.ExecuteAsync("DELETE FROM server_session WHERE user_name = @name", ("name", name));
             var tokens = await s.ExecuteAsync("DELETE FROM server_token WHERE user_name = @name", ("name", name));
-            return sessions + tokens + await CheckSomebodyIsLeftAsync(s, name);
+            if (await s.ExecuteAsync("DELETE FROM server_user WHERE name = @name", ("name", name)) > 0) return sessions + tokens + await CheckSomebodyIsLeftAsync(s, name);
+            return sessions + tokens > 0 ? sessions + tokens : throw ServerErrors.NoUser(name);
         },
         cancel);
 
@@ -148,7 +148,7 @@ internal sealed partial class UserAccounts(ServerDatabase database, TimeProvider
             },
             cancel);
         if (exists && stored is null) return PasswordAnswer.Locked;
-        await atWork.WaitAsync(cancel);
+        await TakeTurnAsync(cancel);
         try
         {
             // A name that nobody has takes as long as one that somebody has.
@@ -176,12 +176,18 @@ internal sealed partial class UserAccounts(ServerDatabase database, TimeProvider
         return admins[0] > 0 ? 0 : throw ServerErrors.LastAdmin(name);
     }
 
+    /// <exception cref="SealiftException">SL9027: so many wait that whoever asks now is better told so.</exception>
+    private async Task TakeTurnAsync(CancellationToken cancel)
+    {
+        if (!await atWork.WaitAsync(Patience, cancel)) throw ServerErrors.TooManyRequests((int)Patience.TotalSeconds);
+    }
+
     private async Task<string> HashAsync(string name, string password, CancellationToken cancel)
     {
         if (password.Length is < ShortestPassword or > LongestPassword) throw ServerErrors.BadPassword(name, $"it has {password.Length} characters, and should have {ShortestPassword} to {LongestPassword}");
         if (password.Contains(name, StringComparison.OrdinalIgnoreCase)) throw ServerErrors.BadPassword(name, "it has the name of the user in it");
         if (password.Distinct().Count() < 5) throw ServerErrors.BadPassword(name, "it is made of fewer than 5 different characters");
-        await atWork.WaitAsync(cancel);
+        await TakeTurnAsync(cancel);
         try
         {
             return hasher.HashPassword(name, password);

@@ -44,7 +44,7 @@ internal static class AccountsApi
             context.IsAbout(token.Name);
             // A token that makes others could never be taken away.
             if (TokenAuthentication.IsUsedBy(context.Request) && !context.User.Has(Scope.Admin)) throw ServerErrors.NotAllowed(context.Request.Path, "a session, or admin");
-            var (text, known) = await tokens.CreateAsync(context.Actor(), token.Name, token.Scopes, TimeSpan.FromHours(token.LifetimeHours), cancel);
+            var (text, known) = await tokens.CreateAsync(context.Actor(), token.Name, token.Scopes, TimeSpan.FromHours(Math.Clamp(token.LifetimeHours, 0, 1_000_000)), cancel);
             return TypedResults.Created($"{ApiRoutes.Root}/tokens/{known.Id}", new MadeToken(text, known));
         }).Audited("token.add").Needs(Scope.Read).WithSummary("Make a token. Its text is in this answer and nowhere else. What it may do never exceeds what its user may.");
         api.MapDelete("/tokens/{id}", async (string id, HttpContext context, ApiTokens tokens, CancellationToken cancel) =>

@@ -37,6 +37,12 @@ internal static class AuditingOfRequests
             await audit.AddAsync(context, action, context.Items[ObjectKey] as string ?? what, e.Code);
             throw;
         }
+        catch
+        {
+            // Given up, or a fault of ours: what was done until then may stay.
+            await audit.AddAsync(context, action, context.Items[ObjectKey] as string ?? what, "unfinished");
+            throw;
+        }
     });
 
     /// <summary>Says what a request is about, where its address does not.</summary>

@@ -68,11 +68,11 @@ internal static class DocumentsApi
         }).Audited("document.apply").Needs(Scope.Plan).WithSummary("Store many documents, all or none, whichever generations there are: JSON (one, or a list) or YAML (one, or many with --- between them).")
             .Accepts<IReadOnlyList<Document>>("application/json", Yaml);
 
-        api.MapPost("/validate/{plan}", async (string plan, HttpContext context, IPlanService plans, CancellationToken cancel) =>
+        api.MapPost("/validate/{plan}", async (string plan, HttpContext context, Validations validations, CancellationToken cancel) =>
         {
             var documents = await ReadAsync(context, cancel);
             context.User.Check(documents); // to validate is to look at what their providers name
-            return await plans.ValidateAsync(documents, plan, null, cancel);
+            return await validations.ValidateAsync(documents, plan, cancel);
         })
             .Needs(Scope.Plan).WithSummary("Look for all that would stop a plan of these documents, which are not stored.").Accepts<IReadOnlyList<Document>>("application/json", Yaml);
     }

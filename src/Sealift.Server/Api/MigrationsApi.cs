@@ -1,18 +1,17 @@
 using System.Collections.Concurrent;
+using System.Text;
 using System.Text.Json;
 using Sealift.Migrations;
 using Sealift.Migrations.Seals;
 using Sealift.Plans;
-using Sealift.Posix;
 using Sealift.Server.Accounts;
+using Sealift.Server.Pages;
 
 namespace Sealift.Server.Api;
 
 /// <summary>Migrations of this server's state directory, and their seals.</summary>
 internal static class MigrationsApi
 {
-    private const int LargestSealBytes = 64 << 20;
-
     // A verification reads whole disks: one at a time for a migration, and few at all.
     private static readonly ConcurrentDictionary<string, byte> Verifying = new();
 
@@ -26,20 +25,25 @@ internal static class MigrationsApi
         api.MapGet("/migrations/{migration}/seal", (string migration, bool? page, HttpContext context, IPlanService plans) =>
         {
             var details = Show(plans, migration);
-            var path = (page == true ? details.Outcome?.HtmlPath : details.Outcome?.SealPath) ?? throw ServerErrors.NotFound("seal of migration", migration);
-            if (FileFacts.OfPathIfExists(path) is not { Kind: FileKind.Regular, LengthBytes: <= LargestSealBytes }) throw ServerErrors.NotFound("file of the seal", path);
+            if (details.Outcome?.SealPath is null) throw ServerErrors.NotFound("seal of migration", migration);
+            // Bytes that were read once, by the signature that was checked: the path may lead elsewhere a moment later.
+            var seal = SealFile.Read(details, plans.Migrations.StateDirectory);
+            var name = Path.GetFileName(seal.Path);
             // A page of ours, made of what others wrote: it is kept, not shown with the rights of this server.
             context.Response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-            return Results.File(path, page == true ? "text/html; charset=utf-8" : "application/json", Path.GetFileName(path));
+            return page == true
+                ? Results.File(Encoding.UTF8.GetBytes(SealPage.Render(seal.Predicate, seal.Context)), "text/html; charset=utf-8", Path.GetFileName(details.Outcome.HtmlPath) ?? Path.ChangeExtension(name, ".html"))
+                : Results.File(seal.Json, "application/json", name);
         }).Needs(Scope.Read).WithSummary("The seal, as it lies beside the machine; with page=true its page for people.").Produces(200, contentType: "application/json");
-        api.MapPost("/migrations/{migration}/verify", async (string migration, IPlanService plans, CancellationToken cancel) =>
+        api.MapPost("/migrations/{migration}/verify", async (string migration, IPlanService plans, IHostApplicationLifetime application, CancellationToken cancel) =>
         {
             var details = Show(plans, migration);
             var seal = details.Outcome?.SealPath ?? throw ServerErrors.NotFound("seal of migration", migration);
             if (Verifying.Count >= 2 || !Verifying.TryAdd(details.Summary.Id, 0)) throw ServerErrors.VerifyingAlready(details.Summary.Id);
+            using var ends = application.EndsWith(cancel);
             try
             {
-                return await SealVerifier.VerifyAsync(seal, new SealVerifyOptions { StateDirectory = plans.Migrations.StateDirectory }, null, cancel);
+                return await SealVerifier.VerifyAsync(seal, new SealVerifyOptions { StateDirectory = plans.Migrations.StateDirectory }, null, ends.Token);
             }
             finally
             {
@@ -64,6 +68,6 @@ internal static class MigrationsApi
             writer.WriteEndObject();
         }
 
-        return System.Text.Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
+        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
     }
 }

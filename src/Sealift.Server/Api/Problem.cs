@@ -61,10 +61,14 @@ internal sealed class Problem : ProblemDetails
         "SL9024" or "SL9025" => StatusCodes.Status403Forbidden,
         "SL9028" => StatusCodes.Status400BadRequest,
         "SL7601" => StatusCodes.Status413PayloadTooLarge,
-        "SL9034" => StatusCodes.Status429TooManyRequests,
-        "SL7620" or "SL7621" or "SL7622" or "SL9033" => StatusCodes.Status503ServiceUnavailable,
+        "SL9027" or "SL9034" => StatusCodes.Status429TooManyRequests,
+        "SL7620" or "SL7621" or "SL7622" or "SL9033" or "SL9036" => StatusCodes.Status503ServiceUnavailable,
+        _ when IsOurs(error.Code) => StatusCodes.Status500InternalServerError,
         _ => StatusCodes.Status422UnprocessableEntity,
     };
+
+    /// <summary>Whether an error says something of this host, its disks and its databases, and nothing of what was asked: whoever keeps the server must come to know of it.</summary>
+    private static bool IsOurs(string code) => code.StartsWith("SL1", StringComparison.Ordinal) || code is "SL7001" or "SL7002" or "SL7007" or "SL7620" or "SL7621" or "SL7622" or "SL7699";
 
     /// <summary>Turns what ends a request into an answer.</summary>
     public static void UseProblems(WebApplication application) => application.Use(async (context, next) =>
@@ -76,6 +80,7 @@ internal sealed class Problem : ProblemDetails
         }
         catch (SealiftException e) when (!context.Response.HasStarted)
         {
+            if (IsOurs(e.Code)) LogOurs(log, context.TraceIdentifier, e.Code, ServeReport.Printable(e.Subject), ServeReport.Printable(e.Said), e.InnerException);
             await AnswerAsync(context, StatusOf(e), e);
         }
         catch (BadHttpRequestException e) when (!context.Response.HasStarted)
@@ -85,6 +90,10 @@ internal sealed class Problem : ProblemDetails
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             // Whoever asked is not there any more: there is nobody to tell.
+        }
+        catch (OperationCanceledException) when (!context.Response.HasStarted && context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
+        {
+            await AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, ServerErrors.Stopping(context.Request.Path));
         }
 #pragma warning disable CA1031 // the last place: it is logged with a number by which it is found, and told without what only we should know
         catch (Exception e) when (!context.Response.HasStarted && e is not SealiftException and not BadHttpRequestException)
@@ -117,6 +126,8 @@ internal sealed class Problem : ProblemDetails
 
         static string Text(string text) => WebUtility.HtmlEncode(text);
     }
+
+    private static readonly Action<ILogger, string, string, string, string, Exception?> LogOurs = LoggerMessage.Define<string, string, string, string>(LogLevel.Error, new EventId(2, "trouble"), "Request {Request}: {Code}: {Subject}: {Said}");
 
     private static readonly Action<ILogger, string, string, Exception?> LogUnexpected = LoggerMessage.Define<string, string>(LogLevel.Error, new EventId(1, "unexpected"), "Request {Request}: unexpected {Kind}");
 }

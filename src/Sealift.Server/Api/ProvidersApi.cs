@@ -20,8 +20,10 @@ internal static class ProvidersApi
             return registry.Names().Select(n => ProviderView.Of(registry.Provider(n)));
         }).Needs(Scope.Read).WithSummary("The vCenter servers and ESXi hosts that were registered on this server.");
 
-        api.MapGet("/providers/{provider}/machines", async (string provider, string? name, string? folder, string? power, bool? concerns, IPlanService plans, CancellationToken cancel) =>
+        api.MapGet("/providers/{provider}/machines", async (string provider, string? name, string? folder, string? power, bool? concerns, IPlanService plans, IHostApplicationLifetime application, CancellationToken aborted) =>
         {
+            using var ends = application.EndsWith(aborted);
+            var cancel = ends.Token;
             await using var client = await ConnectAsync(plans, provider, cancel);
             var inventory = await VSphereInventory.OpenAsync(client, cancel);
             var examination = concerns == true ? await VSphereExamination.PrepareAsync(client, inventory.Names, cancel) : null;

@@ -11,8 +11,8 @@ internal static class RunsApi
     /// <summary>Maps it.</summary>
     public static void Map(IEndpointRouteBuilder api)
     {
-        api.MapPost("/plans/{plan}/validate", async (string plan, IPlanService plans, CancellationToken cancel) => await plans.ValidateAsync(plan, null, cancel))
-            .Needs(Scope.Read).WithSummary("Look for all that would stop a plan. Providers are asked; nothing is changed.");
+        api.MapPost("/plans/{plan}/validate", (string plan, Validations validations, CancellationToken cancel) => validations.ValidateAsync(plan, cancel))
+            .Needs(Scope.Plan).WithSummary("Look for all that would stop a plan. Providers are asked; nothing is changed.");
         api.MapPut("/plans/{plan}/archived", async (string plan, Archived archived, IPlanService plans, CancellationToken cancel) =>
         {
             if (plans is PlanService service) await service.ArchiveAsync(plan, archived.Value, cancel);

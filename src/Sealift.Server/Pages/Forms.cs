@@ -34,7 +34,8 @@ internal static class Forms
         plan.MapPost("/plans/{name}/archived", async (string name, [FromForm] bool value, HttpContext context, IPlanService plans) =>
         {
             context.IsAbout($"Plan/{name}");
-            await plans.Store.SetArchivedAsync(name, value, context.RequestAborted);
+            if (plans is PlanService service) await service.ArchiveAsync(name, value, context.RequestAborted);
+            else await plans.Store.SetArchivedAsync(name, value, context.RequestAborted);
             return Results.LocalRedirect($"/plans/{Uri.EscapeDataString(name)}");
         }).Audited("plan.archive");
         // What names places of this host is for administrators, as it is for the API: DocumentRights.
@@ -135,7 +136,8 @@ internal static class Forms
         if (type is ProviderType.Ova or ProviderType.Image or ProviderType.Directory && !Path.IsPathFullyQualified(url)) throw PageErrors.BadProvider(name, "its directory should be an absolute path of this server");
         if (type == ProviderType.Libvirt && !url.StartsWith("qemu:///", StringComparison.Ordinal) && !url.StartsWith("qemu+ssh://", StringComparison.Ordinal)) throw PageErrors.BadProvider(name, "it should be qemu:///system or qemu+ssh://USER@HOST/system");
         if (type == ProviderType.Vsphere && !new VSphereRegistry(plans.Migrations.StateDirectory).Names().Contains(url)) throw PageErrors.BadProvider(name, "there is no registered server of that name");
-        return await StoreAsync(name, type, url, context, plans);
+        await ThrowIfThereAsync(name, context, plans);
+        return await StoreAsync(name, type, url, context, plans, context.RequestAborted);
     }
 
     private static async Task<IResult> AddVSphereAsync(IFormCollection form, HttpContext context, IPlanService plans)
@@ -156,6 +158,7 @@ internal static class Forms
         };
         var registry = new VSphereRegistry(plans.Migrations.StateDirectory);
         registry.CheckNew(provider);
+        await ThrowIfThereAsync(name, context, plans);
         var password = form["password"].ToString();
         await using (var client = await VSphereClient.ConnectAsync(provider.AccessBy(password).Options, context.RequestAborted))
         {
@@ -163,13 +166,18 @@ internal static class Forms
         }
 
         registry.Add(provider, password);
-        return await StoreAsync(name, ProviderType.Vsphere, name, context, plans);
+        // A browser that goes away now leaves no registered server without its document.
+        return await StoreAsync(name, ProviderType.Vsphere, name, context, plans, CancellationToken.None);
     }
 
-    private static async Task<IResult> StoreAsync(string name, ProviderType type, string url, HttpContext context, IPlanService plans)
+    private static async Task ThrowIfThereAsync(string name, HttpContext context, IPlanService plans)
     {
         if (await plans.Store.FindAsync(DocumentKind.Provider, name, context.RequestAborted) is not null) throw PageErrors.BadProvider(name, "there is one of this name");
-        _ = await plans.ApplyAsync([new ProviderDocument { Metadata = new DocumentMetadata { Name = name }, Spec = new ProviderSpec { Type = type, Url = url } }], context.Actor(), context.RequestAborted); // its generation is 1
+    }
+
+    private static async Task<IResult> StoreAsync(string name, ProviderType type, string url, HttpContext context, IPlanService plans, CancellationToken cancel)
+    {
+        _ = await plans.ApplyAsync([new ProviderDocument { Metadata = new DocumentMetadata { Name = name }, Spec = new ProviderSpec { Type = type, Url = url } }], context.Actor(), cancel); // its generation is 1
         return Results.LocalRedirect($"/providers/{Uri.EscapeDataString(name)}");
     }
 

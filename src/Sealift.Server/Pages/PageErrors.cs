@@ -1,3 +1,4 @@
+using Sealift.Plans.Documents;
 using Sealift.Posix;
 
 namespace Sealift.Server.Pages;
@@ -8,8 +9,8 @@ internal static class PageErrors
     public static SealiftException NoDraft(string id) => new(
         "SL9101", "go on with a draft of a plan", id.Length <= 40 ? id : $"{id[..40]}…", "there is none: it was stored as a plan, thrown away, or is somebody else's", "Begin a new one, or edit the plan, at /plans");
 
-    public static SealiftException PlanChanged(string plan, long drafted, long now) => new(
-        "SL9102", "store a plan", plan, $"it is at generation {now} by now, and this draft was made from generation {drafted}", "Look at what the other change was; then edit the plan again, or store this draft under another name");
+    public static SealiftException PlanChanged(DraftConflict conflict) => new(
+        "SL9102", "store a plan", conflict.Kind == DocumentKind.Plan ? conflict.Name : $"{conflict.Kind} {conflict.Name}", $"it is at generation {conflict.Now} by now, and this draft was made from generation {conflict.Drafted}", "Look at what the other change was; then edit the plan again, or store this draft under another name");
 
     public static SealiftException TooManyDrafts(int most) => new(
         "SL9103", "begin a draft of a plan", "your drafts", $"there are {most} of them already", "Throw away, at /plans, what is not needed");

@@ -14,6 +14,9 @@ internal static class ExternalLogin
     /// <summary>The name of the scheme.</summary>
     public const string Scheme = "oidc";
 
+    /// <summary>Where the provider sends browsers back to.</summary>
+    public const string Callback = "/login/oidc/callback";
+
     private const string Via = "login oidc";
 
     /// <summary>Adds the way in.</summary>
@@ -41,7 +44,7 @@ internal static class ExternalLogin
             o.MapInboundClaims = false;
             o.SaveTokens = false;
             o.GetClaimsFromUserInfoEndpoint = false;
-            o.CallbackPath = "/login/oidc/callback";
+            o.CallbackPath = Callback;
             o.Scope.Clear();
             o.Scope.Add("openid");
             o.Scope.Add("profile");
@@ -56,6 +59,16 @@ internal static class ExternalLogin
             o.Events.OnRemoteFailure = async context =>
             {
                 // What the provider or an attacker says is written into the log and not onto the page.
+                var said = ServeReport.Printable(context.Failure?.Message ?? string.Empty);
+                if (context.Properties is null)
+                {
+                    // No login that began here: anybody can send as many as they like, and none may fill the audit log, from which nothing is removed.
+                    LogForeign(context.HttpContext.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ExternalLogin)), Address(context.HttpContext), said.Length <= 300 ? said : said[..300], null);
+                    context.Response.Redirect("/login?failed=external");
+                    context.HandleResponse();
+                    return;
+                }
+
                 var audit = context.HttpContext.RequestServices.GetRequiredService<AuditLog>();
                 await audit.AddAsync(string.Empty, Via, Address(context.HttpContext), "login", string.Empty, $"SL9022: {context.Failure?.Message}", CancellationToken.None);
                 context.Response.Redirect("/login?failed=external");
@@ -81,6 +94,8 @@ internal static class ExternalLogin
         context.Principal = SessionAuthentication.Principal(subject, display.Length <= 100 ? display : display[..100], roles, "session", SessionAuthentication.SchemeName);
         await audit.AddAsync(subject, Via, Address(context.HttpContext), "login", string.Empty, "done", CancellationToken.None);
     }
+
+    private static readonly Action<ILogger, string, string, Exception?> LogForeign = LoggerMessage.Define<string, string>(LogLevel.Warning, new EventId(1, "foreign-login"), "SL9022: {Address} came back from a login that did not begin here: {Said}");
 
     private static string Address(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? string.Empty;
 }

@@ -58,7 +58,7 @@ internal static class Guard
                     Who(context),
                     _ => new TokenBucketRateLimiterOptions { TokenLimit = options.RequestBurst, TokensPerPeriod = Math.Max(1, options.RequestBurst / 10), ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 0 })));
             limiter.AddPolicy(LoginRate, context => RateLimitPartition.GetFixedWindowLimiter(
-                context.Connection.RemoteIpAddress?.ToString() ?? string.Empty,
+                From(context),
                 _ => new FixedWindowRateLimiterOptions { PermitLimit = options.LoginsPerMinute, Window = TimeSpan.FromMinutes(1), QueueLimit = 0 }));
             limiter.OnRejected = async (rejected, cancel) =>
             {
@@ -106,7 +106,19 @@ internal static class Guard
     });
 
     /// <summary>Who sends a request: the user, or the address.</summary>
-    private static string Who(HttpContext context) => context.User.FindFirst(System.Security.Claims.ClaimTypes.NameIdentifier)?.Value is { } user ? $"user {user}" : $"address {context.Connection.RemoteIpAddress}";
+    private static string Who(HttpContext context) => context.User.FindFirst(System.Security.Claims.ClaimTypes.NameIdentifier)?.Value is { } user ? $"user {user}" : $"address {From(context)}";
+
+    private static string From(HttpContext context) => context.Connection.RemoteIpAddress is { } address ? AddressOf(address) : string.Empty;
+
+    /// <summary>What counts as one address. Whoever has an IPv6 address has all of its /64 (RFC 4291, 2.5.4), and would be somebody new with each; IPv4 may come in the dress of IPv6.</summary>
+    internal static string AddressOf(IPAddress address)
+    {
+        if (address.IsIPv4MappedToIPv6) return address.MapToIPv4().ToString();
+        if (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6) return address.ToString();
+        var bytes = address.GetAddressBytes();
+        bytes.AsSpan(8).Clear();
+        return $"{new IPAddress(bytes)}/64";
+    }
 
     private static bool IsUnsafe(HttpRequest request) => !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && !HttpMethods.IsOptions(request.Method);
 

@@ -12,9 +12,9 @@ internal static class ServerCertificate
     /// <exception cref="SealiftException">SL9005: it cannot be used, or others may read the key.</exception>
     public static X509Certificate2Collection Read(string certificateFile, string keyFile)
     {
-        if ((FileFacts.OfPath(keyFile).Permissions & 0x7 /* others */) != 0) throw ServerErrors.BadCertificate(keyFile, "everybody on this host may use the key");
         try
         {
+            if ((FileFacts.OfPath(keyFile).Permissions & 0x7 /* others */) != 0) throw ServerErrors.BadCertificate(keyFile, "everybody on this host may use the key");
             var chain = new X509Certificate2Collection();
             chain.ImportFromPemFile(certificateFile);
             if (chain.Count == 0) throw ServerErrors.BadCertificate(certificateFile, "there is no certificate in it");
@@ -23,7 +23,11 @@ internal static class ServerCertificate
             chain[0] = X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pkcs12), null);
             return chain;
         }
-        catch (CryptographicException e)
+        catch (PosixException e)
+        {
+            throw ServerErrors.BadCertificate(keyFile, e.Said, e);
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
         {
             throw ServerErrors.BadCertificate(certificateFile, e.Message.TrimEnd('.'), e);
         }

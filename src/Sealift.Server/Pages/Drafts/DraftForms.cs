@@ -82,8 +82,8 @@ internal static class DraftForms
         var plan = (PlanDocument)stored.Document;
         var draft = PlanDraft.Of(
             PlanDrafts.NewId(), time.GetUtcNow(), stored.Generation, plan,
-            plan.Spec.Map.Storage is { } storage ? (await plans.Store.FindAsync(DocumentKind.StorageMap, storage.Name, cancel))?.Document : null,
-            plan.Spec.Map.Network is { } network ? (await plans.Store.FindAsync(DocumentKind.NetworkMap, network.Name, cancel))?.Document : null);
+            plan.Spec.Map.Storage is { } storage ? await plans.Store.FindAsync(DocumentKind.StorageMap, storage.Name, cancel) : null,
+            plan.Spec.Map.Network is { } network ? await plans.Store.FindAsync(DocumentKind.NetworkMap, network.Name, cancel) : null);
         await drafts.AddAsync(draft, context.Actor(), cancel);
         return Results.LocalRedirect($"/drafts/{draft.Id}/plan");
     }
@@ -242,11 +242,13 @@ internal static class DraftForms
         else machine[field] = value;
     }
 
-    /// <summary>Whoever has seen what somebody else changed makes this draft one of the plan as it is now.</summary>
-    private static async Task<IResult> RebaseAsync(string id, [FromForm] long generation, HttpContext context, PlanDrafts drafts)
+    /// <summary>Whoever has seen what somebody else changed makes this draft one of the plan, and of its own maps, as they are now.</summary>
+    private static async Task<IResult> RebaseAsync(string id, [FromForm] long generation, [FromForm] long? storageGeneration, [FromForm] long? networkGeneration, HttpContext context, PlanDrafts drafts)
     {
         var draft = await drafts.GetAsync(id, context.Actor(), context.RequestAborted);
         draft.Generation = generation;
+        if (storageGeneration is { } storage) draft.StorageGeneration = storage;
+        if (networkGeneration is { } network) draft.NetworkGeneration = network;
         await drafts.SaveAsync(draft, context.Actor(), context.RequestAborted);
         return Results.LocalRedirect($"/drafts/{id}/review");
     }
@@ -261,15 +263,15 @@ internal static class DraftForms
         {
             var documents = draft.Read();
             context.User.Check(documents);
-            await ThrowIfChangedAsync(draft, plans, cancel);
-            // All or none, and the plan by its generation: where somebody is faster now, nothing of theirs is lost. The maps' generations are nobody's business.
+            await ThrowIfChangedAsync(draft, documents, plans, cancel);
+            // All or none, and each by its generation: where somebody is faster now, nothing of theirs is lost. A map may be named by other plans too, and be changed for their sake.
             try
             {
-                _ = await plans.Store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, d is PlanDocument ? draft.Generation : null))], cancel);
+                _ = await plans.Store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, draft.GenerationOf(d.Kind)))], cancel);
             }
             catch (SealiftException)
             {
-                await ThrowIfChangedAsync(draft, plans, cancel);
+                await ThrowIfChangedAsync(draft, documents, plans, cancel);
                 throw;
             }
         }
@@ -284,10 +286,9 @@ internal static class DraftForms
         return Results.LocalRedirect($"/plans/{Uri.EscapeDataString(draft.Name)}");
     }
 
-    private static async Task ThrowIfChangedAsync(PlanDraft draft, IPlanService plans, CancellationToken cancel)
+    private static async Task ThrowIfChangedAsync(PlanDraft draft, IReadOnlyList<Document> documents, IPlanService plans, CancellationToken cancel)
     {
-        var current = (await plans.Store.FindAsync(DocumentKind.Plan, draft.Name, cancel))?.Generation ?? 0;
-        if (current != draft.Generation) throw PageErrors.PlanChanged(draft.Name, draft.Generation, current);
+        if ((await DraftConflict.FindAsync(draft, documents, plans.Store, cancel)) is [var first, ..]) throw PageErrors.PlanChanged(first);
     }
 
     private static async Task<IResult> DiscardAsync(string id, [FromForm] string? unused, HttpContext context, PlanDrafts drafts)

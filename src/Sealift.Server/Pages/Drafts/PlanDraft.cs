@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using Sealift.Plans.Documents;
+using Sealift.Plans.Store;
 using Sealift.Posix;
 
 namespace Sealift.Server.Pages;
@@ -60,6 +61,20 @@ public sealed class PlanDraft
         set => content["networkMap"] = value;
     }
 
+    /// <summary>The generation of the storage map of its own that it was made from; 0 where there must be none of that name.</summary>
+    public long StorageGeneration
+    {
+        get => (long?)content["storageGeneration"] ?? 0;
+        set => content["storageGeneration"] = value;
+    }
+
+    /// <summary>The same of the network map.</summary>
+    public long NetworkGeneration
+    {
+        get => (long?)content["networkGeneration"] ?? 0;
+        set => content["networkGeneration"] = value;
+    }
+
     /// <summary>A draft of a plan that is not there yet.</summary>
     public static PlanDraft New(string id, DateTimeOffset now) => new(id, 0, now, new JsonObject
     {
@@ -73,13 +88,22 @@ public sealed class PlanDraft
     /// <param name="plan">The plan.</param>
     /// <param name="storage">The storage map that it names; taken into the draft where it is the plan's own.</param>
     /// <param name="network">The network map that it names; likewise.</param>
-    public static PlanDraft Of(string id, DateTimeOffset now, long generation, PlanDocument plan, Document? storage, Document? network)
+    public static PlanDraft Of(string id, DateTimeOffset now, long generation, PlanDocument plan, StoredDocument? storage, StoredDocument? network)
     {
         var draft = new PlanDraft(id, generation, now, new JsonObject { ["plan"] = Json(plan) });
-        if (storage?.Metadata.Name == plan.Metadata.Name + StorageSuffix) draft.StorageMap = Json(storage);
-        if (network?.Metadata.Name == plan.Metadata.Name + NetworkSuffix) draft.NetworkMap = Json(network);
+        if (storage?.Document.Metadata.Name == plan.Metadata.Name + StorageSuffix) (draft.StorageMap, draft.StorageGeneration) = (Json(storage.Document), storage.Generation);
+        if (network?.Document.Metadata.Name == plan.Metadata.Name + NetworkSuffix) (draft.NetworkMap, draft.NetworkGeneration) = (Json(network.Document), network.Generation);
         return draft;
     }
+
+    /// <summary>The generation that a document of the draft replaces; 0 where there must be none.</summary>
+    /// <param name="kind">The document's kind, of <see cref="DocumentKind"/>.</param>
+    public long GenerationOf(string kind) => kind switch
+    {
+        DocumentKind.StorageMap => StorageGeneration,
+        DocumentKind.NetworkMap => NetworkGeneration,
+        _ => Generation,
+    };
 
     /// <summary>A draft out of the database.</summary>
     public static PlanDraft Stored(string id, long generation, DateTimeOffset changedAt, string content) => new(id, generation, changedAt, (JsonObject)JsonNode.Parse(content)!);

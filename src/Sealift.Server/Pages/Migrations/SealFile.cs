@@ -17,8 +17,16 @@ internal sealed record SealFile(string Path, byte[] Json, SealPredicate Predicat
     /// <exception cref="SealiftException">SL9106: there is none. SL9107: its signature does not hold. SL75xx: it is no seal.</exception>
     public static SealFile Read(MigrationDetails details, string stateDirectory)
     {
-        if (details.Outcome?.SealPath is not { } path || FileFacts.OfPathIfExists(path) is not { Kind: FileKind.Regular } facts || facts.LengthBytes > SealEnvelope.MaxFileBytes) throw PageErrors.NoSeal(details.Summary.Id);
-        var json = File.ReadAllBytes(path);
+        // Looked at first, so that a pipe is never waited for; and then once more by the descriptor that is read, as what lies there may be another file by then.
+        if (details.Outcome?.SealPath is not { } path || FileFacts.OfPathIfExists(path) is not { Kind: FileKind.Regular }) throw PageErrors.NoSeal(details.Summary.Id);
+        byte[] json;
+        using (var file = PosixFile.Open(path, OpenMode.Read | OpenMode.NoFollow))
+        {
+            if (file.Facts() is not { Kind: FileKind.Regular, LengthBytes: <= SealEnvelope.MaxFileBytes } facts) throw PageErrors.NoSeal(details.Summary.Id);
+            json = new byte[facts.LengthBytes];
+            file.ReadExactlyAt(json, 0);
+        }
+
         var envelope = SealEnvelope.Parse(json, path);
         using var key = SealPublicKey.Open(SealKey.PublicKeyPathOf(stateDirectory));
         if (!envelope.IsSignedBy(key)) throw PageErrors.Unsigned(path);

@@ -118,7 +118,7 @@ internal sealed class SourceInventories(IPlanService plans, TimeProvider time)
         await foreach (var examined in examination.EachAsync(inventory.MachinesAsync(InventoryFilter.Everything, cancel).Take(MostMachines), m => m.PowerState == "poweredOn", null, cancel))
         {
             var machine = examined.Machine;
-            found.Add(new InventoryMachine(inventory.PathOf(machine), machine.Name, PowerOf(machine.PowerState), machine.GuestName, machine.Devices.Disks.Count, machine.Devices.Disks.Sum(d => d.CapacityBytes), examined.Concerns));
+            found.Add(new InventoryMachine(inventory.PathOf(machine), machine.Name, PowerOf(machine.PowerState), machine.GuestName, machine.Devices.Disks.Count, long.CreateSaturating(machine.Devices.Disks.Aggregate(Int128.Zero, (sum, d) => sum + d.CapacityBytes)), examined.Concerns));
         }
 
         return [.. found.OrderBy(m => m.Name, StringComparer.OrdinalIgnoreCase)];
