@@ -88,8 +88,8 @@ public sealed class Schedule
     /// <summary>Whether every machine is over.</summary>
     public bool IsFinished => waitingCount == 0 && atWork.Count == 0 && following.Count == 0 && cancelling.Count == 0 && stuck.Count == 0;
 
-    /// <summary>Whether all that is left is the work of another state directory's scheduler.</summary>
-    public bool IsLeftToOthers => !IsFinished && (waitingCount == 0 || Run.State == PlanRunState.Halted) && atWork.Count == 0 && following.Count == 0 && cancelling.Count == 0 && stuck.All(i => machines[i].Owner != place);
+    /// <summary>Whether all that is left, as long as nobody says continue, is the work of another state directory's scheduler.</summary>
+    public bool IsLeftToOthers => !IsFinished && (waitingCount == 0 || Run.State == PlanRunState.Halted) && stuck.Count > 0 && atWork.Count == 0 && following.Count == 0 && cancelling.Count == 0 && stuck.All(i => machines[i].Owner != place);
 
     /// <summary>Takes in what was heard of a machine.</summary>
     /// <param name="name">What the plan calls it.</param>
