@@ -39,11 +39,8 @@ internal static class ManualPage
     private static void Section(StringBuilder page, string parents, Command command)
     {
         var name = $"{parents} {command.Name}";
-        if (command.Subcommands.Count > 0)
-        {
-            foreach (var sub in command.Subcommands.Where(c => !c.Hidden)) Section(page, name, sub);
-            return;
-        }
+        foreach (var sub in command.Subcommands.Where(c => !c.Hidden)) Section(page, name, sub);
+        if (command.Subcommands.Count > 0 && command.Action is null) return; // only a word that others stand behind
 
         page.Append(".SS \"").Append(Escape(name));
         foreach (var argument in command.Arguments) page.Append(' ').Append(Escape(argument.Name));

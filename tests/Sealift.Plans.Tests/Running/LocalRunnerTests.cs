@@ -79,8 +79,8 @@ public sealed class LocalRunnerTests : IAsyncLifetime
 
         await File.WriteAllTextAsync(Path.Combine(Told, "open"), "", Cancel);
         Assert.True(await store.LeaseAsync("run", "me", TimeSpan.FromMinutes(1), Cancel));
-        await store.OrderAsync(new RunOrder("run", RunOrderKind.Retry, null, null, "me"), Cancel);
         await store.UpdateAsync((await store.FindRunAsync("run", Cancel))! with { State = PlanRunState.Running, EndedAt = null }, "me", Cancel);
+        await store.OrderAsync(new RunOrder("run", RunOrderKind.Retry, null, null, "me"), Cancel);
         await store.ReleaseAsync("run", "me", Cancel);
         await FinishAsync();
         var again = Assert.Single(await store.MachinesAsync("run", Cancel));
