@@ -33,6 +33,8 @@ internal static class LiveEvents
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         // One place: what happens while the browser is told of something is told with the next.
         var news = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        // What changed between the making of the page and this nobody has heard of.
+        _ = news.Writer.TryWrite(true); // it is empty
         List<Task> watchers = [WatchRunsAsync(plans, run, news.Writer, cancel)];
         if (migration is not null) watchers.Add(WatchMigrationAsync(plans, verifications, migration, news.Writer, cancel));
         try
@@ -92,13 +94,13 @@ internal static class LiveEvents
     {
         try
         {
-            var last = string.Empty;
+            var last = StateOf(plans, verifications, migration);
             using var timer = new PeriodicTimer(Look);
             while (await timer.WaitForNextTickAsync(cancel))
             {
                 var now = StateOf(plans, verifications, migration);
                 if (now == last) continue;
-                if (last.Length > 0) _ = news.TryWrite(true); // false: it is about to be told anyway
+                _ = news.TryWrite(true); // false: it is about to be told anyway
                 last = now;
             }
         }
