@@ -16,7 +16,7 @@ public sealed class LyingServerTests(OtherSide side)
         ["hangs up within the payload"] = ("SL3021 offset source", (s, r) => Cut(s, r, 100_000)),
         ["hangs up one byte before the end"] = ("SL3021 offset source", (s, r) => Cut(s, r, s.Honest(r).ToArray().Length - 1)),
         ["silence"] = ("SL3022 offset source", (_, _) => Answer.Silence),
-        ["silence within the payload"] = ("SL3022|SL3020 offset source", (s, r) => new Answer(s.Honest(r).ToArray()[..1000])),
+        ["silence within the payload"] = ("SL3022|SL3020 offset source", (s, r) => s.Honest(r).ToArray() is var whole ? new Answer(whole[..Math.Min(1000, whole.Length - 1)]) : Answer.Silence), // which request comes third differs, and some are short
         ["another cookie"] = ("SL3020 offset source", (s, r) => s.Honest(r with { Cookie = r.Cookie ^ 0x40 })),
         ["the cookie of another generation"] = ("SL3020 offset source", (s, r) => s.Honest(r with { Cookie = r.Cookie + (1 << 16) })),
         ["no cookie"] = ("SL3020 offset source", (s, r) => s.Honest(r with { Cookie = ulong.MaxValue })),
