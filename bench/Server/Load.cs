@@ -111,6 +111,7 @@ internal sealed partial class Load : IAsyncDisposable
             const string Run = "261127-000000-qui";
             using var stream = await OpenAsync($"/live?run={Run}", end);
             using var reader = new StreamReader(stream);
+            await EventAsync(reader, end); // whoever begins to listen is told once, whatever happened
             while (true)
             {
                 await Task.Delay(TimeSpan.FromSeconds(1.5), end); // events are at least a second apart
@@ -119,16 +120,21 @@ internal sealed partial class Load : IAsyncDisposable
                 order.Headers.Add("X-Sealift-Request", "1");
                 using var answer = await client.SendAsync(order, end);
                 answer.EnsureSuccessStatusCode();
-                while (await reader.ReadLineAsync(end) is { } line && !line.StartsWith("data:", StringComparison.Ordinal))
-                {
-                }
-
+                await EventAsync(reader, end);
                 events.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
             }
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
             // The measurement is over.
+        }
+    }
+
+    private static async Task EventAsync(StreamReader reader, CancellationToken end)
+    {
+        while (!(await reader.ReadLineAsync(end) ?? throw new EndOfStreamException("The server sends no more")).StartsWith("data:", StringComparison.Ordinal))
+        {
+            // What is before it.
         }
     }
 

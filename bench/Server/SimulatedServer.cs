@@ -1,5 +1,4 @@
 using System.Net;
-using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Microsoft.Extensions.DependencyInjection;
 using Sealift.Migrations;
@@ -7,6 +6,7 @@ using Sealift.Plans;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Runs;
 using Sealift.Plans.Store;
+using Sealift.Rigs;
 using Sealift.Server;
 using Sealift.Server.Accounts;
 using Sealift.Server.Database;
@@ -48,13 +48,10 @@ internal static class SimulatedServer
 }
 
 /// <summary>Runs whose machines go on by themselves.</summary>
-internal sealed class SimulatedPlans(IPlanStore store, MigrationStore migrations) : StoredPlans(store, migrations, TimeProvider.System)
+internal sealed class SimulatedPlans(IPlanStore store, MigrationStore migrations) : StandInPlans(store, migrations)
 {
     private const string Owner = "bench";
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(1);
-
-    private readonly Lock gate = new();
-    private readonly List<(string? Run, Channel<RunNews> Channel)> watchers = [];
 
     /// <summary>Stores a plan and begins it, with all of its machines at work.</summary>
     public async Task PrepareAsync(string name, int machines)
@@ -64,7 +61,7 @@ internal sealed class SimulatedPlans(IPlanStore store, MigrationStore migrations
             Metadata = new DocumentMetadata { Name = name },
             Spec = new PlanSpec { Provider = new PlanProviders { Source = new DocumentReference { Name = "from" }, Destination = new DocumentReference { Name = "to" } }, Vms = [.. Enumerable.Range(1, machines).Select(i => new PlannedMachine { Name = $"vm{i:0000}" })] },
         };
-        await ApplyAsync([Provider("from", ProviderType.Ova), Provider("to", ProviderType.Directory), plan], Owner, CancellationToken.None);
+        await ApplyAsync([Provider("from", ProviderType.Ova), Provider("to", ProviderType.Directory), plan], CancellationToken.None);
         var id = $"261127-000000-{name[..3]}";
         await Store.CreateRunAsync(
             new PlanRun(id, name, 1, PlanRunState.Running, 1, DateTimeOffset.UtcNow, null, Owner, [plan]),
@@ -103,28 +100,10 @@ internal sealed class SimulatedPlans(IPlanStore store, MigrationStore migrations
         return Task.CompletedTask;
     }
 
-    public override async IAsyncEnumerable<RunNews> WatchAsync(string? run, [EnumeratorCancellation] CancellationToken cancel)
-    {
-        var channel = Channel.CreateBounded<RunNews>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
-        lock (gate) watchers.Add((run, channel));
-        try
-        {
-            await foreach (var news in channel.Reader.ReadAllAsync(cancel)) yield return news;
-        }
-        finally
-        {
-            lock (gate) watchers.Remove((run, channel));
-        }
-    }
+    public override Task<PlanReport> ValidateAsync(string plan, IProgress<MachineForecast>? progress, CancellationToken cancel) => throw new NotSupportedException("Nobody asks for it here");
 
-    private void Tell(string run, RunNews news)
-    {
-        lock (gate)
-        {
-            foreach (var (wanted, channel) in watchers)
-            {
-                if (wanted is null || wanted == run) _ = channel.Writer.TryWrite(news); // always: the oldest makes room
-            }
-        }
-    }
+    public override Task<PlanReport> ValidateAsync(IReadOnlyList<Document> documents, string plan, IProgress<MachineForecast>? progress, CancellationToken cancel) => ValidateAsync(plan, progress, cancel);
+
+    // As the service's own news: who is slow misses what was replaced by newer.
+    protected override Channel<RunNews> NewChannel() => Channel.CreateBounded<RunNews>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
 }

@@ -17,9 +17,12 @@ internal static class GlobalOptions
     };
 
     /// <summary>The state directory of a command line, absolute.</summary>
-    public static string StateDirectory(ParseResult parsed)
+    public static string StateDirectory(ParseResult parsed) => StateDirectory(parsed.GetValue(State));
+
+    /// <summary>The state directory that is meant by what <see cref="State"/> was given, absolute.</summary>
+    public static string StateDirectory(string? given)
     {
-        if (parsed.GetValue(State) is { Length: > 0 } given) return Path.GetFullPath(given);
+        if (given is { Length: > 0 }) return Path.GetFullPath(given);
         if (Environment.GetEnvironmentVariable("SEALIFT_STATE") is { Length: > 0 } fromEnvironment) return Path.GetFullPath(fromEnvironment);
         // The XDG base directory specification: an XDG_STATE_HOME that is not absolute is ignored.
         var stateHome = Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { } xdg && Path.IsPathRooted(xdg)

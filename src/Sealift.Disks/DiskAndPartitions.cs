@@ -40,7 +40,7 @@ internal static class DiskAndPartitions
         }
     }
 
-    private static string Place(ulong device, string sysfs) => string.Create(CultureInfo.InvariantCulture, $"{sysfs}/dev/block/{device >> 32}:{device & uint.MaxValue}");
+    private static string Place(ulong device, string sysfs) => $"{sysfs}/dev/block/{FileFacts.NumberOf(device)}";
 
     private static ulong? Number(string path)
     {

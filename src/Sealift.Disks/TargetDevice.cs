@@ -1,4 +1,3 @@
-using System.Globalization;
 using Sealift.Posix;
 
 namespace Sealift.Disks;
@@ -24,7 +23,7 @@ public sealed record TargetDevice(string Path, string Number, long LengthBytes, 
     {
         var found = FileIdentity.Of(path);
         if (found.Kind != FileKind.BlockDevice) throw CopyErrors.TargetRefused(path, "it is no block device", "Name a block device, such as a logical volume: /dev/VG/LV");
-        var number = string.Create(CultureInfo.InvariantCulture, $"{found.NodeDevice >> 32}:{found.NodeDevice & uint.MaxValue}");
+        var number = FileFacts.NumberOf(found.NodeDevice);
         return new TargetDevice(path, number, found.LengthBytes, IdentityOf($"/sys/dev/block/{number}"));
     }
 

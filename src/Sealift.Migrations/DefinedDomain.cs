@@ -45,7 +45,7 @@ internal static class DefinedDomain
         var host = new LibvirtHost(libvirt.Uri);
         await VerifyPoolAsync(context.Request, libvirt, host, cancel);
         var concerns = new List<string>();
-        if (await RefreshAsync(libvirt, host, cancel) is { } why) concerns.Add($"The volumes are in the pool's directory, and libvirt was not told of them: {why}");
+        if (await RefreshAsync(libvirt, cancel) is { } why) concerns.Add($"The volumes are in the pool's directory, and libvirt was not told of them: {why}");
         if (await TakenAsync(host, machine, context.Id, cancel) is { } taken) throw taken;
         var name = NameOf(libvirt, machine.Uuid);
         if (await host.FindDomainAsync(machine.Uuid, cancel) is null || context.Files.Find(name) is null)
@@ -78,7 +78,7 @@ internal static class DefinedDomain
     }
 
     /// <summary>Whether a domain is journaled: defined, or about to be.</summary>
-    public static bool IsJournaled(MigrationContext context) => context.Journal.Artefacts(context.Id).Any(a => a.Kind == Artefacts.DefinedDomain);
+    public static bool IsJournaled(MigrationContext context) => context.Request.Target.Libvirt is not null && context.Journal.Artefacts(context.Id).Any(a => a.Kind == Artefacts.DefinedDomain);
 
     /// <summary>Takes a domain back that was defined by a hand-over which did not come to its end.</summary>
     /// <remarks>It stays journaled where libvirt may define it yet: the run that comes after looks again.</remarks>
@@ -131,8 +131,9 @@ internal static class DefinedDomain
 
     /// <summary>Has libvirt look at the pool.</summary>
     /// <returns>Why it could not; null where it did.</returns>
-    public static async Task<string?> RefreshAsync(LibvirtTarget libvirt, LibvirtHost host, CancellationToken cancel)
+    public static async Task<string?> RefreshAsync(LibvirtTarget libvirt, CancellationToken cancel)
     {
+        var host = new LibvirtHost(libvirt.Uri);
         try
         {
             await host.RefreshAsync(libvirt.PoolUuid ?? libvirt.Pool, cancel);

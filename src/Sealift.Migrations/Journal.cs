@@ -121,6 +121,9 @@ internal sealed class Journal : IDisposable
     public void SetMachine(string id, string machine) =>
         Do(() => Execute("UPDATE migration SET machine = $machine WHERE id = $id", ("$id", id), ("$machine", machine)));
 
+    /// <summary>Whether the seal, the last act of a migration, was written.</summary>
+    public bool IsSealed(string id) => Steps(id).Any(s => s is { Step.Step: StepName.Seal, State: StepState.Done });
+
     public void RequestCancel(string id) => Do(() => Execute("UPDATE migration SET cancel_requested = 1 WHERE id = $id", ("$id", id)));
 
     public bool IsCancelRequested(string id) => Do(() => Scalar("SELECT cancel_requested FROM migration WHERE id = $id", ("$id", id)) is 1L);

@@ -15,7 +15,7 @@ public sealed record MachineTarget
     public IReadOnlyList<DiskTarget> Disks { get; init => field = value ?? []; } = []; // null is what JSON without it gives
 
     /// <summary>Where a disk goes that is not to be a file; null where it is.</summary>
-    public DiskTarget? Of(SourceDisk disk) => Disks.FirstOrDefault(t => t.Disk == disk.Key || t.Disk == disk.Identity);
+    public DiskTarget? Of(SourceDisk disk) => Disks.FirstOrDefault(t => t.IsOf(disk));
 }
 
 /// <summary>A disk that goes to a block device, which it overwrites.</summary>
@@ -23,6 +23,9 @@ public sealed record MachineTarget
 /// <param name="Device">The device, as an absolute path.</param>
 public sealed record DiskTarget(string Disk, string Device)
 {
+    /// <summary>Whether a disk is the one that is meant.</summary>
+    internal bool IsOf(SourceDisk disk) => Disk == disk.Key || Disk == disk.Identity;
+
     /// <summary>Reads <c>DISK=DEVICE</c>.</summary>
     /// <exception cref="Posix.SealiftException">SL7128: a part is missing. SL7129: it is an address, and no device of this host.</exception>
     public static DiskTarget Parse(string text)

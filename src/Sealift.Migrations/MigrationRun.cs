@@ -53,10 +53,10 @@ internal sealed class MigrationRun
             events.ThrowIfAbandoned(); // what the observer threw, not what it caused on its way here
             throw;
         }
-        catch (Exception) when (leaveOff.IsCancellationRequested)
+        catch (Exception e) when (leaveOff.IsCancellationRequested)
         {
             // Whatever it was that the leaving off made of what was under way: as after the death of a process, a resume finds out.
-            throw new OperationCanceledException(leaveOff);
+            throw new OperationCanceledException("It left off, and can be resumed.", e, leaveOff);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -84,7 +84,7 @@ internal sealed class MigrationRun
     private async Task<MigrationOutcome> RunStepsAsync(CancellationToken cancel)
     {
         // The seal is the last act: what is left after it is tidying up, and no longer depends on the source or on anybody's wish.
-        var isSealed = Journal.Steps(context.Id).Any(s => s is { Step.Step: StepName.Seal, State: StepState.Done });
+        var isSealed = Journal.IsSealed(context.Id);
         cancel.ThrowIfCancellationRequestedUnless(commitDecided || isSealed);
         if (!isSealed) Prepare();
         Journal.Plan(context.Id, [new PlannedStep(StepName.Describe, string.Empty)]);
@@ -240,7 +240,7 @@ internal sealed class MigrationRun
         }
 
         // The seal is there now, and the work directory is not.
-        if (context.Request.Target.Libvirt is { } receiver) _ = await DefinedDomain.RefreshAsync(receiver, new LibvirtHost(receiver.Uri), CancellationToken.None); // what libvirt lists for a while is no harm
+        if (context.Request.Target.Libvirt is { } receiver) _ = await DefinedDomain.RefreshAsync(receiver, CancellationToken.None); // what libvirt lists for a while is no harm
         return troubles.Count == 0 ? outcome : outcome with { Reasons = [.. outcome.Reasons, .. troubles], CanResume = true };
     }
 
@@ -316,9 +316,14 @@ internal sealed class MigrationRun
         await TakeDomainBackAsync(troubles);
         Try(Undo, troubles);
         Try(Dismantle, troubles);
-        // Whatever the cause was: only a resume can take back what is still there.
-        if (DefinedDomain.IsJournaled(context)) final = false;
-        if (context.Request.Target.Libvirt is { } libvirt && !DefinedDomain.IsJournaled(context)) _ = await DefinedDomain.RefreshAsync(libvirt, new LibvirtHost(libvirt.Uri), CancellationToken.None); // what libvirt lists for a while is no harm
+        if (context.Request.Target.Libvirt is { } libvirt)
+        {
+            var stays = true; // as long as the journal does not say otherwise
+            Try(() => stays = DefinedDomain.IsJournaled(context), troubles);
+            // Whatever the cause was: only a resume can take back what is still there.
+            if (stays) final = false;
+            else _ = await DefinedDomain.RefreshAsync(libvirt, CancellationToken.None); // what libvirt lists for a while is no harm
+        }
 
         SealFiles? report = null;
         if (predicate is not null)

@@ -105,12 +105,8 @@ public static class MigrationRunner
         var found = store.Find(id);
         using var held = await store.LockAsync(found.Id, cancel);
         var row = store.Find(found.Id); // again, now that nobody else can change it
-        if (row.Outcome is { } outcome)
-        {
-            if (!outcome.CanResume) throw MigrationErrors.Over(row.Id, outcome.Verdict);
-        }
-
-        if (!IsSealed(store, row)) await DefinedDomain.DemandPoolAsync(row.Request, cancel);
+        if (row.Outcome is { CanResume: false } outcome) throw MigrationErrors.Over(row.Id, outcome.Verdict);
+        if (!store.Journal.IsSealed(row.Id)) await DefinedDomain.DemandPoolAsync(row.Request, cancel);
         if (row.Outcome is not null) store.Journal.Reopen(row.Id);
         return await new MigrationRun(store, row, terms, observer, resumed: true).RunAsync(cancel);
     }
@@ -165,15 +161,15 @@ public static class MigrationRunner
         if (row.Request.Warm is not null) await LeaveSourceAsync(store, row, removed, kept);
         kept.AddRange(await MadeFiles.EndAllAsync(row.Request, store.Journal.Artefacts(row.Id)));
         // Killed between the seal and its note in the journal, the machine is handed over all the same.
-        if (IsSealed(store, row))
+        if (store.Journal.IsSealed(row.Id))
             store.Journal.MarkHandedOver(row.Id, [.. store.Journal.Artefacts(row.Id).Where(a => a.Kind == Artefacts.DefinedDomain || (Path.GetDirectoryName(a.Path) == row.Request.TargetDirectory && a.Kind != Artefacts.WorkDirectory)).Select(a => a.Path)]);
         // Before its disks: where it runs, nothing of it may go.
         var keepsDisks = row.Request.Target.Libvirt is { } libvirt && await RemoveDomainAsync(store, row, libvirt, includeHandedOver, removed, kept);
         // The content before its directory: longer paths first.
         foreach (var artefact in store.Journal.Artefacts(row.Id).OrderByDescending(a => a.Path.Length))
         {
-            var there = FileFacts.OfPathIfExists(artefact.Path) is not null;
             if (Artefacts.IsNoFile(artefact.Kind)) continue; // a domain was told already; a device keeps what it has
+            var there = FileFacts.OfPathIfExists(artefact.Path) is not null;
             if (artefact.HandedOver && !includeHandedOver)
             {
                 if (there) kept.Add($"{artefact.Path}: it was handed over");
@@ -196,14 +192,12 @@ public static class MigrationRunner
             else if (there) removed.Add(artefact.Path);
         }
 
-        if (row.Request.Target.Libvirt is { } refreshed && removed.Exists(p => Path.GetDirectoryName(p) == row.Request.TargetDirectory) && await DefinedDomain.RefreshAsync(refreshed, new LibvirtHost(refreshed.Uri), CancellationToken.None) is { } why)
+        if (row.Request.Target.Libvirt is { } refreshed && removed.Exists(p => Path.GetDirectoryName(p) == row.Request.TargetDirectory) && await DefinedDomain.RefreshAsync(refreshed, CancellationToken.None) is { } why)
             kept.Add($"libvirt still lists the volumes, until `virsh pool-refresh {refreshed.Pool}`: {why}");
         store.Forget(row.Id);
         removed.Add(store.DirectoryOf(row.Id));
         return new RemovalReport(removed, kept);
     }
-
-    private static bool IsSealed(MigrationStore store, MigrationRow row) => store.Journal.Steps(row.Id).Any(s => s.Step.Step == StepName.Seal && s.State == StepState.Done);
 
     /// <summary>
     /// Demands, where nothing is seen of what was made in the directory of a pool, that the pool is active: on a mount point that is bare

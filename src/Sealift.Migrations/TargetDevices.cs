@@ -19,7 +19,7 @@ internal static class TargetDevices
         var problems = new List<SealiftException>();
         foreach (var target in request.Target.Disks)
         {
-            var disks = source.Machine.Disks.Where(d => d.Key == target.Disk || d.Identity == target.Disk).ToList();
+            var disks = source.Machine.Disks.Where(target.IsOf).ToList();
             if (disks is not [var disk])
             {
                 problems.Add(MigrationErrors.BadDiskTarget($"{target.Disk}={target.Device}", disks.Count == 0 ? "the machine has no such disk" : "it names several disks", $"Name one of {string.Join(", ", source.Machine.Disks.Select(d => $"{d.Key} ({d.Identity})"))}"));
@@ -106,12 +106,10 @@ internal static class TargetDevices
     }
 
     /// <summary>When a copied disk was written to last, in nanoseconds since 1970; 0 for a device, which does not tell.</summary>
-    public static long ModifiedNanoseconds(string path)
-    {
-        var facts = FileFacts.OfPath(path);
-        // The node of a device is touched by others (udev does at each change), and not by everybody who writes to the device.
-        return facts.Kind == FileKind.BlockDevice ? 0 : facts.ModifiedNanoseconds;
-    }
+    public static long ModifiedNanoseconds(string path) => ModifiedNanoseconds(FileFacts.OfPath(path));
+
+    /// <summary>The same of what is known of it. The node of a device is touched by others (udev does at each change), and not by everybody who writes to the device.</summary>
+    public static long ModifiedNanoseconds(FileFacts facts) => facts.Kind == FileKind.BlockDevice ? 0 : facts.ModifiedNanoseconds;
 
     /// <summary>The devices that a copy has begun to overwrite.</summary>
     public static IReadOnlyList<string> Touched(MigrationContext context) =>

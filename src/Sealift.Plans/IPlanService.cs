@@ -16,7 +16,7 @@ public interface IPlanService
 
     /// <summary>Stores documents, all or none.</summary>
     /// <exception cref="Posix.SealiftException">One of them makes no sense by itself, or was changed meanwhile.</exception>
-    Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, string actor, CancellationToken cancel);
+    Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, CancellationToken cancel);
 
     /// <summary>Looks for all that would stop a plan, or its machines, days before: documents that are missing, machines that are not there, targets that exist, concerns of the source, space, tools.</summary>
     /// <param name="plan">A stored plan.</param>
@@ -33,6 +33,10 @@ public interface IPlanService
     /// <summary>Asks something of a run.</summary>
     /// <exception cref="Posix.SealiftException">There is no such run or machine, or it is past that.</exception>
     Task OrderAsync(RunOrder order, CancellationToken cancel);
+
+    /// <summary>Hides a plan from lists, or shows it again.</summary>
+    /// <exception cref="Posix.SealiftException">SL7676: its run is not finished.</exception>
+    Task ArchiveAsync(string plan, bool archived, CancellationToken cancel);
 
     /// <summary>What happens in runs from now on, on whichever server of this store it happens; ends with <paramref name="cancel"/>. A reader that is slow misses what was replaced by newer, never the last.</summary>
     /// <param name="run">Of one run; null for all.</param>

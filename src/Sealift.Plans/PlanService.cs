@@ -41,7 +41,7 @@ public sealed class PlanService : IPlanService
     /// <param name="options">How it keeps time, and whether it is for one run.</param>
     public Scheduler CreateScheduler(SchedulerOptions options)
     {
-        var runner = new LocalRunner(Migrations, RequestOfAsync, time);
+        var runner = new LocalRunner(Migrations, RequestOf, time);
         // Migrations of many machines are begun in one second: more letters than a person's need.
         var scheduler = new Scheduler(Store, runner, news, options, time, PlaceOf(Migrations.StateDirectory), () => MigrationStore.NewId(time.GetUtcNow(), letters: 8));
         lock (gate) schedulers.Add(scheduler);
@@ -52,7 +52,7 @@ public sealed class PlanService : IPlanService
     public static string PlaceOf(string stateDirectory) => $"{Environment.MachineName}:{stateDirectory}";
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, string actor, CancellationToken cancel)
+    public Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(documents);
         return Store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel);
@@ -135,8 +135,7 @@ public sealed class PlanService : IPlanService
     /// <inheritdoc/>
     public IAsyncEnumerable<RunNews> WatchAsync(string? run, CancellationToken cancel) => news.WatchAsync(run, cancel);
 
-    /// <summary>Hides a plan from lists, or shows it again.</summary>
-    /// <exception cref="SealiftException">SL7676: its run is not finished.</exception>
+    /// <inheritdoc/>
     public async Task ArchiveAsync(string plan, bool archived, CancellationToken cancel)
     {
         if (archived && await Store.RunsAsync(plan, unfinishedOnly: true, 1, cancel) is [var run, ..]) throw PlanErrors.NotArchivable(run);
@@ -176,15 +175,14 @@ public sealed class PlanService : IPlanService
 
     private static bool IsWarm(PlanRun run, string machine)
     {
-        var plan = run.Documents.OfType<PlanDocument>().First().Spec;
-        return (plan.Vms.First(m => m.Name == machine).Type ?? plan.Type) == PlanType.Warm;
+        var plan = run.PlanDocument.Spec;
+        return plan.TypeOf(plan.Vms.First(m => m.Name == machine)) == PlanType.Warm;
     }
 
     private static string Word<T>(T state)
         where T : struct, Enum => state.ToString().ToLowerInvariant();
 
-    private static Task<MigrationRequest> RequestOfAsync(PlanRun run, PlannedMachine machine, CancellationToken cancel) =>
-        Task.FromResult(PlanTranslation.RequestOf(new PlanDocuments(run.Documents.OfType<PlanDocument>().First(), run.Documents), machine, bandwidth: null));
+    private static MigrationRequest RequestOf(PlanRun run, PlannedMachine machine) => PlanTranslation.RequestOf(new PlanDocuments(run.PlanDocument, run.Documents), machine, bandwidth: null);
 
     private async Task<(StoredDocument Stored, PlanDocuments Documents)> FindAsync(string plan, CancellationToken cancel)
     {

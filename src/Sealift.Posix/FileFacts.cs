@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using Sealift.Posix.Native;
 
 namespace Sealift.Posix;
@@ -44,6 +45,9 @@ public sealed record FileFacts(FileKind Kind, long LengthBytes, long AllocatedBy
 
     /// <summary>The number of the user who owns it.</summary>
     public uint Owner { get; init; }
+
+    /// <summary>A device number as the kernel writes it: <c>MAJOR:MINOR</c>.</summary>
+    public static string NumberOf(ulong device) => string.Create(CultureInfo.InvariantCulture, $"{device >> 32}:{device & uint.MaxValue}");
 
     /// <summary>The facts of a path.</summary>
     /// <param name="path">The path.</param>

@@ -35,7 +35,7 @@ public sealed record ServerProtocol(string Name, string Version)
     /// <summary>The same of other lines, by the number of the device.</summary>
     internal static ServerProtocol? Find(IEnumerable<string> mountInfo, ulong device)
     {
-        var number = string.Create(CultureInfo.InvariantCulture, $"{device >> 32}:{device & uint.MaxValue}");
+        var number = FileFacts.NumberOf(device);
         foreach (var line in mountInfo)
         {
             // The number is the third field; behind a hyphen come kind, source and the options of the file system.

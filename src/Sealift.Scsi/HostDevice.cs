@@ -26,7 +26,7 @@ internal sealed record HostDevice(string Path, ulong Node, string Address)
     /// <summary>The same of a device number, by what another tree says.</summary>
     internal static (HostDevice? Device, string WhyNot) Of(string path, ulong node, string sysfs)
     {
-        var entry = $"{sysfs}/dev/block/{node >> 32}:{node & uint.MaxValue}";
+        var entry = $"{sysfs}/dev/block/{FileFacts.NumberOf(node)}";
         try
         {
             if (!Directory.Exists(entry)) return (null, "is a device that the kernel says nothing of");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Sealift.Cli;
 using Sealift.Server.Accounts;
 using Sealift.Server.Auditing;
 using Sealift.Server.Database;
@@ -13,7 +14,7 @@ internal static class ServeCommand
     /// <summary>Serves until SIGTERM or Ctrl-C.</summary>
     public static async Task<int> RunAsync(ServeCommandLine line, ParseResult parsed, string? state, bool json, CancellationToken cancel)
     {
-        var options = ServerSettings.Read(line, parsed, StateDirectory(state));
+        var options = ServerSettings.Read(line, parsed, GlobalOptions.StateDirectory(state));
         await using var server = await RunningServer.StartAsync(options, new ServerParts(), cancel);
         if (json)
         {
@@ -31,7 +32,7 @@ internal static class ServeCommand
     /// <summary>Adds, lists or removes users, or gives one a new password. Whoever can write to the database may: no server need run.</summary>
     public static async Task<int> UserAsync(string verb, ServeCommandLine line, ParseResult parsed, string? state, bool json, CancellationToken cancel)
     {
-        var options = ServerSettings.Read(line, parsed, StateDirectory(state));
+        var options = ServerSettings.Read(line, parsed, GlobalOptions.StateDirectory(state));
         await using var storage = await ServerStorage.OpenAsync(options, cancel);
         using var users = new UserAccounts(storage.Database, TimeProvider.System);
         if (verb == "list")
@@ -64,17 +65,6 @@ internal static class ServeCommand
         if (json) Write(new { @event = $"user-{verb}", name });
         else Console.Out.WriteLine($"{name}: {done}");
         return 0;
-    }
-
-    /// <summary>The state directory; as the command finds it.</summary>
-    internal static string StateDirectory(string? given)
-    {
-        if (given is { Length: > 0 }) return Path.GetFullPath(given);
-        if (Environment.GetEnvironmentVariable("SEALIFT_STATE") is { Length: > 0 } fromEnvironment) return Path.GetFullPath(fromEnvironment);
-        var stateHome = Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { } xdg && Path.IsPathRooted(xdg)
-            ? xdg
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "state");
-        return Path.Combine(stateHome, "sealift");
     }
 
     private static void Write<T>(T what) => Console.Out.WriteLine(JsonSerializer.Serialize(what));

@@ -86,9 +86,6 @@ internal static class ServerErrors
     public static SealiftException VerifyingAlready(string migration) => new(
         "SL9034", "verify a migration", migration, "it is being verified, or two others are", "Wait until these are done");
 
-    public static SealiftException CarriesNothingOut(string attempt, string plan) => new(
-        "SL9035", attempt, Shown(plan), "this server carries no plans out", "Run it by the command: sealift plan run NAME");
-
     public static SealiftException Stopping(string path) => new(
         "SL9036", "answer", Shown(path), "the server is stopping", "Ask again once it runs");
 

@@ -44,7 +44,7 @@ public sealed record ServerOptions
     /// <summary>Connections at once.</summary>
     public int Connections { get; init; } = 4000;
 
-    /// <summary>Where traces go, by OTLP over gRPC; null for nowhere.</summary>
+    /// <summary>Where traces go, by OTLP over HTTP; null for nowhere.</summary>
     public Uri? TracesEndpoint { get; init; }
 
     /// <summary>A provider of identities, beside the users of the server itself; null for none.</summary>

@@ -86,7 +86,7 @@ public sealed class PlanServiceTests : IAsyncLifetime
         Assert.Contains(newer.Id, error.Message, StringComparison.Ordinal);
         Assert.Empty(await service.Store.OrdersAsync(older.Id, Cancel));
         var document = new MigrationDocument { Metadata = new DocumentMetadata { Name = "m" }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = "saturday" } } };
-        Assert.Equal("SL7648", (await Assert.ThrowsAsync<SealiftException>(() => service.ApplyAsync([document], "anna", Cancel))).Code);
+        Assert.Equal("SL7648", (await Assert.ThrowsAsync<SealiftException>(() => service.ApplyAsync([document], Cancel))).Code);
     }
 
     [Fact]
@@ -152,7 +152,7 @@ public sealed class PlanServiceTests : IAsyncLifetime
                 BootCheck = BootCheck.Never,
             },
         },
-    ], "anna", Cancel);
+    ], Cancel);
 
     private async Task FinishAsync(string run)
     {

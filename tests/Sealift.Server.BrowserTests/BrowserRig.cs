@@ -117,7 +117,7 @@ internal sealed class BrowserRig : IAsyncDisposable
     {
         var spec = new PlanSpec { Provider = new PlanProviders { Source = Named("images"), Destination = Named("shelf") }, Vms = [.. machines] };
         var plan = new PlanDocument { Metadata = new DocumentMetadata { Name = name }, Spec = change?.Invoke(spec) ?? spec };
-        await Plans.ApplyAsync([Provider("images", ProviderType.Image, Below("in")), Provider("shelf", ProviderType.Directory, Below("out")), plan], "admin", Cancel);
+        await Plans.ApplyAsync([Provider("images", ProviderType.Image, Below("in")), Provider("shelf", ProviderType.Directory, Below("out")), plan], Cancel);
         return plan;
 
         static DocumentReference Named(string name) => new() { Name = name };

@@ -1,16 +1,19 @@
 using System.Runtime.CompilerServices;
+using System.Threading.Channels;
 using Sealift.Migrations;
 using Sealift.Plans;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Runs;
 using Sealift.Plans.Store;
 
-namespace Sealift.Server;
+namespace Sealift.Rigs;
 
-/// <summary>Plans as they are stored, for a server that carries none out itself: documents, and runs to be watched and steered that another one carries out.</summary>
-internal class StoredPlans(IPlanStore store, MigrationStore migrations, TimeProvider time) : IPlanService
+/// <summary>Plans in a real store whose runs nobody carries out: whoever stands in for the scheduler says what becomes of them.</summary>
+internal abstract class StandInPlans(IPlanStore store, MigrationStore migrations) : IPlanService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private readonly Lock gate = new();
+    private readonly List<(string? Run, Channel<RunNews> Channel)> watchers = [];
+    private int runs;
 
     /// <inheritdoc/>
     public IPlanStore Store => store;
@@ -18,42 +21,72 @@ internal class StoredPlans(IPlanStore store, MigrationStore migrations, TimeProv
     /// <inheritdoc/>
     public MigrationStore Migrations => migrations;
 
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, string actor, CancellationToken cancel) =>
-        store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel);
-
-    /// <inheritdoc/>
-    public virtual Task<PlanReport> ValidateAsync(string plan, IProgress<MachineForecast>? progress, CancellationToken cancel) => throw ServerErrors.CarriesNothingOut("validate a plan", plan);
-
-    /// <inheritdoc/>
-    public virtual Task<PlanReport> ValidateAsync(IReadOnlyList<Document> documents, string plan, IProgress<MachineForecast>? progress, CancellationToken cancel) => throw ServerErrors.CarriesNothingOut("validate a plan", plan);
-
-    /// <inheritdoc/>
-    public virtual Task<PlanRun> RunAsync(string plan, DateTimeOffset? cutover, string actor, CancellationToken cancel) => throw ServerErrors.CarriesNothingOut("run a plan", plan);
-
-    /// <inheritdoc/>
-    public virtual Task OrderAsync(RunOrder order, CancellationToken cancel) => store.OrderAsync(order, cancel);
-
-    /// <inheritdoc/>
-    public virtual async IAsyncEnumerable<RunNews> WatchAsync(string? run, [EnumeratorCancellation] CancellationToken cancel)
+    /// <summary>How many watch.</summary>
+    public int Watchers
     {
-        var known = new Dictionary<string, (PlanRun Run, Dictionary<string, MachineRun> Machines)>();
-        for (var first = true; ; first = false)
-        {
-            var runs = run is null ? await store.RunsAsync(null, unfinishedOnly: true, 1000, cancel) : await store.FindRunAsync(run, cancel) is { } one ? [one] : [];
-            foreach (var now in runs)
-            {
-                var machines = await store.MachinesAsync(now.Id, cancel);
-                known.TryGetValue(now.Id, out var before);
-                var changed = machines.Where(m => before.Machines?.GetValueOrDefault(m.Machine) is not { } b || Progress(b) != Progress(m)).ToList();
-                var isChanged = before.Run is null || (before.Run.State, before.Run.Wave, before.Run.EndedAt) != (now.State, now.Wave, now.EndedAt);
-                known[now.Id] = (now, machines.ToDictionary(m => m.Machine));
-                if (!first && (isChanged || changed.Count > 0)) yield return new RunNews(isChanged ? now : null, changed);
-            }
+        get { lock (gate) return watchers.Count; }
+    }
 
-            await Task.Delay(Interval, time, cancel);
+    /// <summary>What was ordered.</summary>
+    public List<RunOrder> Orders { get; } = [];
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, CancellationToken cancel) => store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel);
+
+    /// <inheritdoc/>
+    public Task ArchiveAsync(string plan, bool archived, CancellationToken cancel) => store.SetArchivedAsync(plan, archived, cancel);
+
+    /// <inheritdoc/>
+    public abstract Task<PlanReport> ValidateAsync(string plan, IProgress<MachineForecast>? progress, CancellationToken cancel);
+
+    /// <inheritdoc/>
+    public abstract Task<PlanReport> ValidateAsync(IReadOnlyList<Document> documents, string plan, IProgress<MachineForecast>? progress, CancellationToken cancel);
+
+    /// <summary>Begins a run of a stored plan, whose machines wait.</summary>
+    public virtual async Task<PlanRun> RunAsync(string plan, DateTimeOffset? cutover, string actor, CancellationToken cancel)
+    {
+        var stored = await store.FindAsync(DocumentKind.Plan, plan, cancel) ?? throw new InvalidOperationException($"There is no plan {plan}");
+        var id = $"261127-000000-t{Interlocked.Increment(ref runs):00}";
+        return await store.CreateRunAsync(
+            new PlanRun(id, plan, stored.Generation, PlanRunState.Running, 1, DateTimeOffset.UtcNow, null, actor, [stored.Document]),
+            [.. ((PlanDocument)stored.Document).Spec.Vms.Select(m => new MachineRun { Run = id, Machine = m.Name, Wave = m.Wave, State = MachineRunState.Waiting })],
+            cancel);
+    }
+
+    /// <summary>Remembers it, and no more.</summary>
+    public virtual Task OrderAsync(RunOrder order, CancellationToken cancel)
+    {
+        lock (gate) Orders.Add(order);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<RunNews> WatchAsync(string? run, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var channel = NewChannel();
+        lock (gate) watchers.Add((run, channel));
+        try
+        {
+            await foreach (var news in channel.Reader.ReadAllAsync(cancel)) yield return news;
+        }
+        finally
+        {
+            lock (gate) watchers.Remove((run, channel));
         }
     }
 
-    private static (MachineRunState, string, long, DateTimeOffset?, Verdict?, int) Progress(MachineRun m) => (m.State, m.Step, m.DoneBytes, m.HeardAt, m.Verdict, m.Reasons.Count);
+    /// <summary>Tells those who watch a run, or all of them.</summary>
+    /// <param name="run">The run; null for whoever watches.</param>
+    /// <param name="news">What.</param>
+    public void Tell(string? run, RunNews news)
+    {
+        lock (gate)
+        {
+            foreach (var (wanted, channel) in watchers)
+                if ((run is null || wanted is null || wanted == run) && !channel.Writer.TryWrite(news)) throw new InvalidOperationException("A watcher does not take what it is told");
+        }
+    }
+
+    /// <summary>What lies between the teller and a reader: all of it, unless said otherwise.</summary>
+    protected virtual Channel<RunNews> NewChannel() => Channel.CreateUnbounded<RunNews>();
 }

@@ -27,7 +27,7 @@ internal sealed class OpenedPlans : IAsyncDisposable
         var migrations = new MigrationStore(stateDirectory);
         try
         {
-            return new OpenedPlans(await PlanDatabase.OpenSqliteAsync(Path.Combine(migrations.StateDirectory, PlanDatabase.FileName), [SchemaSet.Plans], null, cancel), migrations);
+            return new OpenedPlans(await OpenDatabaseAsync(migrations.StateDirectory, cancel), migrations);
         }
         catch
         {
@@ -35,6 +35,11 @@ internal sealed class OpenedPlans : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Opens the plans alone.</summary>
+    /// <exception cref="Posix.SealiftException">SL762x: they cannot be used.</exception>
+    public static Task<PlanDatabase> OpenDatabaseAsync(string stateDirectory, CancellationToken cancel) =>
+        PlanDatabase.OpenSqliteAsync(Path.Combine(stateDirectory, PlanDatabase.FileName), [SchemaSet.Plans], null, cancel);
 
     /// <summary>A run by its id, or the newest one of a plan.</summary>
     /// <exception cref="Posix.SealiftException">SL8030: there is neither.</exception>

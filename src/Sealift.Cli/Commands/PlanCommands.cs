@@ -21,9 +21,7 @@ internal static class PlanCommands
         return command;
     }
 
-    /// <summary>Opens the plans of the state directory.</summary>
-    internal static Task<PlanDatabase> OpenAsync(ParseResult parsed, CancellationToken cancel) =>
-        PlanDatabase.OpenSqliteAsync(Path.Combine(GlobalOptions.StateDirectory(parsed), PlanDatabase.FileName), [SchemaSet.Plans], null, cancel);
+    private static Task<PlanDatabase> OpenAsync(ParseResult parsed, CancellationToken cancel) => OpenedPlans.OpenDatabaseAsync(GlobalOptions.StateDirectory(parsed), cancel);
 
     private static Command Apply()
     {
@@ -80,7 +78,8 @@ internal static class PlanCommands
         {
             await using var database = await OpenAsync(parsed, cancel);
             var store = new PlanStore(database);
-            var found = await store.FindAsync(KindOf(parsed.GetValue(kind)!), parsed.GetValue(name)!, cancel) ?? throw CliErrors.UnknownDocument(KindOf(parsed.GetValue(kind)!), parsed.GetValue(name)!);
+            var (asked, one) = (KindOf(parsed.GetValue(kind)!), parsed.GetValue(name)!);
+            var found = await store.FindAsync(asked, one, cancel) ?? throw CliErrors.UnknownDocument(asked, one);
             await store.RemoveAsync(found.Document.Kind, found.Document.Metadata.Name, cancel);
             Say(parsed.GetValue(GlobalOptions.Json), "removed", found);
             return ExitCode.Success;
@@ -126,12 +125,15 @@ internal static class PlanCommands
         return documents;
     }
 
+    /// <summary>The name of a stored plan; null where files are meant, which a file that is there is.</summary>
+    internal static string? StoredName(IReadOnlyList<string> given) => given is [var only] && only != "-" && !File.Exists(only) ? only : null;
+
     /// <summary>The plan that a command line means: stored, or of files, with all that is stored beside it.</summary>
-    internal static async Task<PlanDocuments> PlanOfAsync(PlanStore store, IReadOnlyList<string> what, string? name, CancellationToken cancel)
+    private static async Task<PlanDocuments> PlanOfAsync(PlanStore store, IReadOnlyList<string> what, string? name, CancellationToken cancel)
     {
         var stored = new List<Document>();
         foreach (var kind in DocumentKind.All.Where(k => k is not (DocumentKind.Plan or DocumentKind.Migration))) stored.AddRange((await store.ListAsync(kind, cancel)).Select(d => d.Document));
-        if (what is [var only] && only != "-" && !File.Exists(only))
+        if (StoredName(what) is { } only)
         {
             var found = await store.FindAsync(DocumentKind.Plan, only, cancel) ?? throw CliErrors.UnknownDocument(DocumentKind.Plan, only);
             return new PlanDocuments((PlanDocument)found.Document, stored);

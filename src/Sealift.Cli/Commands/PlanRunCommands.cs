@@ -60,12 +60,11 @@ internal static class PlanRunCommands
     /// <summary>Applies files, or takes the name of a plan as it is.</summary>
     private static async Task<string> AppliedAsync(PlanService service, string[] given, CancellationToken cancel)
     {
-        // As for 'validate': a file that is there is meant, and otherwise a plan that is stored.
-        if (given is [var only] && only != "-" && !File.Exists(only)) return only;
+        if (PlanCommands.StoredName(given) is { } only) return only;
         var documents = await PlanCommands.ReadAsync(given, cancel);
         var plans = documents.OfType<PlanDocument>().ToList();
         if (plans.Count != 1) throw CliErrors.NotOnePlan(string.Join(' ', given), plans.Select(p => p.Metadata.Name));
-        _ = await service.ApplyAsync(documents, Actor, cancel); // their generations are of no interest here
+        _ = await service.ApplyAsync(documents, cancel); // their generations are of no interest here
         return plans[0].Metadata.Name;
     }
 
@@ -74,7 +73,7 @@ internal static class PlanRunCommands
     {
         using var end = new CancellationTokenSource();
         var store = service.Store;
-        var view = RunView.Of(json, (await store.FindRunAsync(run, CancellationToken.None))!, await store.MachinesAsync(run, CancellationToken.None));
+        var view = new RunView(json, (await store.FindRunAsync(run, CancellationToken.None))!, await store.MachinesAsync(run, CancellationToken.None));
         var showing = view.ShowAsync(service.WatchAsync(run, end.Token), end.Token); // from before the first sign
         var scheduler = service.CreateScheduler(new SchedulerOptions { OnlyRun = run });
         // Interrupted, it leaves off: what was at work is gone on with by the next one.

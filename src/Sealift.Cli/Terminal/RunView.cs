@@ -16,14 +16,12 @@ internal sealed class RunView
     private readonly List<MachineRun> ended = [];
     private PlanRun run;
 
-    private RunView(bool json, PlanRun run, IReadOnlyList<MachineRun> machines)
+    /// <summary>A view that begins with a run as it stands.</summary>
+    public RunView(bool json, PlanRun run, IReadOnlyList<MachineRun> machines)
     {
         (this.json, this.run) = (json, run);
         this.machines = machines.ToDictionary(m => m.Machine, StringComparer.Ordinal);
     }
-
-    /// <summary>A view that begins with a run as it stands.</summary>
-    public static RunView Of(bool json, PlanRun run, IReadOnlyList<MachineRun> machines) => new(json, run, machines);
 
     /// <summary>Shows news until they end.</summary>
     public async Task ShowAsync(IAsyncEnumerable<RunNews> news, CancellationToken end)

@@ -83,7 +83,7 @@ internal sealed record CopyStepResult(string Root, long LengthBytes, long DataBy
     public static CopyStepResult Of(byte[] root, BlockMap map, FileFacts closed)
     {
         var amounts = map.Runs().GroupBy(r => r.State).ToDictionary(g => g.Key, g => g.Sum(map.BytesOf));
-        return new CopyStepResult(MigrationContext.Hex(root), map.LengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), closed.Kind == FileKind.BlockDevice ? 0 : closed.ModifiedNanoseconds);
+        return new CopyStepResult(MigrationContext.Hex(root), map.LengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), TargetDevices.ModifiedNanoseconds(closed));
     }
 
     /// <summary>Where the time went, reading back included where that was done meanwhile.</summary>

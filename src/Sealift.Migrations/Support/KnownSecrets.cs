@@ -16,7 +16,9 @@ internal sealed class KnownSecrets
     public const int LeastCharacters = 4;
 
     private const int MostCharacters = 8 << 10;
-    private readonly HashSet<string> spellings = new(StringComparer.OrdinalIgnoreCase);
+
+    // As they are looked for, for each way to break lines.
+    private readonly Dictionary<Breaks, HashSet<string>> spellings = Enum.GetValues<Breaks>().ToDictionary(b => b, _ => new HashSet<string>(StringComparer.OrdinalIgnoreCase));
 
     /// <summary>How many there are.</summary>
     public int Count { get; private set; }
@@ -27,8 +29,7 @@ internal sealed class KnownSecrets
     {
         if (Compact(secret, Breaks.WhiteSpace, null).Length is < LeastCharacters or > MostCharacters) return false;
         Count++;
-        foreach (var spelling in Spellings(secret)) _ = spellings.Add(spelling); // false: two ways to spell it the same
-
+        foreach (var spelling in Spellings(secret)) LookFor(spelling);
         return true;
     }
 
@@ -37,26 +38,30 @@ internal sealed class KnownSecrets
     {
         if (secret.Length is < 8 or > MostCharacters) return;
         Count++;
-        foreach (var spelling in new[] { Convert.ToBase64String(secret).TrimEnd('='), Base64Url.EncodeToString(secret), Convert.ToHexString(secret) })
-            _ = spellings.Add(spelling); // false: two ways to spell it the same
+        foreach (var spelling in new[] { Convert.ToBase64String(secret).TrimEnd('='), Base64Url.EncodeToString(secret), Convert.ToHexString(secret) }) LookFor(spelling);
     }
 
     /// <summary>Where they are.</summary>
     public IEnumerable<(int Start, int Length, string Kind)> Find(string text)
     {
-        if (spellings.Count == 0) yield break;
+        if (Count == 0) yield break;
         foreach (var breaks in Enum.GetValues<Breaks>())
         {
             if (breaks != Breaks.WhiteSpace && !text.Contains('\\', StringComparison.Ordinal)) yield break;
             var places = new List<int>(text.Length);
             var compact = Compact(text, breaks, places);
-            foreach (var spelling in spellings.Select(s => Compact(s, breaks, null)).Distinct(StringComparer.OrdinalIgnoreCase))
+            foreach (var spelling in spellings[breaks])
             {
-                if (spelling.Length < LeastCharacters) continue;
                 for (var at = compact.IndexOf(spelling, StringComparison.OrdinalIgnoreCase); at >= 0; at = compact.IndexOf(spelling, at + spelling.Length, StringComparison.OrdinalIgnoreCase))
                     yield return (places[at], places[at + spelling.Length - 1] + 1 - places[at], "stored secret");
             }
         }
+    }
+
+    private void LookFor(string spelling)
+    {
+        foreach (var (breaks, words) in spellings)
+            if (Compact(spelling, breaks, null) is { Length: >= LeastCharacters } word) _ = words.Add(word); // false: two ways to spell it the same
     }
 
     private static IEnumerable<string> Spellings(string secret)

@@ -39,15 +39,8 @@ public static class DocumentWriter
     public static string ToJson(Document document)
     {
         using var bytes = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(bytes, Indented)) WriteTo(writer, document);
+        using (var writer = new Utf8JsonWriter(bytes, Indented)) Short(document).WriteTo(writer);
         return Encoding.UTF8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length);
-    }
-
-    /// <summary>Writes a document into JSON that somebody else began.</summary>
-    public static void WriteTo(Utf8JsonWriter writer, Document document)
-    {
-        ArgumentNullException.ThrowIfNull(writer);
-        Short(document).WriteTo(writer);
     }
 
     private static JsonObject Short(Document document)

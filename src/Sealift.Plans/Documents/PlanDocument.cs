@@ -77,6 +77,10 @@ public sealed record PlanSpec
 
     /// <summary>When machines may be begun (cold) or cut over (warm); empty for always.</summary>
     public IReadOnlyList<MaintenanceWindow> MaintenanceWindows { get; init; } = [];
+
+    /// <summary>Whether a machine of it is off, or followed while it runs.</summary>
+    /// <param name="machine">One of <see cref="Vms"/>.</param>
+    internal PlanType TypeOf(PlannedMachine machine) => machine.Type ?? Type;
 }
 
 /// <summary>Where the machines of a plan are, and where they go.</summary>

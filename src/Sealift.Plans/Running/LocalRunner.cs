@@ -13,9 +13,8 @@ namespace Sealift.Plans.Running;
 /// <summary>Makes the plan of one machine's migration out of a run's documents.</summary>
 /// <param name="run">The run.</param>
 /// <param name="machine">The machine.</param>
-/// <param name="cancel">Gives up.</param>
 /// <exception cref="SealiftException">It cannot be made.</exception>
-public delegate Task<MigrationRequest> RequestOf(PlanRun run, PlannedMachine machine, CancellationToken cancel);
+public delegate MigrationRequest RequestOf(PlanRun run, PlannedMachine machine);
 
 /// <summary>Carries machines out in this process, with the migrations of one state directory. What goes wrong with one is its own end and nobody else's.</summary>
 public sealed class LocalRunner : IMachineRunner
@@ -130,7 +129,7 @@ public sealed class LocalRunner : IMachineRunner
         {
             if (!migrations.Exists(id) && await HooksAsync(job, HookStep.PreHook, null) is { Count: > 0 } failed) return new EndedSign(MachineRunState.Failed, null, failed, CanResume: true);
             job.Signs.Tell(job.Machine.Machine, id, new MigratingSign());
-            var request = migrations.Exists(id) ? migrations.Show(id).Request : Governed(job, await requestOf(job.Run, job.Planned, job.Cancel));
+            var request = migrations.Exists(id) ? migrations.Show(id).Request : Governed(job, requestOf(job.Run, job.Planned));
             outcome = await MigrateAsync(job, request);
         }
 
@@ -153,7 +152,7 @@ public sealed class LocalRunner : IMachineRunner
         using var end = CancellationTokenSource.CreateLinkedTokenSource(job.LeaveOff);
         var keys = KeysOf(request);
         // Of a cold machine that runs nobody says when: it is shut down after its first pass.
-        if ((job.Planned.Type ?? job.Plan.Type) == PlanType.Cold) job.CutOver.TrySetResult();
+        if (job.Plan.TypeOf(job.Planned) == PlanType.Cold) job.CutOver.TrySetResult();
         var steering = SteerAsync(job, end.Token);
         var before = migrations.OutcomeOf(id);
         try
@@ -332,7 +331,7 @@ public sealed class LocalRunner : IMachineRunner
             this.work = new Task<Task>(() => work(this));
             Work = this.work.Unwrap(); // there to be waited for before it is started
             (Run, Machine, IsGoingOn, Signs) = (run, machine, isGoingOn, signs);
-            Plan = run.Documents.OfType<PlanDocument>().First().Spec;
+            Plan = run.PlanDocument.Spec;
             Planned = Plan.Vms.First(m => m.Name == machine.Machine);
             either = CancellationTokenSource.CreateLinkedTokenSource(cancel.Token, leaveOff.Token);
             (Cancel, LeaveOff) = (either.Token, leaveOff.Token);

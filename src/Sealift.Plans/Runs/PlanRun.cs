@@ -14,7 +14,11 @@ namespace Sealift.Plans.Runs;
 /// <param name="EndedAt">When the last machine was over, in UTC.</param>
 /// <param name="Actor">Who began it.</param>
 /// <param name="Documents">The plan and everything that it names.</param>
-public sealed record PlanRun(string Id, string Plan, long Generation, PlanRunState State, int Wave, DateTimeOffset CreatedAt, DateTimeOffset? EndedAt, string Actor, IReadOnlyList<Document> Documents);
+public sealed record PlanRun(string Id, string Plan, long Generation, PlanRunState State, int Wave, DateTimeOffset CreatedAt, DateTimeOffset? EndedAt, string Actor, IReadOnlyList<Document> Documents)
+{
+    /// <summary>The plan among <see cref="Documents"/>: lists of runs have none.</summary>
+    internal PlanDocument PlanDocument => Documents.OfType<PlanDocument>().First();
+}
 
 /// <summary>Where a run stands.</summary>
 public enum PlanRunState

@@ -102,11 +102,15 @@ internal sealed class RunDriver : IMachineSigns, IDisposable
         lock (gate)
         {
             if (isClosed) return; // whoever goes on with the run finds it out by itself
-            // Of progress only the last is of interest: nothing piles up here however slow the store is.
-            if (sign is ProgressSign p) progress[(machine, migration)] = p;
-            else heard.Add((machine, migration, sign, null));
-            // Progress waits for its time.
-            if (sign is not ProgressSign) woken.TrySetResult();
+            // Of progress only the last is of interest, and waits for its time: nothing piles up here however slow the store is.
+            if (sign is ProgressSign p)
+            {
+                progress[(machine, migration)] = p;
+                return;
+            }
+
+            heard.Add((machine, migration, sign, null));
+            woken.TrySetResult();
         }
     }
 

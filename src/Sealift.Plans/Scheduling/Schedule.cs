@@ -54,7 +54,7 @@ public sealed class Schedule
         ArgumentNullException.ThrowIfNull(run);
         ArgumentNullException.ThrowIfNull(machines);
         (Run, this.place, this.newMigration) = (run, place, newMigration);
-        plan = run.Documents.OfType<PlanDocument>().First().Spec;
+        plan = run.PlanDocument.Spec;
         runCutover = run.Documents.OfType<MigrationDocument>().FirstOrDefault()?.Spec.Cutover ?? plan.Precopy?.Cutover;
         this.machines = [.. machines];
         var spec = new Dictionary<string, PlannedMachine>(StringComparer.Ordinal);
@@ -222,7 +222,7 @@ public sealed class Schedule
 
     /// <summary>Whether a machine is followed while it runs.</summary>
     /// <param name="index">Its place in the plan.</param>
-    public bool IsWarm(int index) => (planned[index].Type ?? plan.Type) == PlanType.Warm;
+    public bool IsWarm(int index) => plan.TypeOf(planned[index]) == PlanType.Warm;
 
     private bool IsCutoverDue(int index, DateTimeOffset now)
     {

@@ -151,6 +151,7 @@ public sealed class Scheduler
 
         foreach (var (run, driver, work) in over)
         {
+            driver.Dispose();
             try
             {
                 await work;
@@ -162,7 +163,6 @@ public sealed class Scheduler
                 continue;
             }
 
-            driver.Dispose();
             if (driver.Trouble is { } trouble) Note(trouble);
             if (driver.IsLeftToOthers) leftUntil[run] = time.GetUtcNow() + options.YieldFor;
             else leftUntil.Remove(run);

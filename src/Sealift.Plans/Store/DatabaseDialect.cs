@@ -31,8 +31,11 @@ internal abstract class DatabaseDialect
     /// <summary>Keeps everybody else from changing the schema until the transaction is over.</summary>
     public abstract Task LockSchemaAsync(PlanTransaction transaction, CancellationToken cancel);
 
-    /// <summary>Looks whether this is our database, and a whole one; before its schema is touched.</summary>
+    /// <summary>Looks whether this is our database, before its schema is touched.</summary>
     public abstract Task ExamineAsync(PlanTransaction transaction, string place, CancellationToken cancel);
+
+    /// <summary>Looks whether the whole of it is sound.</summary>
+    public abstract Task DemandSoundAsync(PlanTransaction transaction, string place, CancellationToken cancel);
 
     /// <summary>Whether an error says that a row of this key is there already.</summary>
     public abstract bool IsTaken(DbException e);
@@ -86,6 +89,10 @@ internal sealed class SqliteDialect(TimeProvider time) : DatabaseDialect
         var tables = await transaction.ScalarAsync("SELECT count(*) FROM sqlite_master", cancel) is long n ? n : 0;
         if (application == 0 && tables == 0) await transaction.ExecuteAsync($"PRAGMA application_id = {ApplicationId.ToString(CultureInfo.InvariantCulture)}", cancel);
         else if (application != ApplicationId) throw PlanStoreErrors.Damaged(place, "it is a database, but not one of plans");
+    }
+
+    public override async Task DemandSoundAsync(PlanTransaction transaction, string place, CancellationToken cancel)
+    {
         if (await transaction.ScalarAsync("PRAGMA quick_check(1)", cancel) is not "ok") throw PlanStoreErrors.Damaged(place, "quick_check found damage");
     }
 
@@ -121,6 +128,8 @@ internal sealed class PostgresDialect : DatabaseDialect
         _ = await transaction.ScalarAsync($"SELECT pg_advisory_xact_lock({SchemaLock.ToString(CultureInfo.InvariantCulture)})", cancel); // it answers nothing, and late
 
     public override Task ExamineAsync(PlanTransaction transaction, string place, CancellationToken cancel) => Task.CompletedTask; // it looks after itself; our tables have names of their own
+
+    public override Task DemandSoundAsync(PlanTransaction transaction, string place, CancellationToken cancel) => Task.CompletedTask; // likewise
 
     public override bool IsTaken(DbException e) => e.SqlState == "23505"; // unique_violation
 

@@ -101,6 +101,12 @@ public sealed class PlanDatabase : IAsyncDisposable
                 await database.dialect.ExamineAsync(t, database.Place, cancel);
                 return await t.ExecuteAsync(database.dialect.Translate("CREATE TABLE IF NOT EXISTS sealift_schema (name TEXT PRIMARY KEY NOT NULL, version {long} NOT NULL, applied_at {long} NOT NULL) {strict}"), cancel);
             }, cancel);
+            // Not within the transaction: a long file on a slow disk takes its time, and nobody else could write all the while.
+            _ = await database.ReadAsync(async t => // likewise
+            {
+                await database.dialect.DemandSoundAsync(t, database.Place, cancel);
+                return true;
+            }, cancel);
             foreach (var set in sets)
                 while (await database.WriteAsync(t => database.MigrateAsync(t, set, cancel), cancel))
                 {

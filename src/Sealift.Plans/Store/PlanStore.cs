@@ -38,10 +38,10 @@ public sealed class PlanStore(PlanDatabase database) : IPlanStore
         ArgumentNullException.ThrowIfNull(changes);
         return await database.WriteAsync<IReadOnlyList<StoredDocument>>(async t =>
         {
-            var stored = new List<StoredDocument>();
+            var stored = new Dictionary<DocumentChange, StoredDocument>(ReferenceEqualityComparer.Instance);
             // In one order whoever writes: two that write the same documents wait for each other, and not for good.
-            foreach (var change in changes.OrderBy(c => c.Document.Kind, StringComparer.Ordinal).ThenBy(c => c.Document.Metadata.Name, StringComparer.Ordinal)) stored.Add(await PutAsync(t, change, cancel));
-            return [.. changes.Select(c => stored.First(s => s.Document == c.Document))];
+            foreach (var change in changes.OrderBy(c => c.Document.Kind, StringComparer.Ordinal).ThenBy(c => c.Document.Metadata.Name, StringComparer.Ordinal)) stored[change] = await PutAsync(t, change, cancel);
+            return [.. changes.Select(c => stored[c])];
         }, cancel);
     }
 
@@ -103,11 +103,11 @@ public sealed class PlanStore(PlanDatabase database) : IPlanStore
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<MachineRun>> MachinesAsync(string run, int from, int limit, CancellationToken cancel) => database.ReadAsync<IReadOnlyList<MachineRun>>(
-        async t => await t.QueryAsync("SELECT body FROM plan_machine WHERE run = @a AND seq >= @b ORDER BY seq LIMIT @c", r => ReadMachine(r, 0, run), cancel, run, (long)from, (long)limit), cancel);
+        async t => await t.QueryAsync("SELECT body FROM plan_machine WHERE run = @a AND seq >= @b ORDER BY seq LIMIT @c", r => ReadMachine(r, run), cancel, run, (long)from, (long)limit), cancel);
 
     /// <inheritdoc/>
     public Task<MachineRun?> FindMachineAsync(string run, string machine, CancellationToken cancel) => database.ReadAsync(
-        async t => (await t.QueryAsync("SELECT body FROM plan_machine WHERE run = @a AND machine = @b", r => ReadMachine(r, 0, run), cancel, run, machine)).SingleOrDefault(), cancel);
+        async t => (await t.QueryAsync("SELECT body FROM plan_machine WHERE run = @a AND machine = @b", r => ReadMachine(r, run), cancel, run, machine)).SingleOrDefault(), cancel);
 
     /// <inheritdoc/>
     public Task<IReadOnlyDictionary<MachineRunState, int>> CountAsync(string run, CancellationToken cancel) => database.ReadAsync<IReadOnlyDictionary<MachineRunState, int>>(
@@ -236,10 +236,10 @@ public sealed class PlanStore(PlanDatabase database) : IPlanStore
     private StoredDocument ReadDocument(DbDataReader r) =>
         new(Decode(r.GetString(0), PlanJson.Default.Document, "a document"), r.GetInt64(1), TimeOf(r, 2)!.Value, r.GetInt64(3) != 0);
 
-    private static PlanRun ReadRun(DbDataReader r) =>
+    private PlanRun ReadRun(DbDataReader r) =>
         new(r.GetString(0), r.GetString(1), r.GetInt64(2), StateOf<PlanRunState>(r.GetString(3)), (int)r.GetInt64(4), TimeOf(r, 5)!.Value, TimeOf(r, 6), r.GetString(7), []);
 
-    private MachineRun ReadMachine(DbDataReader r, int column, string run) => Decode(r.GetString(column), PlanJson.Default.MachineRun, $"a machine of run {run}");
+    private MachineRun ReadMachine(DbDataReader r, string run) => Decode(r.GetString(0), PlanJson.Default.MachineRun, $"a machine of run {run}");
 
     private T Decode<T>(string json, JsonTypeInfo<T> type, string what)
         where T : class
@@ -259,8 +259,8 @@ public sealed class PlanStore(PlanDatabase database) : IPlanStore
     private static string Word<T>(T state)
         where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(state.ToString());
 
-    private static T StateOf<T>(string word)
-        where T : struct, Enum => Enum.Parse<T>(word, ignoreCase: true);
+    private T StateOf<T>(string word)
+        where T : struct, Enum => Enum.TryParse<T>(word, ignoreCase: true, out var state) ? state : throw PlanStoreErrors.Damaged(database.Place, $"{word} is no state");
 
     private static DateTimeOffset? TimeOf(DbDataReader r, int column) => r.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(column));
 

@@ -41,7 +41,7 @@ public static class PlanTranslation
             Waivers = [.. spec.Waivers, .. machine.Waivers],
             BootCheck = spec.BootCheck,
             BandwidthBytesPerSecond = bandwidth,
-            Warm = WarmOf(source, machine.Type ?? spec.Type, spec.Precopy ?? new PrecopySpec()),
+            Warm = WarmOf(source, spec.TypeOf(machine), spec.Precopy ?? new PrecopySpec()),
             Overrides = new MachineOverrides
             {
                 Name = TargetNaming.Of(plan, machine, source.Type),

@@ -47,8 +47,8 @@ public static class PlanValidation
     {
         var problems = Check(documents, now);
         var vms = documents.Plan.Spec.Vms;
-        var own = problems.Where(p => PlanFields.MachineOf(p.Field) is not null).ToLookup(p => PlanFields.MachineOf(p.Field)!.Value);
-        var ofPlan = problems.Where(p => PlanFields.MachineOf(p.Field) is null).ToList();
+        var own = problems.ToLookup(p => PlanFields.MachineOf(p.Field));
+        var ofPlan = own[null].ToList();
         var machines = new MachineForecast[vms.Count];
         // Without its providers and maps no machine can be found.
         var blind = ofPlan.Any(p => p.IsObstacle && p.Code is "SL7630" or "SL7635" or "SL7640");
@@ -171,7 +171,7 @@ public static class PlanValidation
     private static IEnumerable<PlanProblem> Types(PlanDocuments documents)
     {
         var spec = documents.Plan.Spec;
-        var warm = spec.Vms.Any(v => (v.Type ?? spec.Type) == PlanType.Warm);
+        var warm = spec.Vms.Any(v => spec.TypeOf(v) == PlanType.Warm);
         if (spec.Precopy is not null && !warm) yield return PlanProblems.NotWarm("spec.precopy", "no machine of the plan is migrated warm", "Leave it out, or set type: warm");
         if (spec.Precopy is { Cutover: not null, Downtime: not null }) yield return PlanProblems.NotWarm("spec.precopy.downtime", "machines would be cut over by themselves before the time that is set for their cutover", "Leave out downtime or cutover");
         if (documents.Source is not { Type: var type } || PlanTranslation.IsRunning(type)) yield break;
@@ -226,18 +226,13 @@ public static class PlanValidation
 
     private static IEnumerable<PlanProblem> Hooks(PlanDocuments documents)
     {
-        var uses = DocumentReferences.Of(documents.Plan).Where(r => r.Kind == DocumentKind.Hook).DistinctBy(r => r.Name).ToList();
-        var reached = new Dictionary<string, string>(StringComparer.Ordinal); // and the field by which it was
-        var open = new Queue<(string Name, string Field)>(uses.Select(u => (u.Name, u.Field)));
-        while (open.TryDequeue(out var next))
+        var reached = ReachedHooks(documents).ToList();
+        foreach (var (name, field) in reached)
         {
-            if (!reached.TryAdd(next.Name, next.Field) || documents.Hook(next.Name) is not { } hook) continue;
-            foreach (var fault in HookFaults(hook, next.Field)) yield return fault;
+            if (documents.Hook(name) is not { } hook) continue;
+            foreach (var fault in HookFaults(hook, field)) yield return fault;
             foreach (var after in hook.Spec.After)
-            {
-                if (documents.Hook(after.Name) is null) yield return PlanProblems.Missing(next.Field, DocumentKind.Hook, $"{after.Name}, which hook {hook.Metadata.Name} runs after");
-                open.Enqueue((after.Name, next.Field));
-            }
+                if (documents.Hook(after.Name) is null) yield return PlanProblems.Missing(field, DocumentKind.Hook, $"{after.Name}, which hook {name} runs after");
         }
 
         var done = new HashSet<string>(StringComparer.Ordinal);
@@ -245,17 +240,25 @@ public static class PlanValidation
             if (CycleFrom(documents, name, done) is { } cycle) yield return PlanProblems.HookCycle(field, cycle);
     }
 
+    /// <summary>The hooks that a plan reaches, each once, and the field by which it was.</summary>
+    private static IEnumerable<(string Name, string Field)> ReachedHooks(PlanDocuments documents)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var open = new Queue<(string Name, string Field)>(DocumentReferences.Of(documents.Plan).Where(r => r.Kind == DocumentKind.Hook).Select(r => (r.Name, r.Field)));
+        while (open.TryDequeue(out var next))
+        {
+            if (!seen.Add(next.Name)) continue;
+            yield return next;
+            foreach (var after in documents.Hook(next.Name)?.Spec.After ?? []) open.Enqueue((after.Name, next.Field));
+        }
+    }
+
     /// <summary>Which hooks could not be run on this host: a program that is not there, or no podman.</summary>
     private static IEnumerable<PlanProblem> HooksHere(PlanDocuments documents)
     {
-        var (seen, open) = (new HashSet<string>(StringComparer.Ordinal), new Queue<(string Name, string Field)>(DocumentReferences.Of(documents.Plan).Where(r => r.Kind == DocumentKind.Hook).Select(r => (r.Name, r.Field))));
-        while (open.TryDequeue(out var next))
-        {
-            if (!seen.Add(next.Name) || documents.Hook(next.Name) is not { } hook) continue;
-            foreach (var after in hook.Spec.After) open.Enqueue((after.Name, next.Field));
-            // What its document has wrong was said already.
-            if (!HookFaults(hook, next.Field).Any() && Fault(hook) is { } e) yield return new PlanProblem(e.Code, next.Field, $"cannot {e.Attempt}: {e.Subject}: {e.Said}", e.NextStep, true);
-        }
+        // What its document has wrong was said already.
+        foreach (var (name, field) in ReachedHooks(documents))
+            if (documents.Hook(name) is { } hook && !HookFaults(hook, field).Any() && Fault(hook) is { } e) yield return new PlanProblem(e.Code, field, $"cannot {e.Attempt}: {e.Subject}: {e.Said}", e.NextStep, true);
 
         static SealiftException? Fault(HookDocument hook)
         {

@@ -9,9 +9,6 @@ namespace Sealift.Providers;
 /// </summary>
 public sealed class LibvirtHost
 {
-    // What waits for storage there is a refresh of a pool.
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
-
     /// <summary>Names one; nothing is asked yet.</summary>
     /// <param name="uri">As <see cref="Parse"/> gives it.</param>
     /// <exception cref="SealiftException">SL6600 or SL6601.</exception>
@@ -117,15 +114,6 @@ public sealed class LibvirtHost
     private async Task<XElement> AskXmlAsync(string command, CancellationToken cancel, params IEnumerable<string> arguments) =>
         LibvirtXml.Parse(await AskAsync(command, cancel, arguments), Uri, command);
 
-    private async Task<string> AskAsync(string command, CancellationToken cancel, params IEnumerable<string> arguments)
-    {
-        try
-        {
-            return (await ChildProcess.RunAsync(new ChildCommand("virsh", ["-q", "-c", Uri, command, .. arguments]) { Deadline = Deadline }, cancel)).Output;
-        }
-        catch (ChildException e) when (e.End is { BySignal: false })
-        {
-            throw new LibvirtException(Uri, command, e.LastWords);
-        }
-    }
+    private Task<string> AskAsync(string command, CancellationToken cancel, params IEnumerable<string> arguments) =>
+        Virsh.RunAsync(Uri, command, new ChildCommand("virsh", ["-q", "-c", Uri, command, .. arguments]), cancel);
 }

@@ -11,7 +11,7 @@ namespace Sealift.Server.Accounts;
 internal static class DocumentRights
 {
     /// <summary>Whether somebody may write documents of a kind.</summary>
-    public static bool MayWrite(this ClaimsPrincipal who, string kind) => who.Has(kind is DocumentKind.Hook or DocumentKind.Provider ? Scope.Admin : Scope.Plan);
+    public static bool MayWrite(this ClaimsPrincipal who, string kind) => who.Has(Needed(kind));
 
     /// <summary>Refuses documents that somebody may not write.</summary>
     /// <exception cref="SealiftException">SL9024.</exception>
@@ -24,6 +24,8 @@ internal static class DocumentRights
     /// <exception cref="SealiftException">SL9024.</exception>
     public static void Check(this ClaimsPrincipal who, string kind, string name)
     {
-        if (!who.MayWrite(kind)) throw ServerErrors.NotAllowed($"{kind}/{name}", kind is DocumentKind.Hook or DocumentKind.Provider ? Scope.Admin : Scope.Plan);
+        if (!who.MayWrite(kind)) throw ServerErrors.NotAllowed($"{kind}/{name}", Needed(kind));
     }
+
+    private static string Needed(string kind) => kind is DocumentKind.Hook or DocumentKind.Provider ? Scope.Admin : Scope.Plan;
 }

@@ -43,7 +43,7 @@ internal static class DocumentsApi
             var current = await plans.Store.FindAsync(kind, name, cancel);
             var expected = Expected(context.Request, current, kind, name);
             // Whether it is still this generation is looked at once more in the transaction that stores it.
-            var stored = expected is { } generation ? await plans.Store.PutAsync(document, generation, cancel) : (await plans.ApplyAsync([document], context.Actor(), cancel))[0];
+            var stored = expected is { } generation ? await plans.Store.PutAsync(document, generation, cancel) : (await plans.ApplyAsync([document], cancel))[0];
             context.Response.Headers.ETag = Tag(stored.Generation);
             return stored.Generation == 1 ? Results.Created($"{ApiRoutes.Root}/documents/{kind}/{name}", stored) : Results.Ok(stored);
         }).Audited("document.put").Needs(Scope.Plan).WithSummary("Store a document of JSON or YAML; a Hook or a Provider needs the scope `admin`. If-Match names the generation that it replaces, If-None-Match: * says that there is none; one of both is needed.")
@@ -64,7 +64,7 @@ internal static class DocumentsApi
             var documents = await ReadAsync(context, cancel);
             context.IsAbout(string.Join(", ", documents.Select(d => $"{d.Kind}/{d.Metadata.Name}")));
             context.User.Check(documents);
-            return await plans.ApplyAsync(documents, context.Actor(), cancel);
+            return await plans.ApplyAsync(documents, cancel);
         }).Audited("document.apply").Needs(Scope.Plan).WithSummary("Store many documents, all or none, whichever generations there are: JSON (one, or a list) or YAML (one, or many with --- between them).")
             .Accepts<IReadOnlyList<Document>>("application/json", Yaml);
 

@@ -34,7 +34,7 @@ internal static class EventsApi
     {
         if (run is not null && await plans.Store.FindRunAsync(run, context.RequestAborted) is null) throw ServerErrors.NotFound("run", run);
         using var place = streams.Enter();
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, application.ApplicationStopping);
+        using var ends = application.EndsWith(context.RequestAborted);
         ends.CancelAfter(Lifetime);
         var cancel = ends.Token;
         context.Response.ContentType = "text/event-stream";

@@ -15,8 +15,7 @@ internal static class RunsApi
             .Needs(Scope.Plan).WithSummary("Look for all that would stop a plan. Providers are asked; nothing is changed.");
         api.MapPut("/plans/{plan}/archived", async (string plan, Archived archived, IPlanService plans, CancellationToken cancel) =>
         {
-            if (plans is PlanService service) await service.ArchiveAsync(plan, archived.Value, cancel);
-            else await plans.Store.SetArchivedAsync(plan, archived.Value, cancel);
+            await plans.ArchiveAsync(plan, archived.Value, cancel);
             return TypedResults.NoContent();
         }).Audited("plan.archive").Needs(Scope.Plan).WithSummary("Hide a plan that is done with from lists, or show it again.");
         api.MapPost("/plans/{plan}/runs", async (string plan, NewRun? run, HttpContext context, IPlanService plans, CancellationToken cancel) =>

@@ -26,8 +26,14 @@ internal sealed class MigrationFigures(IPlanService plans)
             if (migration.Verdict is null) continue;
             if (!known.TryGetValue((migration.Id, migration.EndedAt), out var figures))
             {
+                if (migrations.Show(migration.Id).Outcome?.SealPath is not { } path)
+                {
+                    known[(migration.Id, migration.EndedAt)] = default; // there will be none
+                    continue;
+                }
+
                 // One whose report is gone (its machine was moved elsewhere) counts by its verdict alone.
-                if (migrations.Show(migration.Id).Outcome?.SealPath is not { } path || FileFacts.OfPathIfExists(path) is not { Kind: FileKind.Regular, LengthBytes: <= LargestReportBytes }) continue;
+                if (FileFacts.OfPathIfExists(path) is not { Kind: FileKind.Regular, LengthBytes: <= LargestReportBytes }) continue;
                 try
                 {
                     figures = Figures.Of(SealStatement.Parse(SealEnvelope.Parse(File.ReadAllBytes(path), path).Payload, path).Predicate);

@@ -34,8 +34,7 @@ internal static class Forms
         plan.MapPost("/plans/{name}/archived", async (string name, [FromForm] bool value, HttpContext context, IPlanService plans) =>
         {
             context.IsAbout($"Plan/{name}");
-            if (plans is PlanService service) await service.ArchiveAsync(name, value, context.RequestAborted);
-            else await plans.Store.SetArchivedAsync(name, value, context.RequestAborted);
+            await plans.ArchiveAsync(name, value, context.RequestAborted);
             return Results.LocalRedirect($"/plans/{Uri.EscapeDataString(name)}");
         }).Audited("plan.archive");
         // What names places of this host is for administrators, as it is for the API: DocumentRights.
@@ -177,7 +176,7 @@ internal static class Forms
 
     private static async Task<IResult> StoreAsync(string name, ProviderType type, string url, HttpContext context, IPlanService plans, CancellationToken cancel)
     {
-        _ = await plans.ApplyAsync([new ProviderDocument { Metadata = new DocumentMetadata { Name = name }, Spec = new ProviderSpec { Type = type, Url = url } }], context.Actor(), cancel); // its generation is 1
+        _ = await plans.ApplyAsync([new ProviderDocument { Metadata = new DocumentMetadata { Name = name }, Spec = new ProviderSpec { Type = type, Url = url } }], cancel); // its generation is 1
         return Results.LocalRedirect($"/providers/{Uri.EscapeDataString(name)}");
     }
 

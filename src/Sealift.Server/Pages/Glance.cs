@@ -46,10 +46,10 @@ internal sealed class Glance(IPlanService plans, TimeProvider time) : IDisposabl
             if (isOld) continue;
             // Somebody who ran the plan again has dealt with what failed before.
             var isLatest = runs.All(r => r.Run.Plan != run.Plan);
-            var machines = await plans.Store.MachinesAsync(run.Id, cancel);
-            runs.Add(new RunGlance(run, machines.Count, machines.CountBy(m => m.State).ToDictionary()));
+            var states = await plans.Store.CountAsync(run.Id, cancel);
+            runs.Add(new RunGlance(run, states.Values.Sum(), states));
             if (!isLatest) continue;
-            foreach (var machine in machines)
+            foreach (var machine in await plans.Store.MachinesAsync(run.Id, cancel))
             {
                 if (NeedOf(machine, run) is { } need) needy.Add(new NeedyMachine(run.Plan, machine, need));
             }

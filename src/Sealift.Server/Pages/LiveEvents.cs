@@ -26,7 +26,7 @@ internal static class LiveEvents
     private static async Task SendAsync(string? run, string? migration, HttpContext context, IPlanService plans, EventStreams streams, Verifications verifications, ServerParts parts, IHostApplicationLifetime application)
     {
         using var place = streams.Enter();
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, application.ApplicationStopping);
+        using var ends = application.EndsWith(context.RequestAborted);
         ends.CancelAfter(Lifetime);
         var cancel = ends.Token;
         context.Response.ContentType = "text/event-stream";

@@ -30,6 +30,9 @@ internal static class PageErrors
     public static SealiftException BadForm(string field, string said) => new(
         "SL9109", "understand a form", field, said, "Go back, and correct it");
 
+    public static SealiftException SilentProvider(string provider, TimeSpan patience) => new(
+        "SL9110", "show what is on a provider", provider, $"it did not tell its machines within {patience.TotalMinutes} minutes", "See whether it can be reached from this server, then ask again");
+
     public static SealiftException NoInventory(string provider, string kind) => new(
         "SL9111", "show what is on a provider", provider, $"it is a {kind}, which receives machines", "Choose the provider that machines come from");
 }

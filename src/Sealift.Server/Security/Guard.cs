@@ -38,8 +38,9 @@ internal static class Guard
         if (options.Oidc is { } oidc) ExternalLogin.Add(authentication, oidc, options);
         var authorization = services.AddAuthorizationBuilder();
         // What says nothing of who may is for those who are logged in.
-        authorization.SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireClaim(Scope.ClaimType, Scope.Read).Build());
-        authorization.SetDefaultPolicy(new AuthorizationPolicyBuilder().RequireClaim(Scope.ClaimType, Scope.Read).Build());
+        var read = new AuthorizationPolicyBuilder().RequireClaim(Scope.ClaimType, Scope.Read).Build();
+        authorization.SetFallbackPolicy(read);
+        authorization.SetDefaultPolicy(read);
         foreach (var scope in Scope.All) authorization.AddPolicy(scope, p => p.RequireClaim(Scope.ClaimType, scope));
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, Denials>();
         services.AddAntiforgery(o =>
@@ -53,10 +54,9 @@ internal static class Guard
         services.AddRateLimiter(limiter =>
         {
             limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
-            limiter.GlobalLimiter = PartitionedRateLimiter.CreateChained(
-                PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(
-                    Who(context),
-                    _ => new TokenBucketRateLimiterOptions { TokenLimit = options.RequestBurst, TokensPerPeriod = Math.Max(1, options.RequestBurst / 10), ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 0 })));
+            limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(
+                Who(context),
+                _ => new TokenBucketRateLimiterOptions { TokenLimit = options.RequestBurst, TokensPerPeriod = Math.Max(1, options.RequestBurst / 10), ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 0 }));
             limiter.AddPolicy(LoginRate, context => RateLimitPartition.GetFixedWindowLimiter(
                 From(context),
                 _ => new FixedWindowRateLimiterOptions { PermitLimit = options.LoginsPerMinute, Window = TimeSpan.FromMinutes(1), QueueLimit = 0 }));

@@ -5,7 +5,6 @@
 (() => {
     const part = document.querySelector("[data-live]");
     if (!part || !window.EventSource) return;
-    const key = part.dataset.part;
     const state = document.querySelector("[data-live-state]");
     const say = text => { if (state) state.textContent = text; };
     let asked = false, busy = false, rest = 1000;
@@ -19,7 +18,7 @@
         try {
             const answer = await fetch(location.href, { headers: { "X-Sealift-Request": "1" }, redirect: "error" });
             if (!answer.ok) throw new Error(answer.status);
-            const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(`[data-part="${key}"]`);
+            const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-live]");
             if (fresh) exchange(fresh);
             say("to be sure; this page follows by itself.");
         } catch {

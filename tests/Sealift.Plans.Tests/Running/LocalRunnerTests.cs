@@ -155,18 +155,18 @@ public sealed class LocalRunnerTests : IAsyncLifetime
 
     private Scheduler Scheduler()
     {
-        var runner = new LocalRunner(migrations, RequestOfAsync, TimeProvider.System);
+        var runner = new LocalRunner(migrations, RequestOf, TimeProvider.System);
         return new Scheduler(store, runner, new NoNews(), new SchedulerOptions { OnlyRun = "run", LookInterval = TimeSpan.FromMilliseconds(100), ProgressInterval = TimeSpan.FromMilliseconds(50) }, TimeProvider.System, "here", () => MigrationStore.NewId(DateTimeOffset.UtcNow, 8));
     }
 
-    private Task<MigrationRequest> RequestOfAsync(PlanRun run, PlannedMachine machine, CancellationToken cancel) => Task.FromResult(rig.Request with
+    private MigrationRequest RequestOf(PlanRun run, PlannedMachine machine) => rig.Request with
     {
         Sources = [Path.Combine(rig.SourceDirectory, machine.Name)],
         TargetDirectory = Path.Combine(rig.Target, machine.Name),
         Overrides = rig.Request.Overrides with { Name = Path.GetFileNameWithoutExtension(machine.Name) },
         QueueDepth = 1,
         RequestBytes = 64 << 10,
-    });
+    };
 
     private async Task FinishAsync()
     {

@@ -11,7 +11,7 @@ internal sealed class Virsh(LibvirtName name, SshHost? host)
 {
     private readonly string connection = name.ConnectionBy(host);
 
-    // A backup job begins with a flush of the guest's.
+    // A backup job begins with a flush of the guest's, and a refresh of a pool waits for storage.
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
     /// <summary>
@@ -32,7 +32,7 @@ internal sealed class Virsh(LibvirtName name, SshHost? host)
     /// <returns>What it printed.</returns>
     /// <exception cref="LibvirtException">libvirt refused.</exception>
     public Task<string> AskAsync(string command, CancellationToken cancel, params IEnumerable<string> arguments) =>
-        RunAsync(command, new ChildCommand("virsh", ["-q", "-c", connection, command, "--domain", name.Domain, .. arguments]), cancel);
+        RunAsync(name.Source, command, new ChildCommand("virsh", ["-q", "-c", connection, command, "--domain", name.Domain, .. arguments]), cancel);
 
     /// <summary>The same, read as XML.</summary>
     public async Task<XElement> AskXmlAsync(string command, CancellationToken cancel, params IEnumerable<string> arguments) =>
@@ -48,7 +48,7 @@ internal sealed class Virsh(LibvirtName name, SshHost? host)
         var said = new List<string>();
         try
         {
-            _ = await RunAsync("backup-begin", new ChildCommand("sh", "-c", BeginFrozen, "sh", connection, name.Domain, backup, checkpoint ?? string.Empty) { OnErrorLine = line => { lock (said) said.Add(line); } }, cancel); // it prints nothing that is asked for
+            _ = await RunAsync(name.Source, "backup-begin", new ChildCommand("sh", "-c", BeginFrozen, "sh", connection, name.Domain, backup, checkpoint ?? string.Empty) { OnErrorLine = line => { lock (said) said.Add(line); } }, cancel); // it prints nothing that is asked for
         }
         catch (Exception e) when (e is OperationCanceledException or ChildException)
         {
@@ -77,7 +77,10 @@ internal sealed class Virsh(LibvirtName name, SshHost? host)
         }
     }
 
-    private async Task<string> RunAsync(string command, ChildCommand child, CancellationToken cancel)
+    /// <summary>Runs virsh, or a script around it.</summary>
+    /// <returns>What it printed.</returns>
+    /// <exception cref="LibvirtException">It ended with an error of its own.</exception>
+    internal static async Task<string> RunAsync(string source, string command, ChildCommand child, CancellationToken cancel)
     {
         try
         {
@@ -85,7 +88,7 @@ internal sealed class Virsh(LibvirtName name, SshHost? host)
         }
         catch (ChildException e) when (e.End is { BySignal: false })
         {
-            throw new LibvirtException(name.Source, command, e.LastWords);
+            throw new LibvirtException(source, command, e.LastWords);
         }
     }
 }

@@ -6,9 +6,11 @@ using Sealift.Posix;
 namespace Sealift.Server.Pages;
 
 /// <summary>Seals that are verified because somebody asked for it. It reads whole disks: it goes on while nobody looks, and few are done at once.</summary>
-internal sealed class Verifications(TimeProvider time, IHostApplicationLifetime application)
+internal sealed class Verifications(TimeProvider time, IHostApplicationLifetime application, ILogger<Verifications> log)
 {
     private const int MostAtOnce = 2, MostKept = 200;
+
+    private static readonly Action<ILogger, string, string, Exception?> LogUnexpected = LoggerMessage.Define<string, string>(LogLevel.Error, new EventId(1, "unexpected"), "Verification of {Migration}: unexpected {Kind}");
 
     private readonly ConcurrentDictionary<string, Verification> all = new(StringComparer.Ordinal);
 
@@ -24,7 +26,15 @@ internal sealed class Verifications(TimeProvider time, IHostApplicationLifetime 
         if (details.Outcome?.SealPath is not { } path || FileFacts.OfPathIfExists(path) is null) throw PageErrors.NoSeal(id);
         if (all.Values.Count(v => !v.Work.IsCompleted) >= MostAtOnce) throw PageErrors.Verifying(id);
         foreach (var old in all.Values.Where(v => v.Work.IsCompleted).OrderByDescending(v => v.BegunAt).Skip(MostKept)) _ = all.TryRemove(old.Migration, out var _); // false: it is gone already
-        all[id] = new Verification(id, time.GetUtcNow(), path, stateDirectory, application.ApplicationStopping);
+        var begun = all[id] = new Verification(id, time.GetUtcNow(), path, stateDirectory, application.ApplicationStopping);
+        _ = LogAsync(begun); // it throws nothing
+    }
+
+    /// <summary>The page says that the log has what is no error of ours.</summary>
+    private async Task LogAsync(Verification begun)
+    {
+        await ((Task)begun.Work).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (begun.Work.Exception?.GetBaseException() is { } e and not SealiftException) LogUnexpected(log, begun.Migration, e.GetType().Name, e);
     }
 }
 

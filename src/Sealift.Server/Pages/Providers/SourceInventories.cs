@@ -39,7 +39,7 @@ internal sealed class SourceInventories(IPlanService plans, TimeProvider time)
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw PageErrors.BadProvider(provider.Metadata.Name, $"it did not tell its machines within {Patience.TotalMinutes} minutes");
+            throw PageErrors.SilentProvider(provider.Metadata.Name, Patience);
         }
         finally
         {
