@@ -20,7 +20,7 @@ internal static class Contents
         foreach (var block in index.Document)
         {
             if (block is HeadingBlock { Level: > 1 } heading) parts.Add((Page.Words(heading.Inline), []));
-            foreach (var link in block.Descendants<LinkInline>())
+            foreach (var link in (block is LeafBlock leaf ? leaf.Inline?.Descendants<LinkInline>() : block.Descendants<LinkInline>()) ?? [])
             {
                 if (book.At(book.Target(index, link.Url!.Split('#')[0])) is not Page page || !seen.Add(page.Path)) continue;
                 var cell = link.Parent?.ParentBlock?.Parent;

@@ -116,7 +116,7 @@ internal static partial class PageHtml
         html = TableStart().Replace(html, _ => $"<div class=\"tablet\" tabindex=\"0\" role=\"group\" aria-label=\"Table {++tables}\"><table>");
         html = html.Replace("</table>", "</table></div>", StringComparison.Ordinal).Replace("<th></th>", "<td></td>", StringComparison.Ordinal).Replace("<pre><code", "<pre tabindex=\"0\"><code", StringComparison.Ordinal);
         html = Heading().Replace(html, m => $"<h{m.Groups[1].Value} id=\"{m.Groups[2].Value}\">{m.Groups[3].Value} <a class=\"here\" href=\"#{m.Groups[2].Value}\" aria-label=\"Link to this section\">#</a></h{m.Groups[1].Value}>");
-        return Console().Replace(html, m => Prompt().Replace(m.Value, p => $"<span class=\"prompt\">{p.Groups[1].Value}</span><span class=\"typed\">{p.Groups[2].Value}</span>"));
+        return Console().Replace(html, m => Prompt().Replace(m.Value, p => $"<span class=\"prompt\">{p.Groups[1].Value}</span><span class=\"typed\">{p.Groups[2].Value}</span>{p.Groups[3].Value}"));
     }
 
     /// <summary>The whole page.</summary>
@@ -181,6 +181,6 @@ internal static partial class PageHtml
     [GeneratedRegex("<code class=\"language-console\">.*?</code>", RegexOptions.Singleline)]
     private static partial Regex Console();
 
-    [GeneratedRegex(@"(?m)(?<=^|>)(\$ |&gt; )([^\n<]*)")]
+    [GeneratedRegex(@"(?m)(?<=^|>)(\$ |&gt; )([^\n<]*?)(\s+# [^\n<]*)?$")]
     private static partial Regex Prompt();
 }
