@@ -40,6 +40,13 @@ public sealed partial class SiteTests(BuiltSite site, Chromium chromium)
     }
 
     [Fact]
+    public void Every_page_is_in_the_navigation_once()
+    {
+        var inNavigation = Contents.Of(Repository.Book).SelectMany(p => p.Entries).Select(e => e.Page.Path).Order(StringComparer.Ordinal);
+        Assert.Equal(Repository.Book.Pages.Select(p => p.Path).Where(p => p != "docs/README.md"), inNavigation);
+    }
+
+    [Fact]
     public async Task The_search_finds_an_error_by_its_code_and_leads_to_its_row()
     {
         await using var context = await chromium.Browser.NewContextAsync();
