@@ -28,7 +28,9 @@ internal static class Contents
                 var cell = link.Parent?.ParentBlock?.Parent;
                 var answers = cell is { Parent: Markdig.Extensions.Tables.TableRow row } && row.IndexOf(cell) == 0 ? ErrorRows.CellWords(row, 1) : string.Empty;
                 var words = Page.Words(link);
-                OfDirectory(page, entries).Add((words[..1].ToUpperInvariant() + words[1..], answers, page));
+                // A link within a sentence begins small, and a title of the table as it is meant: blkhash.
+                var isSentence = answers.Length == 0 && words.Length > 1 && !char.IsUpper(words[1]);
+                OfDirectory(page, entries).Add((isSentence ? words[..1].ToUpperInvariant() + words[1..] : words, answers, page));
             }
         }
 
