@@ -36,7 +36,7 @@ public sealed partial class IntegrityMatrixTests
             var steps = Steps(row[Plan] == "cold" ? Request(null) : Request(new WarmPlan())).Where(s => !onePass || s is not PrecopyStep).ToList();
             foreach (var (column, types) in Roles)
             {
-                var expected = column == 7 && onePass ? [] : steps.Where(s => types.Contains(s.GetType())).Select(s => s.Planned.Name).Distinct().ToList();
+                var expected = column == 7 && onePass ? [] : steps.Where(s => types.Contains(s.GetType())).Select(s => s.Planned.Step).Distinct().ToList();
                 Assert.True(row[column] == Cell(expected), $"{row[0]}: the page has {row[column]}, the code {Cell(expected)}");
             }
         }
@@ -101,9 +101,9 @@ public sealed partial class IntegrityMatrixTests
             Disks = [new SourceDisk("disk1", "id", new ImageReference(new ImageLocation("/web01.raw"), ImageFormat.Raw, string.Empty, 1 << 20, 0, null, []), DiskBus.Sata, string.Empty)],
         });
 
-    private static IEnumerable<string> Names(MigrationRequest request) => Steps(request).Select(s => s.Planned.Name).Distinct();
+    private static IEnumerable<string> Names(MigrationRequest request) => Steps(request).Select(s => s.Planned.Step).Distinct();
 
-    private static string Cell(IReadOnlyCollection<string> names) => names.Count == 0 ? "–" : string.Join(", ", names.Select(n => $"`{n}`"));
+    private static string Cell(List<string> names) => names.Count == 0 ? "–" : string.Join(", ", names.Select(n => $"`{n}`"));
 
     private static List<string[]> Table(string heading)
     {
