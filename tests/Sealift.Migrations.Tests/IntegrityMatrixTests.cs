@@ -55,6 +55,8 @@ public sealed partial class IntegrityMatrixTests
     {
         var paths = string.Join('\n', Table("By path").Concat(Table("One disk alone")).Select(r => r[0]));
         foreach (var way in TransferPlan.Names.Except([TransferPlan.Auto])) Assert.Contains($"`{way}`", paths, StringComparison.Ordinal);
+        // Of a migration, all but the one between units of an array: its targets are files.
+        foreach (var way in TransferPlan.Names.Except([TransferPlan.Auto, "xcopy"])) Assert.Contains(Table("By path"), r => r[0].EndsWith($"by `{way}`", StringComparison.Ordinal));
         var reading = VSphereWay().Matches(File.ReadAllText(InRepository("src/Sealift.Providers/VSphere/DataPaths/VSphereDisk.cs"))).Select(m => m.Groups[1].Value).ToList();
         Assert.Equal(3, reading.Count);
         foreach (var way in reading) Assert.Contains($"vSphere, off, read by `{way}`", paths, StringComparison.Ordinal);
