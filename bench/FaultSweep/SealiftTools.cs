@@ -33,9 +33,11 @@ public static partial class SealiftTools
         /// <summary>
         /// The journal is SQLite's, which ignores close and what its last checkpoint's flushes say. Nothing is lost by that: each
         /// transaction was flushed to the log when it was committed, a failed flush there is an error, and the log is kept until a
-        /// checkpoint of the database has been flushed without one.
+        /// checkpoint of the database has been flushed without one. A lock is opened for writing, because NFS locks no other file, and
+        /// nothing is ever written to it.
         /// </summary>
-        public override bool IsProvenAfterwards(string file) => file.StartsWith("state/sealift.db", StringComparison.Ordinal);
+        public override bool IsProvenAfterwards(string file) =>
+            file.StartsWith("state/sealift.db", StringComparison.Ordinal) || file.EndsWith("/lock", StringComparison.Ordinal);
 
         /// <summary>Goes on after the failure, undisturbed.</summary>
         protected virtual Task<string?> LeftoverAsync(Workspace place, CancellationToken cancel) => Task.FromResult<string?>(null);

@@ -20,7 +20,7 @@ internal static class ManualPage
         page.Append(".SH EXIT STATUS\n");
         foreach (var (code, meaning) in ExitCodes) page.Append(".TP\n.B ").Append(code).Append('\n').Append(Escape(meaning)).Append('\n');
         page.Append(".SH FILES\n.TP\n.I ~/.local/state/sealift\nJournal, signing key and logs; another place with \\fB\\-\\-state\\fR or $SEALIFT_STATE.\n");
-        page.Append(".SH SEE ALSO\n.BR qemu\\-img (1),\n.BR virt\\-v2v\\-in\\-place (1),\n.BR guestfish (1)\n");
+        page.Append(".SH SEE ALSO\n.BR sealift\\-plan (5),\n.BR sealift\\-errors (7),\n.BR sealift\\-integrity (7),\n.BR qemu\\-img (1),\n.BR virt\\-v2v\\-in\\-place (1),\n.BR guestfish (1)\n");
         return page.ToString();
     }
 

@@ -19,7 +19,8 @@ if (parsed.Action is ParseErrorAction wrong) wrong.ShowHelp = parsed.Tokens.Coun
 try
 {
     var exitCode = await parsed.InvokeAsync(configuration);
-    return parsed.Errors.Count > 0 ? ExitCode.Usage : exitCode;
+    // Not where help was asked for: that an argument is missing besides is no fault then.
+    return parsed.Action is ParseErrorAction ? ExitCode.Usage : exitCode;
 }
 #pragma warning disable CA1031 // the last place: whatever it is, it is reported and becomes an exit code
 catch (Exception e)

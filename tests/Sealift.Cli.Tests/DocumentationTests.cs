@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace Sealift.Cli.Tests;
 
-/// <summary>The pages say what the code does: codes, exit codes, links.</summary>
+/// <summary>The pages say what the code does: codes and exit codes. What its links and commands do is looked at by tests/Docs.</summary>
 public sealed partial class DocumentationTests
 {
     private static readonly string Repository = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", ".."));
@@ -41,21 +41,6 @@ public sealed partial class DocumentationTests
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void Every_relative_link_leads_to_a_file(string page)
-    {
-        var directory = Path.GetDirectoryName(Path.Combine(Repository, page))!;
-        foreach (Match link in Link().Matches(Read(page)))
-        {
-            var target = link.Groups[1].Value.Split('#')[0];
-            if (target.Length == 0 || target.Contains("://", StringComparison.Ordinal)) continue;
-            var path = Path.GetFullPath(Path.Combine(directory, target));
-            Assert.True(path.StartsWith(Repository + Path.DirectorySeparatorChar, StringComparison.Ordinal), $"{page} links out of the repository: {target}");
-            Assert.True(File.Exists(path) || Directory.Exists(path), $"{page} links to {target}, which is not there");
-        }
-    }
-
-    [Theory]
-    [MemberData(nameof(Pages))]
     public void No_page_names_a_place_that_only_one_machine_has(string page) =>
         Assert.Empty(MachinePath().Matches(Read(page)).Select(m => m.Value));
 
@@ -83,9 +68,6 @@ public sealed partial class DocumentationTests
 
     [GeneratedRegex(@"^\| (\d+) \|", RegexOptions.Multiline)]
     private static partial Regex ExitCodeRow();
-
-    [GeneratedRegex(@"\]\(([^)\s]+)\)")]
-    private static partial Regex Link();
 
     // Absolute paths of whoever wrote the page; /srv and /var stand for the reader's own.
     [GeneratedRegex(@"(?<![\w.~-])/(?:work|root|home|tmp)/[\w./-]+")]

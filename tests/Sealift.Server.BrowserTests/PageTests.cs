@@ -4,6 +4,7 @@ using Sealift.Migrations;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Runs;
 using Sealift.Plans.Store;
+using Sealift.Rigs;
 using Sealift.Server.Accounts;
 using Sealift.Server.Api;
 using static Microsoft.Playwright.Assertions;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Playwright;
+using Sealift.Rigs;
 using static Microsoft.Playwright.Assertions;
 
 namespace Sealift.Server.BrowserTests;

@@ -1,5 +1,6 @@
 using Microsoft.Playwright;
 using Sealift.Plans.Documents;
+using Sealift.Rigs;
 using static Microsoft.Playwright.Assertions;
 
 namespace Sealift.Server.BrowserTests;
