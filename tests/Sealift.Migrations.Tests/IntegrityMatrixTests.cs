@@ -36,7 +36,7 @@ public sealed partial class IntegrityMatrixTests
             var steps = Steps(row[Plan] == "cold" ? Request(null) : Request(new WarmPlan())).Where(s => !onePass || s is not PrecopyStep).ToList();
             foreach (var (column, types) in Roles)
             {
-                var expected = column == 7 && onePass ? [] : steps.Where(s => types.Contains(s.GetType())).Select(s => s.Planned.Name).Distinct().ToList();
+                var expected = column == 7 && onePass ? [] : steps.Where(s => types.Contains(s.GetType())).Select(s => s.Planned.Step).Distinct().ToList();
                 Assert.True(row[column] == Cell(expected), $"{row[0]}: the page has {row[column]}, the code {Cell(expected)}");
             }
         }
@@ -55,6 +55,8 @@ public sealed partial class IntegrityMatrixTests
     {
         var paths = string.Join('\n', Table("By path").Concat(Table("One disk alone")).Select(r => r[0]));
         foreach (var way in TransferPlan.Names.Except([TransferPlan.Auto])) Assert.Contains($"`{way}`", paths, StringComparison.Ordinal);
+        // Of a migration, all but the one between units of an array: its targets are files.
+        foreach (var way in TransferPlan.Names.Except([TransferPlan.Auto, "xcopy"])) Assert.Contains(Table("By path"), r => r[0].EndsWith($"by `{way}`", StringComparison.Ordinal));
         var reading = VSphereWay().Matches(File.ReadAllText(InRepository("src/Sealift.Providers/VSphere/DataPaths/VSphereDisk.cs"))).Select(m => m.Groups[1].Value).ToList();
         Assert.Equal(3, reading.Count);
         foreach (var way in reading) Assert.Contains($"vSphere, off, read by `{way}`", paths, StringComparison.Ordinal);
@@ -101,9 +103,9 @@ public sealed partial class IntegrityMatrixTests
             Disks = [new SourceDisk("disk1", "id", new ImageReference(new ImageLocation("/web01.raw"), ImageFormat.Raw, string.Empty, 1 << 20, 0, null, []), DiskBus.Sata, string.Empty)],
         });
 
-    private static IEnumerable<string> Names(MigrationRequest request) => Steps(request).Select(s => s.Planned.Name).Distinct();
+    private static IEnumerable<string> Names(MigrationRequest request) => Steps(request).Select(s => s.Planned.Step).Distinct();
 
-    private static string Cell(IReadOnlyCollection<string> names) => names.Count == 0 ? "–" : string.Join(", ", names.Select(n => $"`{n}`"));
+    private static string Cell(List<string> names) => names.Count == 0 ? "–" : string.Join(", ", names.Select(n => $"`{n}`"));
 
     private static List<string[]> Table(string heading)
     {
