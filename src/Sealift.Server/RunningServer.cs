@@ -169,6 +169,7 @@ internal sealed class RunningServer : IAsyncDisposable
         parts.Configure?.Invoke(builder);
 
         var application = builder.Build();
+        application.UseTraces(options);
         application.UseGuard(options);
         Problem.UseProblems(application);
         application.UseStatusCodePages(async context =>
