@@ -133,7 +133,7 @@ internal sealed class RunningServer : IAsyncDisposable
             services.AddSingleton<PlanCarrier>().AddHostedService(s => s.GetRequiredService<PlanCarrier>());
         }
 
-        services.AddSingleton<Validations>();
+        services.AddSingleton<Validations>().AddSingleton<VerificationTurns>();
         services.AddSingleton<MetricsText>().AddSingleton<MigrationFigures>().AddHostedService(s => s.GetRequiredService<MetricsText>());
         services.AddRouting();
         services.AddHttpContextAccessor();
@@ -169,6 +169,7 @@ internal sealed class RunningServer : IAsyncDisposable
         parts.Configure?.Invoke(builder);
 
         var application = builder.Build();
+        application.UseTraces(options);
         application.UseGuard(options);
         Problem.UseProblems(application);
         application.UseStatusCodePages(async context =>

@@ -6,6 +6,7 @@ using Sealift.Migrations;
 using Sealift.Plans;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Runs;
+using Sealift.Plans.Store;
 using Sealift.Rigs;
 using Sealift.Server.Accounts;
 using Sealift.Server.Database;
@@ -32,6 +33,9 @@ internal sealed class BrowserRig : IAsyncDisposable
     public IPage Page { get; }
 
     public RehearsedPlans Plans => (RehearsedPlans)Server.Services.GetRequiredService<IPlanService>();
+
+    /// <summary>What is stored, whoever carries it out.</summary>
+    public IPlanStore Store => Server.Services.GetRequiredService<IPlanService>().Store;
 
     /// <summary>What the page's scripts complained about, and what its policy refused.</summary>
     public List<string> Complaints { get; } = [];

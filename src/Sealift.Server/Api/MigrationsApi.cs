@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 using Sealift.Migrations;
@@ -12,9 +11,6 @@ namespace Sealift.Server.Api;
 /// <summary>Migrations of this server's state directory, and their seals.</summary>
 internal static class MigrationsApi
 {
-    // A verification reads whole disks: one at a time for a migration, and few at all.
-    private static readonly ConcurrentDictionary<string, byte> Verifying = new();
-
     /// <summary>Maps it.</summary>
     public static void Map(IEndpointRouteBuilder api)
     {
@@ -35,20 +31,13 @@ internal static class MigrationsApi
                 ? Results.File(Encoding.UTF8.GetBytes(SealPage.Render(seal.Predicate, seal.Context)), "text/html; charset=utf-8", Path.GetFileName(details.Outcome.HtmlPath) ?? Path.ChangeExtension(name, ".html"))
                 : Results.File(seal.Json, "application/json", name);
         }).Needs(Scope.Read).WithSummary("The seal, as it lies beside the machine; with page=true its page for people.").Produces(200, contentType: "application/json");
-        api.MapPost("/migrations/{migration}/verify", async (string migration, IPlanService plans, IHostApplicationLifetime application, CancellationToken cancel) =>
+        api.MapPost("/migrations/{migration}/verify", async (string migration, IPlanService plans, VerificationTurns turns, IHostApplicationLifetime application, CancellationToken cancel) =>
         {
             var details = Show(plans, migration);
             var seal = details.Outcome?.SealPath ?? throw ServerErrors.NotFound("seal of migration", migration);
-            if (Verifying.Count >= 2 || !Verifying.TryAdd(details.Summary.Id, 0)) throw ServerErrors.VerifyingAlready(details.Summary.Id);
+            using var turn = turns.TryTake(details.Summary.Id) ?? throw ServerErrors.VerifyingAlready(details.Summary.Id);
             using var ends = application.EndsWith(cancel);
-            try
-            {
-                return await SealVerifier.VerifyAsync(seal, new SealVerifyOptions { StateDirectory = plans.Migrations.StateDirectory }, null, ends.Token);
-            }
-            finally
-            {
-                _ = Verifying.TryRemove(details.Summary.Id, out var _); // it is ours, and there: we put it in
-            }
+            return await SealVerifier.VerifyAsync(seal, new SealVerifyOptions { StateDirectory = plans.Migrations.StateDirectory }, null, ends.Token);
         }).Audited("migration.verify").Needs(Scope.Operate).WithSummary("Read the disks of a machine that was handed over, and check every claim of its seal.");
     }
 

@@ -41,15 +41,19 @@ internal static class ProvidersApi
             return found;
         }).Needs(Scope.Read).WithSummary("The machines of a server; with concerns=true also what a migration of each will meet. At most 10,000: name and folder choose.");
 
-        api.MapGet("/providers/{provider}/networks", async (string provider, IPlanService plans, CancellationToken cancel) =>
+        api.MapGet("/providers/{provider}/networks", async (string provider, IPlanService plans, IHostApplicationLifetime application, CancellationToken aborted) =>
         {
+            using var ends = application.EndsWith(aborted);
+            var cancel = ends.Token;
             await using var client = await ConnectAsync(plans, provider, cancel);
             var inventory = await VSphereInventory.OpenAsync(client, cancel);
             return await inventory.NetworksAsync(InventoryFilter.Everything, cancel).Take(MostMachines).Select(n => new PlaceView(n.Name, n.Path, n.Kind, null, null)).ToListAsync(cancel);
         }).Needs(Scope.Read).WithSummary("The networks of a server.");
 
-        api.MapGet("/providers/{provider}/datastores", async (string provider, IPlanService plans, CancellationToken cancel) =>
+        api.MapGet("/providers/{provider}/datastores", async (string provider, IPlanService plans, IHostApplicationLifetime application, CancellationToken aborted) =>
         {
+            using var ends = application.EndsWith(aborted);
+            var cancel = ends.Token;
             await using var client = await ConnectAsync(plans, provider, cancel);
             var inventory = await VSphereInventory.OpenAsync(client, cancel);
             return await inventory.DatastoresAsync(InventoryFilter.Everything, cancel).Take(MostMachines).Select(d => new PlaceView(d.Name, d.Path, d.Kind, d.CapacityBytes, d.FreeBytes)).ToListAsync(cancel);

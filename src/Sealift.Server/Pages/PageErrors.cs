@@ -25,7 +25,7 @@ internal static class PageErrors
         "SL9107", "show a seal", path, "its signature does not hold, so that nothing of it is believed", "Take the seal again from where it was written, or verify it with the public key of whoever signed it: sealift verify --key");
 
     public static SealiftException Verifying(string migration) => new(
-        "SL9108", "verify a seal", migration, "others are being verified, and each reads whole disks", "Wait until one of them is done");
+        "SL9108", "verify a seal", migration, "others are being verified, or a program has this one verified, and each reads whole disks", "Wait until one of them is done");
 
     public static SealiftException BadForm(string field, string said) => new(
         "SL9109", "understand a form", field, said, "Go back, and correct it");

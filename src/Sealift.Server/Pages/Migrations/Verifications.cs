@@ -6,34 +6,39 @@ using Sealift.Posix;
 namespace Sealift.Server.Pages;
 
 /// <summary>Seals that are verified because somebody asked for it. It reads whole disks: it goes on while nobody looks, and few are done at once.</summary>
-internal sealed class Verifications(TimeProvider time, IHostApplicationLifetime application, ILogger<Verifications> log)
+internal sealed class Verifications(VerificationTurns turns, TimeProvider time, IHostApplicationLifetime application, ILogger<Verifications> log)
 {
-    private const int MostAtOnce = 2, MostKept = 200;
+    private const int MostKept = 200;
 
     private static readonly Action<ILogger, string, string, Exception?> LogUnexpected = LoggerMessage.Define<string, string>(LogLevel.Error, new EventId(1, "unexpected"), "Verification of {Migration}: unexpected {Kind}");
 
+    private readonly Lock gate = new();
     private readonly ConcurrentDictionary<string, Verification> all = new(StringComparer.Ordinal);
 
     /// <summary>That of a migration; null where nobody asked since the server was started.</summary>
     public Verification? Find(string migration) => all.GetValueOrDefault(migration);
 
     /// <summary>Begins one; where it is at work already, nothing more is done.</summary>
-    /// <exception cref="SealiftException">SL9106: there is no seal. SL9108: too many are at work.</exception>
+    /// <exception cref="SealiftException">SL9106: there is no seal. SL9108: too many are at work, or a program has this one verified.</exception>
     public void Begin(MigrationDetails details, string stateDirectory)
     {
         var id = details.Summary.Id;
-        if (all.TryGetValue(id, out var there) && !there.Work.IsCompleted) return;
-        if (details.Outcome?.SealPath is not { } path || FileFacts.OfPathIfExists(path) is null) throw PageErrors.NoSeal(id);
-        if (all.Values.Count(v => !v.Work.IsCompleted) >= MostAtOnce) throw PageErrors.Verifying(id);
-        foreach (var old in all.Values.Where(v => v.Work.IsCompleted).OrderByDescending(v => v.BegunAt).Skip(MostKept)) _ = all.TryRemove(old.Migration, out var _); // false: it is gone already
-        var begun = all[id] = new Verification(id, time.GetUtcNow(), path, stateDirectory, application.ApplicationStopping);
-        _ = LogAsync(begun); // it throws nothing
+        lock (gate)
+        {
+            if (all.TryGetValue(id, out var there) && !there.Work.IsCompleted) return;
+            if (details.Outcome?.SealPath is not { } path || FileFacts.OfPathIfExists(path) is null) throw PageErrors.NoSeal(id);
+            var turn = turns.TryTake(id) ?? throw PageErrors.Verifying(id);
+            foreach (var old in all.Values.Where(v => v.Work.IsCompleted).OrderByDescending(v => v.BegunAt).Skip(MostKept)) _ = all.TryRemove(old.Migration, out var _); // false: it is gone already
+            var begun = all[id] = new Verification(id, time.GetUtcNow(), path, stateDirectory, application.ApplicationStopping);
+            _ = EndAsync(begun, turn); // it throws nothing
+        }
     }
 
-    /// <summary>The page says that the log has what is no error of ours.</summary>
-    private async Task LogAsync(Verification begun)
+    /// <summary>Gives the turn back, and logs what is no error of ours: the page says that the log has it.</summary>
+    private async Task EndAsync(Verification begun, IDisposable turn)
     {
         await ((Task)begun.Work).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        turn.Dispose();
         if (begun.Work.Exception?.GetBaseException() is { } e and not SealiftException) LogUnexpected(log, begun.Migration, e.GetType().Name, e);
     }
 }
