@@ -11,6 +11,9 @@ internal static class PlanErrors
     public static SealiftException RunIsOrdered(string name) => new(
         "SL7648", "apply a document", $"Migration {name}", "it would do nothing: a document of this kind is only kept by a run", "A run is begun by `sealift plan run`, and cancelled by `sealift plan cancel`; leave it out");
 
+    public static SealiftException NoWindowLeft(string machine, DateTimeOffset closed) => new(
+        "SL7650", "begin or cut over a machine", machine, $"its last maintenance window closed {closed.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)}", "Give the plan another window with `sealift plan apply`, and `sealift plan retry` or `sealift plan cutover`, which take it over");
+
     public static SealiftException Stuck(string machine, string step, TimeSpan silence) => new(
         "SL7651", "see progress", machine, string.Create(CultureInfo.InvariantCulture, $"nothing was heard of it for {silence.TotalMinutes:0.#} minutes{(step.Length > 0 ? $", in {step}" : string.Empty)}; it no longer holds a place"), "Look at its source and its target; it goes on by itself when they answer again, or cancel it");
 

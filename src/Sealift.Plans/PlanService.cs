@@ -116,6 +116,7 @@ public sealed class PlanService : IPlanService
                 throw PlanErrors.NotNow(order.Kind, subject, "it is being cancelled");
         }
 
+        if (order.Kind is RunOrderKind.Cutover or RunOrderKind.Retry) order = await WithWindowsAsync(run, machine, order, cancel);
         if (order.Kind == RunOrderKind.Retry && run.State == PlanRunState.Finished)
         {
             await ReopenAsync(run, order, cancel);
@@ -140,6 +141,18 @@ public sealed class PlanService : IPlanService
     {
         if (archived && await Store.RunsAsync(plan, unfinishedOnly: true, 1, cancel) is [var run, ..]) throw PlanErrors.NotArchivable(run);
         await Store.SetArchivedAsync(plan, archived, cancel);
+    }
+
+    /// <summary>Gives an order the windows of the plan as they are now: of all that the plan says only this must be able to change while it is carried out.</summary>
+    /// <exception cref="SealiftException">SL7650: they are over too.</exception>
+    private async Task<RunOrder> WithWindowsAsync(PlanRun run, MachineRun? machine, RunOrder order, CancellationToken cancel)
+    {
+        var windows = machine?.Windows ?? run.PlanDocument.Spec.MaintenanceWindows;
+        if (await Store.FindAsync(DocumentKind.Plan, run.Plan, cancel) is { Document: PlanDocument { Spec.MaintenanceWindows: var planned } } && !planned.SequenceEqual(windows)) (windows, order) = (planned, order with { Windows = planned });
+        var isOver = windows.Count > 0 && windows.All(w => w.End <= time.GetUtcNow());
+        // Among all that failed there may be some that have only hooks left, which no window holds up.
+        if (isOver && (order.Kind == RunOrderKind.Cutover || machine is { IsHandedOver: false })) throw PlanErrors.NoWindowLeft(order.Machine ?? $"run {run.Id}", windows.Max(w => w.End));
+        return order;
     }
 
     /// <summary>Opens a run that was over for machines that are tried again. Nobody takes it before the order is there.</summary>

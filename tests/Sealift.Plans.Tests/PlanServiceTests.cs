@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Sealift.Migrations;
 using Sealift.Migrations.Tests;
 using Sealift.Plans.Documents;
@@ -108,6 +109,26 @@ public sealed class PlanServiceTests : IAsyncLifetime
         Assert.Equal(["saturday", "images", "here"], stored.Documents.Where(d => d is not MigrationDocument).Select(d => d.Metadata.Name));
     }
 
+    [Fact]
+    public async Task A_cutover_and_another_try_bring_the_windows_that_the_plan_has_by_then()
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var plans = new PlanService(service.Store, migrations, clock);
+        var now = clock.GetUtcNow();
+        await ApplyAsync(Windows(now.AddHours(1)), Vm("web"));
+        var run = await plans.RunAsync("saturday", null, "anna", Cancel);
+        await plans.OrderAsync(new RunOrder(run.Id, RunOrderKind.Cutover, "web", null, "anna"), Cancel);
+        Assert.Null(Assert.Single(await plans.Store.OrdersAsync(run.Id, Cancel)).Order.Windows); // they are the same
+        clock.Advance(TimeSpan.FromHours(2));
+        foreach (var machine in new[] { "web", null })
+            Assert.Equal("SL7650", (await Assert.ThrowsAsync<SealiftException>(() => plans.OrderAsync(new RunOrder(run.Id, RunOrderKind.Cutover, machine, null, "anna"), Cancel))).Code);
+        await ApplyAsync(Windows(now.AddHours(5)), Vm("web"));
+        await plans.OrderAsync(new RunOrder(run.Id, RunOrderKind.Cutover, null, null, "anna"), Cancel);
+        Assert.Equal(Windows(now.AddHours(5)), (await plans.Store.OrdersAsync(run.Id, Cancel))[^1].Order.Windows);
+
+        List<MaintenanceWindow> Windows(DateTimeOffset end) => [new MaintenanceWindow { Start = now, End = end }];
+    }
+
     /// <summary>Whoever does not read holds nobody up, and reads the last of each machine when he does.</summary>
     [Fact]
     public async Task A_slow_reader_reads_the_newest()
@@ -134,6 +155,18 @@ public sealed class PlanServiceTests : IAsyncLifetime
     }
 
     private static PlannedMachine Vm(string name) => new() { Name = name };
+
+    /// <summary>A plan of running machines, with windows.</summary>
+    private async Task ApplyAsync(IReadOnlyList<MaintenanceWindow> windows, params PlannedMachine[] machines) => await service.ApplyAsync(
+    [
+        new ProviderDocument { Metadata = new DocumentMetadata { Name = "kvm" }, Spec = new ProviderSpec { Type = ProviderType.Libvirt, Url = "qemu:///system" } },
+        new ProviderDocument { Metadata = new DocumentMetadata { Name = "here" }, Spec = new ProviderSpec { Type = ProviderType.Directory, Url = rig.Target } },
+        new PlanDocument
+        {
+            Metadata = new DocumentMetadata { Name = "saturday" },
+            Spec = new PlanSpec { Provider = new PlanProviders { Source = new DocumentReference { Name = "kvm" }, Destination = new DocumentReference { Name = "here" } }, Vms = machines, Type = PlanType.Warm, MaintenanceWindows = windows },
+        },
+    ], Cancel);
 
     private async Task ApplyAsync(params PlannedMachine[] machines) => await service.ApplyAsync(
     [

@@ -137,7 +137,7 @@ internal static class PlanRunCommands
             }
 
             var run = await opened.FindRunAsync(one, cancel);
-            var machines = await store.MachinesAsync(run.Id, cancel);
+            var machines = RunWaits.Fill(run, await store.MachinesAsync(run.Id, cancel), TimeProvider.System.GetUtcNow());
             if (json)
             {
                 RunText.WriteJson(run);
