@@ -79,13 +79,14 @@ public sealed class PlanService : IPlanService
         var now = time.GetUtcNow();
         var obstacles = PlanValidation.Check(documents, now).Where(p => p.IsObstacle).Select(p => $"{p.Code}: {(p.Field.Length > 0 ? $"{p.Field}: " : string.Empty)}{p.Said}").ToList();
         if (obstacles.Count > 0) throw PlanErrors.CannotRun(plan, obstacles);
+        var hosts = await SourceHosts.OfAsync(documents, Migrations.StateDirectory, cancel);
         var id = MigrationStore.NewId(now, letters: 4);
         List<Document> named = [.. documents.Named()];
         if (cutover is not null) named.Add(new MigrationDocument { Metadata = new DocumentMetadata { Name = id }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = plan }, Cutover = cutover } });
         var spec = documents.Plan.Spec;
         // TimeProvider's ticks are finer than the store's: what is read back later is what is returned now.
         var run = new PlanRun(id, plan, stored.Generation, PlanRunState.Running, spec.Vms.Min(m => m.Wave), DateTimeOffset.FromUnixTimeMilliseconds(now.ToUnixTimeMilliseconds()), null, actor, named);
-        var created = await Store.CreateRunAsync(run, [.. spec.Vms.Select(m => new MachineRun { Run = id, Machine = m.Name, Wave = m.Wave, State = MachineRunState.Waiting })], cancel);
+        var created = await Store.CreateRunAsync(run, [.. spec.Vms.Select((m, i) => new MachineRun { Run = id, Machine = m.Name, Wave = m.Wave, State = MachineRunState.Waiting, Host = hosts[i] })], cancel);
         news.Tell(new RunNews(created, []));
         return created;
     }

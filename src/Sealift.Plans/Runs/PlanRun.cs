@@ -82,7 +82,7 @@ public sealed record MachineRun
     /// <summary>Why it is not sealed, or what it waits for: whole sentences with code and next step.</summary>
     public IReadOnlyList<string> Reasons { get; init; } = [];
 
-    /// <summary>The host of the source that it was on when the run was begun; empty where none is known, which counts as one host.</summary>
+    /// <summary>The host of the source that it was on when the run was begun; empty where none is known, or nobody asked, which counts as one host.</summary>
     public string Host { get; init; } = string.Empty;
 
     /// <summary>When it is to be cut over, as somebody asked for this machine; null as the run says.</summary>
