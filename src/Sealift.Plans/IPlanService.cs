@@ -30,6 +30,14 @@ public interface IPlanService
     /// <summary>Begins a run. Whoever runs the scheduler of this store carries it out.</summary>
     Task<PlanRun> RunAsync(string plan, DateTimeOffset? cutover, string actor, CancellationToken cancel);
 
+    /// <summary>
+    /// Carries out an order in a document: begins a run, once for each name. Of a run that was begun by it already, and goes on, the machines that
+    /// it cancels by now are cancelled, and its cutover is ordered.
+    /// </summary>
+    /// <returns>The run.</returns>
+    /// <exception cref="Posix.SealiftException">SL7657: a document of this name began a run of another plan. As <see cref="RunAsync"/> and <see cref="OrderAsync"/>.</exception>
+    Task<PlanRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel);
+
     /// <summary>Asks something of a run.</summary>
     /// <exception cref="Posix.SealiftException">There is no such run or machine, or it is past that.</exception>
     Task OrderAsync(RunOrder order, CancellationToken cancel);

@@ -9,7 +9,10 @@ namespace Sealift.Plans;
 internal static class PlanErrors
 {
     public static SealiftException RunIsOrdered(string name) => new(
-        "SL7648", "apply a document", $"Migration {name}", "it would do nothing: a document of this kind is only kept by a run", "A run is begun by `sealift plan run`, and cancelled by `sealift plan cancel`; leave it out");
+        "SL7648", "store a document", $"Migration {name}", "it is an order, and is kept by the run that it begins", "Apply it with `sealift plan apply`, or post it to /documents of the API");
+
+    public static SealiftException OrderedOtherwise(string name, string began, string plan) => new(
+        "SL7657", "begin a run", $"Migration {name}", $"a document of this name began a run of plan {began}, and now names plan {plan}", "Give the new order a name of its own");
 
     public static SealiftException NoWindowLeft(string machine, DateTimeOffset closed) => new(
         "SL7650", "begin or cut over a machine", machine, $"its last maintenance window closed {closed.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)}", "Give the plan another window with `sealift plan apply`, and `sealift plan retry` or `sealift plan cutover`, which take it over");

@@ -12,6 +12,8 @@ namespace Sealift.Plans;
 /// <summary>All that can be done with plans, on a store and a state directory of this host.</summary>
 public sealed class PlanService : IPlanService
 {
+    private const string OrderedPrefix = "run_";
+
     // Each machine that is looked at costs connections to its source; validation is days before, and not in a hurry.
     private const int LooksAtOnce = 4;
 
@@ -73,20 +75,61 @@ public sealed class PlanService : IPlanService
     }
 
     /// <inheritdoc/>
-    public async Task<PlanRun> RunAsync(string plan, DateTimeOffset? cutover, string actor, CancellationToken cancel)
+    public Task<PlanRun> RunAsync(string plan, DateTimeOffset? cutover, string actor, CancellationToken cancel)
+    {
+        var id = MigrationStore.NewId(time.GetUtcNow(), letters: 4);
+        return CreateAsync(plan, id, cutover is null ? null : new MigrationDocument { Metadata = new DocumentMetadata { Name = id }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = plan }, Cutover = cutover } }, actor, cancel);
+    }
+
+    /// <inheritdoc/>
+    public async Task<PlanRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(order);
+        var (name, plan) = (order.Metadata.Name, order.Spec.Plan.Name);
+        // No document has an underscore in its name: so a run that was ordered is not taken for another, nor for a plan.
+        var id = $"{OrderedPrefix}{name}";
+        var run = await Store.FindRunAsync(id, cancel);
+        if (run is null)
+        {
+            try
+            {
+                return await CreateAsync(plan, id, order, actor, cancel);
+            }
+            catch (SealiftException e) when (e.Code == "SL7626")
+            {
+                // Another run of the plan; or somebody else began this one just now.
+                run = await Store.FindRunAsync(id, cancel);
+                if (run is null) throw;
+            }
+        }
+
+        if (run.Plan != plan) throw PlanErrors.OrderedOtherwise(name, run.Plan, plan);
+        if (run.State == PlanRunState.Finished) return run;
+        if (order.Spec.Cutover is { } at && at != run.Documents.OfType<MigrationDocument>().FirstOrDefault()?.Spec.Cutover) await OrderAsync(new RunOrder(id, RunOrderKind.Cutover, null, at, actor), cancel);
+        foreach (var named in order.Spec.Cancel)
+        {
+            var machine = await Store.FindMachineAsync(id, named.Name, cancel) ?? throw PlanErrors.NoSuchMachine(id, named.Name);
+            if (!machine.IsOver && machine.State != MachineRunState.Cancelling) await OrderAsync(new RunOrder(id, RunOrderKind.Cancel, named.Name, null, actor), cancel);
+        }
+
+        return run;
+    }
+
+    private async Task<PlanRun> CreateAsync(string plan, string id, MigrationDocument? order, string actor, CancellationToken cancel)
     {
         var (stored, documents) = await FindAsync(plan, cancel);
         var now = time.GetUtcNow();
         var obstacles = PlanValidation.Check(documents, now).Where(p => p.IsObstacle).Select(p => $"{p.Code}: {(p.Field.Length > 0 ? $"{p.Field}: " : string.Empty)}{p.Said}").ToList();
         if (obstacles.Count > 0) throw PlanErrors.CannotRun(plan, obstacles);
         var hosts = await SourceHosts.OfAsync(documents, Migrations.StateDirectory, cancel);
-        var id = MigrationStore.NewId(now, letters: 4);
         List<Document> named = [.. documents.Named()];
-        if (cutover is not null) named.Add(new MigrationDocument { Metadata = new DocumentMetadata { Name = id }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = plan }, Cutover = cutover } });
+        if (order is not null) named.Add(order);
         var spec = documents.Plan.Spec;
+        var cancelled = order?.Spec.Cancel.Select(c => c.Name).ToHashSet(StringComparer.Ordinal) ?? [];
+        if (cancelled.FirstOrDefault(c => spec.Vms.All(m => m.Name != c)) is { } unknown) throw PlanErrors.NoSuchMachine(id, unknown);
         // TimeProvider's ticks are finer than the store's: what is read back later is what is returned now.
         var run = new PlanRun(id, plan, stored.Generation, PlanRunState.Running, spec.Vms.Min(m => m.Wave), DateTimeOffset.FromUnixTimeMilliseconds(now.ToUnixTimeMilliseconds()), null, actor, named);
-        var created = await Store.CreateRunAsync(run, [.. spec.Vms.Select((m, i) => new MachineRun { Run = id, Machine = m.Name, Wave = m.Wave, State = MachineRunState.Waiting, Host = hosts[i] })], cancel);
+        var created = await Store.CreateRunAsync(run, [.. spec.Vms.Select((m, i) => new MachineRun { Run = id, Machine = m.Name, Wave = m.Wave, State = MachineRunState.Waiting, Host = hosts[i] }).Select(m => cancelled.Contains(m.Machine) ? m with { State = MachineRunState.Cancelled, Reasons = [$"{actor} cancelled it."], EndedAt = now } : m)], cancel);
         news.Tell(new RunNews(created, []));
         return created;
     }

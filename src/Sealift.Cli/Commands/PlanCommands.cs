@@ -25,19 +25,27 @@ internal static class PlanCommands
 
     private static Command Apply()
     {
-        var command = new Command("apply", "Store the documents of files, all or none; those of the same kind and name are replaced. A run that has begun is not changed by it.") { Files };
+        var command = new Command("apply", "Store the documents of files, all or none; those of the same kind and name are replaced, and those of kind Migration begin runs. A run that has begun is not changed by the others.") { Files };
         command.SetAction(async (parsed, cancel) =>
         {
             var json = parsed.GetValue(GlobalOptions.Json);
-            var documents = await ReadAsync(parsed.GetValue(Files)!, cancel);
-            await using var database = await OpenAsync(parsed, cancel);
-            var store = new PlanStore(database);
+            var read = await ReadAsync(parsed.GetValue(Files)!, cancel);
+            var (documents, orders) = (read.Where(d => d is not MigrationDocument).ToList(), read.OfType<MigrationDocument>().ToList());
+            await using var opened = await OpenedPlans.OpenAsync(GlobalOptions.StateDirectory(parsed), cancel);
+            var store = opened.Service.Store;
             var before = new Dictionary<(string, string), long>();
             foreach (var document in documents) before[(document.Kind, document.Metadata.Name)] = (await store.FindAsync(document.Kind, document.Metadata.Name, cancel))?.Generation ?? 0;
             foreach (var stored in await store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel))
             {
                 var was = before[(stored.Document.Kind, stored.Document.Metadata.Name)];
                 Say(json, was == 0 ? "created" : was == stored.Generation ? "unchanged" : "changed", stored);
+            }
+
+            foreach (var order in orders)
+            {
+                var run = await opened.Service.BeginAsync(order, PlanRunCommands.Actor, cancel);
+                if (json) RunText.WriteJson(run);
+                else Console.Out.WriteLine($"run       {run.Id} of plan {run.Plan} is {run.State.ToString().ToLowerInvariant()}; 'sealift plan run {run.Plan}' carries it out where no server does");
             }
 
             return ExitCode.Success;

@@ -201,5 +201,5 @@ internal static class PlanRunCommands
     }
 
     /// <summary>Who asks: the user of the command, by the name that the system knows.</summary>
-    private static string Actor => string.Create(CultureInfo.InvariantCulture, $"{Environment.UserName}@{Environment.MachineName}");
+    internal static string Actor => string.Create(CultureInfo.InvariantCulture, $"{Environment.UserName}@{Environment.MachineName}");
 }

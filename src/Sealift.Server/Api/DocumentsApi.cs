@@ -64,8 +64,16 @@ internal static class DocumentsApi
             var documents = await ReadAsync(context, cancel);
             context.IsAbout(string.Join(", ", documents.Select(d => $"{d.Kind}/{d.Metadata.Name}")));
             context.User.Check(documents);
-            return await plans.ApplyAsync(documents, cancel);
-        }).Audited("document.apply").Needs(Scope.Plan).WithSummary("Store many documents, all or none, whichever generations there are: JSON (one, or a list) or YAML (one, or many with --- between them).")
+            var stored = await plans.ApplyAsync([.. documents.Where(d => d is not MigrationDocument)], cancel);
+            var begun = new List<StoredDocument>();
+            foreach (var order in documents.OfType<MigrationDocument>())
+            {
+                var run = await plans.BeginAsync(order, context.Actor(), cancel);
+                begun.Add(new StoredDocument(order, 1, run.CreatedAt, false));
+            }
+
+            return (IReadOnlyList<StoredDocument>)[.. stored, .. begun];
+        }).Audited("document.apply").Needs(Scope.Plan).WithSummary("Store many documents, all or none, whichever generations there are: JSON (one, or a list) or YAML (one, or many with --- between them). One of kind Migration begins a run, once for its name, and needs the scope `operate`.")
             .Accepts<IReadOnlyList<Document>>("application/json", Yaml);
 
         api.MapPost("/validate/{plan}", async (string plan, HttpContext context, Validations validations, CancellationToken cancel) =>
