@@ -8,8 +8,13 @@ namespace Sealift.Plans;
 /// <summary>Errors of plans that are carried out; SL765x.</summary>
 internal static class PlanErrors
 {
+    private const int ProblemsSaid = 20; // of ten thousand machines each may have one
+
     public static SealiftException RunIsOrdered(string name) => new(
         "SL7648", "store a document", $"Migration {name}", "it is an order, and is kept by the run that it begins", "Apply it with `sealift plan apply`, or post it to /documents of the API");
+
+    public static SealiftException CannotStore(string plan, IReadOnlyList<PlanProblem> problems) => new(
+        "SL7656", "store a plan", plan, string.Join("; ", problems.Take(ProblemsSaid).Select(p => $"{p.Code}: {(p.Place.Length > 0 ? $"{p.Place} " : string.Empty)}{(p.Field.Length > 0 ? $"{p.Field}: " : string.Empty)}{p.Said}")) + (problems.Count > ProblemsSaid ? string.Create(CultureInfo.InvariantCulture, $"; and {problems.Count - ProblemsSaid} more") : string.Empty), problems[0].NextStep.Length > 0 ? problems[0].NextStep : "Mend it, and apply it again");
 
     public static SealiftException OrderedOtherwise(string name, string began, string plan) => new(
         "SL7657", "begin a run", $"Migration {name}", $"a document of this name began a run of plan {began}, and now names plan {plan}", "Give the new order a name of its own");

@@ -54,10 +54,11 @@ public sealed class PlanService : IPlanService
     public static string PlaceOf(string stateDirectory) => $"{Environment.MachineName}:{stateDirectory}";
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, CancellationToken cancel)
+    public async Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(documents);
-        return Store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel);
+        _ = await AppliedPlans.DemandAsync(Store, documents, time.GetUtcNow(), cancel); // what does not stop it is said by validation
+        return await Store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel);
     }
 
     /// <inheritdoc/>

@@ -6,6 +6,7 @@ using Sealift.Plans.Running;
 using Sealift.Plans.Runs;
 using Sealift.Plans.Scheduling;
 using Sealift.Plans.Store;
+using Sealift.Plans.Validation;
 using Sealift.Posix;
 
 namespace Sealift.Plans.Tests;
@@ -94,8 +95,29 @@ public sealed class PlanServiceTests : IAsyncLifetime
     public async Task A_plan_with_obstacles_is_not_run()
     {
         Assert.Equal("SL7673", (await Assert.ThrowsAsync<SealiftException>(() => service.RunAsync("saturday", null, "anna", Cancel))).Code);
-        await ApplyAsync(Vm("first.raw"), Vm("first.raw"));
+        await ApplyAsync(Vm("first.raw"));
+        var plan = (PlanDocument)(await service.Store.FindAsync(DocumentKind.Plan, "saturday", Cancel))!.Document;
+        _ = await service.Store.PutAsync(plan with { Spec = plan.Spec with { Vms = [Vm("first.raw"), Vm("first.raw")] } }, null, Cancel); // past the door, as an older version may have
         Assert.Equal("SL7677", (await Assert.ThrowsAsync<SealiftException>(() => service.RunAsync("saturday", null, "anna", Cancel))).Code);
+    }
+
+    [Fact]
+    public async Task A_plan_that_could_never_be_run_is_not_stored_and_what_may_come_right_is()
+    {
+        await ApplyAsync(Vm("first.raw"));
+        var plan = (PlanDocument)(await service.Store.FindAsync(DocumentKind.Plan, "saturday", Cancel))!.Document;
+        var hook = new HookDocument { Metadata = new DocumentMetadata { Name = "new" }, Spec = new HookSpec { Program = "/bin/true" } };
+        var refused = await Assert.ThrowsAsync<SealiftException>(() => service.ApplyAsync([hook, plan with { Spec = plan.Spec with { Vms = [Vm("first.raw"), Vm("first.raw")], Type = PlanType.Warm } }], Cancel));
+        Assert.Equal("SL7656", refused.Code);
+        foreach (var said in new[] { "SL7631", "spec.vms[1].name", "SL7636", "spec.type" }) Assert.Contains(said, refused.Message, StringComparison.Ordinal);
+        Assert.Null(await service.Store.FindAsync(DocumentKind.Hook, "new", Cancel)); // all or none
+
+        var over = new MaintenanceWindow { Start = DateTimeOffset.UtcNow.AddDays(-2), End = DateTimeOffset.UtcNow.AddDays(-1) };
+        var later = plan with { Spec = plan.Spec with { MaintenanceWindows = [over], Hooks = [new HookUse { Hook = new DocumentReference { Name = "later" }, Step = HookStep.PreHook }] } };
+        Assert.Equal(["SL7630", "SL7637", "SL7637"], (await AppliedPlans.CheckAsync(service.Store, [later], DateTimeOffset.UtcNow, Cancel)).Select(f => f.Problem.IsObstacle ? "-" : f.Problem.Code));
+        _ = await service.ApplyAsync([later], Cancel);
+        var backwards = over with { End = over.Start };
+        Assert.Equal("SL7656", (await Assert.ThrowsAsync<SealiftException>(() => service.ApplyAsync([plan with { Spec = plan.Spec with { MaintenanceWindows = [backwards] } }], Cancel))).Code);
     }
 
     [Fact]

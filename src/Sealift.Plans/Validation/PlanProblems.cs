@@ -6,8 +6,11 @@ namespace Sealift.Plans.Validation;
 /// <summary>What can be wrong with a plan that has the form of one; SL763x and SL764x. All are obstacles unless they say otherwise.</summary>
 internal static class PlanProblems
 {
+    /// <summary>Of a document that is missing: it may be stored later.</summary>
+    public const string MissingCode = "SL7630";
+
     public static PlanProblem Missing(string field, string kind, string name) =>
-        new("SL7630", field, $"there is no {kind} named {name}", $"Apply one, or name another; `sealift plan get {kind}` lists them", true);
+        new(MissingCode, field, $"there is no {kind} named {name}", $"Apply one, or name another; `sealift plan get {kind}` lists them", true);
 
     public static PlanProblem MachineTwice(string field, string what, int first) =>
         new("SL7631", field, $"{what} is there already, as {PlanFields.Machine(first)}", "Leave out one of the two", true);
