@@ -55,6 +55,9 @@ internal static class PlanErrors
     public static SealiftException KeyWithoutFile(string selector) => new(
         "SL7665", "open an encrypted volume", selector, "its key is to be asked for, and a plan runs with nobody there", "Name the file of the key");
 
+    public static SealiftException KeyForOthers(string path, string said) => new(
+        "SL7666", "read the key of an encrypted volume", path, said, "Let it belong to root or to the user that carries plans out, and `chmod 600` it");
+
     public static SealiftException NoSuchRun(string run) => new(
         "SL7670", "find a run", run, "there is none", "See `sealift plan status`");
 

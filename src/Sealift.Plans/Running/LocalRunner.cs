@@ -311,7 +311,7 @@ public sealed class LocalRunner : IMachineRunner
         var keys = new List<VolumeKey>();
         try
         {
-            foreach (var source in request.LuksKeys) keys.Add(VolumeKey.Read(source.Selector, source.Path ?? throw PlanErrors.KeyWithoutFile(source.Selector)));
+            foreach (var source in request.LuksKeys) keys.Add(PlanKeys.Read(source));
             return keys;
         }
         catch

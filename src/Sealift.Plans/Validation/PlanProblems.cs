@@ -69,6 +69,9 @@ internal static class PlanProblems
     public static PlanProblem Policy(string field, string said, string nextStep) =>
         new("SL7647", field, said, nextStep, true);
 
+    public static PlanProblem Keys(string field, string said, string nextStep) =>
+        new("SL7667", field, said, nextStep, true);
+
     /// <summary>A problem as an error, for a machine that is to be carried out all the same.</summary>
     public static Posix.SealiftException AsError(this PlanProblem problem, string plan, string machine) =>
         new(problem.Code, $"migrate {machine}", $"plan {plan}, {problem.Field}", problem.Said, problem.NextStep);
