@@ -19,6 +19,7 @@ public sealed class PlanService : IPlanService
 
     private readonly TimeProvider time;
     private readonly RunNewsHub news;
+    private readonly MigrationIds ids;
     private readonly Lock gate = new();
     private readonly List<Scheduler> schedulers = [];
 
@@ -30,6 +31,7 @@ public sealed class PlanService : IPlanService
     {
         ArgumentNullException.ThrowIfNull(migrations);
         (Store, Migrations, this.time) = (store, migrations, time);
+        ids = new MigrationIds(time, migrations.Exists);
         news = new RunNewsHub(store, time, IsOurs);
     }
 
@@ -44,8 +46,7 @@ public sealed class PlanService : IPlanService
     public Scheduler CreateScheduler(SchedulerOptions options)
     {
         var runner = new LocalRunner(Migrations, RequestOf, time);
-        // Migrations of many machines are begun in one second: more letters than a person's need.
-        var scheduler = new Scheduler(Store, runner, news, options, time, PlaceOf(Migrations.StateDirectory), () => MigrationStore.NewId(time.GetUtcNow(), letters: 8));
+        var scheduler = new Scheduler(Store, runner, news, options, time, PlaceOf(Migrations.StateDirectory), ids.Next);
         lock (gate) schedulers.Add(scheduler);
         return scheduler;
     }
@@ -57,7 +58,7 @@ public sealed class PlanService : IPlanService
     public async Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(documents);
-        _ = await AppliedPlans.DemandAsync(Store, documents, time.GetUtcNow(), cancel); // what does not stop it is said by validation
+        await AppliedPlans.DemandAsync(Store, documents, time.GetUtcNow(), cancel);
         return await Store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel);
     }
 

@@ -34,8 +34,8 @@ internal static class PlanCommands
             await using var opened = await OpenedPlans.OpenAsync(GlobalOptions.StateDirectory(parsed), cancel);
             var store = opened.Service.Store;
             // Looked at before it is stored, to say where in the file it is.
-            var problems = (await AppliedPlans.CheckAsync(store, documents, DateTimeOffset.UtcNow, cancel)).Select(f => (f.Plan, Problem: f.Problem.In(read.First(d => d.Document == f.Plan)))).ToList();
-            if (problems.FirstOrDefault(f => f.Problem.IsObstacle).Plan is { } broken) throw PlanErrors.CannotStore(broken.Metadata.Name, [.. problems.Where(f => f.Plan == broken && f.Problem.IsObstacle).Select(f => f.Problem)]);
+            var problems = (await AppliedPlans.CheckAsync(store, documents, DateTimeOffset.UtcNow, cancel)).Select(f => (f.Plan, Problem: f.Problem.In(read.First(d => ReferenceEquals(d.Document, f.Plan))))).ToList();
+            AppliedPlans.Demand(problems);
             var before = new Dictionary<(string, string), long>();
             foreach (var document in documents) before[(document.Kind, document.Metadata.Name)] = (await store.FindAsync(document.Kind, document.Metadata.Name, cancel))?.Generation ?? 0;
             foreach (var stored in await store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel))

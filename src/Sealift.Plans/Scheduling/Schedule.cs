@@ -273,7 +273,7 @@ public sealed class Schedule
     {
         var machine = machines[index];
         var isFollowed = machine.State == MachineRunState.Following;
-        if (!machine.IsHandedOver && IsClosedForGood(index, now)) return WaitKind.NoWindow;
+        if ((isFollowed || !machine.IsHandedOver) && IsClosedForGood(index, now)) return WaitKind.NoWindow;
         if (isFollowed)
         {
             if ((machine.CutoverAt ?? runCutover) is { } at)

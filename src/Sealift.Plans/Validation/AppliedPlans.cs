@@ -35,13 +35,15 @@ public static class AppliedPlans
         return found;
     }
 
-    /// <summary>Refuses documents among which a plan could never be run as it is.</summary>
-    /// <returns>What is to be said all the same.</returns>
+    /// <summary>Refuses documents among which a plan could never be run as it is. What does not stop it is for validation to say.</summary>
     /// <exception cref="Posix.SealiftException">SL7656.</exception>
-    public static async Task<IReadOnlyList<(PlanDocument Plan, PlanProblem Problem)>> DemandAsync(IPlanStore store, IReadOnlyList<Document> documents, DateTimeOffset now, CancellationToken cancel)
+    public static async Task DemandAsync(IPlanStore store, IReadOnlyList<Document> documents, DateTimeOffset now, CancellationToken cancel) =>
+        Demand(await CheckAsync(store, documents, now, cancel));
+
+    /// <summary>The same of what was found.</summary>
+    /// <exception cref="Posix.SealiftException">SL7656.</exception>
+    public static void Demand(IReadOnlyList<(PlanDocument Plan, PlanProblem Problem)> found)
     {
-        var found = await CheckAsync(store, documents, now, cancel);
-        if (found.FirstOrDefault(f => f.Problem.IsObstacle).Plan is { } first) throw PlanErrors.CannotStore(first.Metadata.Name, [.. found.Where(f => f.Plan == first && f.Problem.IsObstacle).Select(f => f.Problem)]);
-        return found;
+        if (found.FirstOrDefault(f => f.Problem.IsObstacle).Plan is { } first) throw PlanErrors.CannotStore(first.Metadata.Name, [.. found.Where(f => ReferenceEquals(f.Plan, first) && f.Problem.IsObstacle).Select(f => f.Problem)]);
     }
 }

@@ -102,7 +102,7 @@ internal static class DocumentsApi
 
     private static async Task<StoredDocument> PutAsync(IPlanService plans, Document document, long generation, TimeProvider time, CancellationToken cancel)
     {
-        _ = await AppliedPlans.DemandAsync(plans.Store, [document], time.GetUtcNow(), cancel); // what does not stop it is said by validation
+        await AppliedPlans.DemandAsync(plans.Store, [document], time.GetUtcNow(), cancel);
         return await plans.Store.PutAsync(document, generation, cancel);
     }
 

@@ -207,7 +207,7 @@ public sealed class LocalRunnerTests : IAsyncLifetime
     private Scheduler Scheduler(IMachineRunner? other = null)
     {
         var runner = other ?? new LocalRunner(migrations, RequestOf, TimeProvider.System);
-        return new Scheduler(store, runner, new NoNews(), new SchedulerOptions { OnlyRun = "run", LookInterval = TimeSpan.FromMilliseconds(100), ProgressInterval = TimeSpan.FromMilliseconds(50) }, TimeProvider.System, "here", () => MigrationStore.NewId(DateTimeOffset.UtcNow, 8));
+        return new Scheduler(store, runner, new NoNews(), new SchedulerOptions { OnlyRun = "run", LookInterval = TimeSpan.FromMilliseconds(100), ProgressInterval = TimeSpan.FromMilliseconds(50) }, TimeProvider.System, "here", () => MigrationStore.NewId(DateTimeOffset.UtcNow, MigrationIds.Letters));
     }
 
     private MigrationRequest RequestOf(PlanRun run, PlannedMachine machine) => rig.Request with
