@@ -126,6 +126,11 @@ public sealed class MigrationStore : IDisposable
     /// <exception cref="SealiftException">SL7001, SL7007: the journal cannot be read.</exception>
     public MigrationOutcome? OutcomeOf(string id) => Exists(id) ? Journal.Migration(id).Outcome : null;
 
+    /// <summary>When a migration ended, in UTC; null where it did not, or where there is none. It tells one end of it from another.</summary>
+    /// <param name="id">Its whole id.</param>
+    /// <exception cref="SealiftException">SL7001, SL7007: the journal cannot be read.</exception>
+    public DateTimeOffset? EndOf(string id) => Exists(id) && Journal.Migration(id) is { Outcome: not null } over ? over.EndedAt : null;
+
     /// <summary>Whether there is a migration of this id.</summary>
     /// <param name="id">The whole of it.</param>
     /// <exception cref="SealiftException">SL7001, SL7007: the journal cannot be read.</exception>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sealift.Migrations;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Runs;
@@ -15,7 +16,7 @@ public interface IPlanService
     MigrationStore Migrations { get; }
 
     /// <summary>Stores documents, all or none.</summary>
-    /// <exception cref="Posix.SealiftException">One of them makes no sense by itself, or was changed meanwhile.</exception>
+    /// <exception cref="Posix.SealiftException">SL7656: a plan among them could never be run as it is. SL7623: one was changed meanwhile. SL7648: one is of kind Migration.</exception>
     Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, CancellationToken cancel);
 
     /// <summary>Looks for all that would stop a plan, or its machines, days before: documents that are missing, machines that are not there, targets that exist, concerns of the source, space, tools.</summary>
@@ -29,6 +30,14 @@ public interface IPlanService
 
     /// <summary>Begins a run. Whoever runs the scheduler of this store carries it out.</summary>
     Task<PlanRun> RunAsync(string plan, DateTimeOffset? cutover, string actor, CancellationToken cancel);
+
+    /// <summary>
+    /// Carries out an order in a document: begins a run, once for each name. Of a run that was begun by it already, and goes on, the machines that
+    /// it cancels by now are cancelled, and its cutover is ordered.
+    /// </summary>
+    /// <returns>The run.</returns>
+    /// <exception cref="Posix.SealiftException">SL7657: a document of this name began a run of another plan. As <see cref="RunAsync"/> and <see cref="OrderAsync"/>.</exception>
+    Task<PlanRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel);
 
     /// <summary>Asks something of a run.</summary>
     /// <exception cref="Posix.SealiftException">There is no such run or machine, or it is past that.</exception>
@@ -56,6 +65,10 @@ public sealed record PlanReport(IReadOnlyList<PlanProblem> Problems, IReadOnlyLi
 {
     /// <summary>Whether the plan can be run.</summary>
     public bool CanRun => Problems.All(p => !p.IsObstacle) && Machines.All(m => m.Problems.All(p => !p.IsObstacle));
+
+    /// <summary>The same, with the places of all that is said in the file of the plan.</summary>
+    /// <param name="plan">The plan as it was read.</param>
+    public PlanReport In(ReadDocument plan) => new([.. Problems.Select(p => p.In(plan))], [.. Machines.Select(m => m with { Problems = [.. m.Problems.Select(p => p.In(plan))] })]);
 }
 
 /// <summary>What would become of a machine.</summary>
@@ -71,4 +84,17 @@ public sealed record MachineForecast(string Machine, string TargetName, Migratio
 /// <param name="Said">What.</param>
 /// <param name="NextStep">What to do.</param>
 /// <param name="IsObstacle">Whether it stops the plan or the machine.</param>
-public sealed record PlanProblem(string Code, string Field, string Said, string NextStep, bool IsObstacle);
+public sealed record PlanProblem(string Code, string Field, string Said, string NextStep, bool IsObstacle)
+{
+    /// <summary>Where that is in the file that the plan came from, as <c>saturday.yaml:69:3</c>; empty where it came from none.</summary>
+    public string Place { get; init; } = string.Empty;
+
+    /// <summary>The same with its place.</summary>
+    /// <param name="plan">The plan as it was read.</param>
+    public PlanProblem In(ReadDocument plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        var at = plan.Locate(Field);
+        return this with { Place = string.Create(CultureInfo.InvariantCulture, $"{plan.File}:{at.Line}:{at.Column}") };
+    }
+}

@@ -8,8 +8,19 @@ namespace Sealift.Plans;
 /// <summary>Errors of plans that are carried out; SL765x.</summary>
 internal static class PlanErrors
 {
+    private const int ProblemsSaid = 20; // of ten thousand machines each may have one
+
     public static SealiftException RunIsOrdered(string name) => new(
-        "SL7648", "apply a document", $"Migration {name}", "it would do nothing: a document of this kind is only kept by a run", "A run is begun by `sealift plan run`, and cancelled by `sealift plan cancel`; leave it out");
+        "SL7648", "store a document", $"Migration {name}", "it is an order, and is kept by the run that it begins", "Apply it with `sealift plan apply`, or post it to /documents of the API");
+
+    public static SealiftException CannotStore(string plan, IReadOnlyList<PlanProblem> problems) => new(
+        "SL7656", "store a plan", plan, string.Join("; ", problems.Take(ProblemsSaid).Select(p => $"{p.Code}: {(p.Place.Length > 0 ? $"{p.Place} " : string.Empty)}{(p.Field.Length > 0 ? $"{p.Field}: " : string.Empty)}{p.Said}")) + (problems.Count > ProblemsSaid ? string.Create(CultureInfo.InvariantCulture, $"; and {problems.Count - ProblemsSaid} more") : string.Empty), problems[0].NextStep.Length > 0 ? problems[0].NextStep : "Mend it, and apply it again");
+
+    public static SealiftException OrderedOtherwise(string name, string began, string plan) => new(
+        "SL7657", "begin a run", $"Migration {name}", $"a document of this name began a run of plan {began}, and now names plan {plan}", "Give the new order a name of its own");
+
+    public static SealiftException NoWindowLeft(string machine, DateTimeOffset closed) => new(
+        "SL7650", "begin or cut over a machine", machine, $"its last maintenance window closed {closed.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)}", "Give the plan another window with `sealift plan apply`, and `sealift plan retry` or `sealift plan cutover`, which take it over");
 
     public static SealiftException Stuck(string machine, string step, TimeSpan silence) => new(
         "SL7651", "see progress", machine, string.Create(CultureInfo.InvariantCulture, $"nothing was heard of it for {silence.TotalMinutes:0.#} minutes{(step.Length > 0 ? $", in {step}" : string.Empty)}; it no longer holds a place"), "Look at its source and its target; it goes on by itself when they answer again, or cancel it");
@@ -43,6 +54,9 @@ internal static class PlanErrors
 
     public static SealiftException KeyWithoutFile(string selector) => new(
         "SL7665", "open an encrypted volume", selector, "its key is to be asked for, and a plan runs with nobody there", "Name the file of the key");
+
+    public static SealiftException KeyForOthers(string path, string said) => new(
+        "SL7666", "read the key of an encrypted volume", path, said, "Let it belong to root or to the user that carries plans out, and `chmod 600` it");
 
     public static SealiftException NoSuchRun(string run) => new(
         "SL7670", "find a run", run, "there is none", "See `sealift plan status`");

@@ -5,6 +5,7 @@ using Sealift.Migrations;
 using Sealift.Migrations.Seals;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Runs;
+using Sealift.Plans.Scheduling;
 using Sealift.Plans.Store;
 using Sealift.Providers;
 
@@ -15,7 +16,7 @@ namespace Sealift.Plans;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     Converters =
     [
-        typeof(DocumentConverter), typeof(LowerCaseName<PlanRunState>), typeof(LowerCaseName<MachineRunState>), typeof(LowerCaseName<RunOrderKind>), typeof(LowerCaseName<HookState>), typeof(LowerCaseName<HookStep>), typeof(LowerCaseName<Verdict>), typeof(LowerCaseName<FindingSeverity>),
+        typeof(DocumentConverter), typeof(LowerCaseName<PlanRunState>), typeof(LowerCaseName<MachineRunState>), typeof(LowerCaseName<RunOrderKind>), typeof(LowerCaseName<HookState>), typeof(LowerCaseName<HookStep>), typeof(LowerCaseName<WaitKind>), typeof(LowerCaseName<Verdict>), typeof(LowerCaseName<FindingSeverity>),
         typeof(LowerCaseName<ImageFormat>), typeof(LowerCaseName<Firmware>), typeof(LowerCaseName<DiskBus>), typeof(LowerCaseName<NicModel>),
     ],
     RespectNullableAnnotations = true,

@@ -12,11 +12,14 @@ namespace Sealift.Plans;
 /// <summary>All that can be done with plans, on a store and a state directory of this host.</summary>
 public sealed class PlanService : IPlanService
 {
+    private const string OrderedPrefix = "run_";
+
     // Each machine that is looked at costs connections to its source; validation is days before, and not in a hurry.
     private const int LooksAtOnce = 4;
 
     private readonly TimeProvider time;
     private readonly RunNewsHub news;
+    private readonly MigrationIds ids;
     private readonly Lock gate = new();
     private readonly List<Scheduler> schedulers = [];
 
@@ -28,6 +31,7 @@ public sealed class PlanService : IPlanService
     {
         ArgumentNullException.ThrowIfNull(migrations);
         (Store, Migrations, this.time) = (store, migrations, time);
+        ids = new MigrationIds(time, migrations.Exists);
         news = new RunNewsHub(store, time, IsOurs);
     }
 
@@ -42,8 +46,7 @@ public sealed class PlanService : IPlanService
     public Scheduler CreateScheduler(SchedulerOptions options)
     {
         var runner = new LocalRunner(Migrations, RequestOf, time);
-        // Migrations of many machines are begun in one second: more letters than a person's need.
-        var scheduler = new Scheduler(Store, runner, news, options, time, PlaceOf(Migrations.StateDirectory), () => MigrationStore.NewId(time.GetUtcNow(), letters: 8));
+        var scheduler = new Scheduler(Store, runner, news, options, time, PlaceOf(Migrations.StateDirectory), ids.Next);
         lock (gate) schedulers.Add(scheduler);
         return scheduler;
     }
@@ -52,10 +55,11 @@ public sealed class PlanService : IPlanService
     public static string PlaceOf(string stateDirectory) => $"{Environment.MachineName}:{stateDirectory}";
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, CancellationToken cancel)
+    public async Task<IReadOnlyList<StoredDocument>> ApplyAsync(IReadOnlyList<Document> documents, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(documents);
-        return Store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel);
+        await AppliedPlans.DemandAsync(Store, documents, time.GetUtcNow(), cancel);
+        return await Store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel);
     }
 
     /// <inheritdoc/>
@@ -73,19 +77,61 @@ public sealed class PlanService : IPlanService
     }
 
     /// <inheritdoc/>
-    public async Task<PlanRun> RunAsync(string plan, DateTimeOffset? cutover, string actor, CancellationToken cancel)
+    public Task<PlanRun> RunAsync(string plan, DateTimeOffset? cutover, string actor, CancellationToken cancel)
+    {
+        var id = MigrationStore.NewId(time.GetUtcNow(), letters: 4);
+        return CreateAsync(plan, id, cutover is null ? null : new MigrationDocument { Metadata = new DocumentMetadata { Name = id }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = plan }, Cutover = cutover } }, actor, cancel);
+    }
+
+    /// <inheritdoc/>
+    public async Task<PlanRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(order);
+        var (name, plan) = (order.Metadata.Name, order.Spec.Plan.Name);
+        // No document has an underscore in its name: so a run that was ordered is not taken for another, nor for a plan.
+        var id = $"{OrderedPrefix}{name}";
+        var run = await Store.FindRunAsync(id, cancel);
+        if (run is null)
+        {
+            try
+            {
+                return await CreateAsync(plan, id, order, actor, cancel);
+            }
+            catch (SealiftException e) when (e.Code == "SL7626")
+            {
+                // Another run of the plan; or somebody else began this one just now.
+                run = await Store.FindRunAsync(id, cancel);
+                if (run is null) throw;
+            }
+        }
+
+        if (run.Plan != plan) throw PlanErrors.OrderedOtherwise(name, run.Plan, plan);
+        if (run.State == PlanRunState.Finished) return run;
+        if (order.Spec.Cutover is { } at && at != run.Documents.OfType<MigrationDocument>().FirstOrDefault()?.Spec.Cutover) await OrderAsync(new RunOrder(id, RunOrderKind.Cutover, null, at, actor), cancel);
+        foreach (var named in order.Spec.Cancel)
+        {
+            var machine = await Store.FindMachineAsync(id, named.Name, cancel) ?? throw PlanErrors.NoSuchMachine(id, named.Name);
+            if (!machine.IsOver && machine.State != MachineRunState.Cancelling) await OrderAsync(new RunOrder(id, RunOrderKind.Cancel, named.Name, null, actor), cancel);
+        }
+
+        return run;
+    }
+
+    private async Task<PlanRun> CreateAsync(string plan, string id, MigrationDocument? order, string actor, CancellationToken cancel)
     {
         var (stored, documents) = await FindAsync(plan, cancel);
         var now = time.GetUtcNow();
         var obstacles = PlanValidation.Check(documents, now).Where(p => p.IsObstacle).Select(p => $"{p.Code}: {(p.Field.Length > 0 ? $"{p.Field}: " : string.Empty)}{p.Said}").ToList();
         if (obstacles.Count > 0) throw PlanErrors.CannotRun(plan, obstacles);
-        var id = MigrationStore.NewId(now, letters: 4);
+        var hosts = await SourceHosts.OfAsync(documents, Migrations.StateDirectory, cancel);
         List<Document> named = [.. documents.Named()];
-        if (cutover is not null) named.Add(new MigrationDocument { Metadata = new DocumentMetadata { Name = id }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = plan }, Cutover = cutover } });
+        if (order is not null) named.Add(order);
         var spec = documents.Plan.Spec;
+        var cancelled = order?.Spec.Cancel.Select(c => c.Name).ToHashSet(StringComparer.Ordinal) ?? [];
+        if (cancelled.FirstOrDefault(c => spec.Vms.All(m => m.Name != c)) is { } unknown) throw PlanErrors.NoSuchMachine(id, unknown);
         // TimeProvider's ticks are finer than the store's: what is read back later is what is returned now.
         var run = new PlanRun(id, plan, stored.Generation, PlanRunState.Running, spec.Vms.Min(m => m.Wave), DateTimeOffset.FromUnixTimeMilliseconds(now.ToUnixTimeMilliseconds()), null, actor, named);
-        var created = await Store.CreateRunAsync(run, [.. spec.Vms.Select(m => new MachineRun { Run = id, Machine = m.Name, Wave = m.Wave, State = MachineRunState.Waiting })], cancel);
+        var created = await Store.CreateRunAsync(run, [.. spec.Vms.Select((m, i) => new MachineRun { Run = id, Machine = m.Name, Wave = m.Wave, State = MachineRunState.Waiting, Host = hosts[i] }).Select(m => cancelled.Contains(m.Machine) ? m with { State = MachineRunState.Cancelled, Reasons = [$"{actor} cancelled it."], EndedAt = now } : m)], cancel);
         news.Tell(new RunNews(created, []));
         return created;
     }
@@ -116,6 +162,7 @@ public sealed class PlanService : IPlanService
                 throw PlanErrors.NotNow(order.Kind, subject, "it is being cancelled");
         }
 
+        if (order.Kind is RunOrderKind.Cutover or RunOrderKind.Retry) order = await WithWindowsAsync(run, machine, order, cancel);
         if (order.Kind == RunOrderKind.Retry && run.State == PlanRunState.Finished)
         {
             await ReopenAsync(run, order, cancel);
@@ -140,6 +187,18 @@ public sealed class PlanService : IPlanService
     {
         if (archived && await Store.RunsAsync(plan, unfinishedOnly: true, 1, cancel) is [var run, ..]) throw PlanErrors.NotArchivable(run);
         await Store.SetArchivedAsync(plan, archived, cancel);
+    }
+
+    /// <summary>Gives an order the windows of the plan as they are now: of all that the plan says only this must be able to change while it is carried out.</summary>
+    /// <exception cref="SealiftException">SL7650: they are over too.</exception>
+    private async Task<RunOrder> WithWindowsAsync(PlanRun run, MachineRun? machine, RunOrder order, CancellationToken cancel)
+    {
+        var windows = machine?.Windows ?? run.PlanDocument.Spec.MaintenanceWindows;
+        if (await Store.FindAsync(DocumentKind.Plan, run.Plan, cancel) is { Document: PlanDocument { Spec.MaintenanceWindows: var planned } } && !planned.SequenceEqual(windows)) (windows, order) = (planned, order with { Windows = planned });
+        var isOver = windows.Count > 0 && windows.All(w => w.End <= time.GetUtcNow());
+        // Among all that failed there may be some that have only hooks left, which no window holds up.
+        if (isOver && (order.Kind == RunOrderKind.Cutover || machine is { IsHandedOver: false })) throw PlanErrors.NoWindowLeft(order.Machine ?? $"run {run.Id}", windows.Max(w => w.End));
+        return order;
     }
 
     /// <summary>Opens a run that was over for machines that are tried again. Nobody takes it before the order is there.</summary>

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Sealift.Migrations;
 using Sealift.Migrations.Tests;
 using Sealift.Plans.Documents;
@@ -5,6 +6,7 @@ using Sealift.Plans.Running;
 using Sealift.Plans.Runs;
 using Sealift.Plans.Scheduling;
 using Sealift.Plans.Store;
+using Sealift.Plans.Validation;
 using Sealift.Posix;
 
 namespace Sealift.Plans.Tests;
@@ -93,8 +95,29 @@ public sealed class PlanServiceTests : IAsyncLifetime
     public async Task A_plan_with_obstacles_is_not_run()
     {
         Assert.Equal("SL7673", (await Assert.ThrowsAsync<SealiftException>(() => service.RunAsync("saturday", null, "anna", Cancel))).Code);
-        await ApplyAsync(Vm("first.raw"), Vm("first.raw"));
+        await ApplyAsync(Vm("first.raw"));
+        var plan = (PlanDocument)(await service.Store.FindAsync(DocumentKind.Plan, "saturday", Cancel))!.Document;
+        _ = await service.Store.PutAsync(plan with { Spec = plan.Spec with { Vms = [Vm("first.raw"), Vm("first.raw")] } }, null, Cancel); // past the door, as an older version may have
         Assert.Equal("SL7677", (await Assert.ThrowsAsync<SealiftException>(() => service.RunAsync("saturday", null, "anna", Cancel))).Code);
+    }
+
+    [Fact]
+    public async Task A_plan_that_could_never_be_run_is_not_stored_and_what_may_come_right_is()
+    {
+        await ApplyAsync(Vm("first.raw"));
+        var plan = (PlanDocument)(await service.Store.FindAsync(DocumentKind.Plan, "saturday", Cancel))!.Document;
+        var hook = new HookDocument { Metadata = new DocumentMetadata { Name = "new" }, Spec = new HookSpec { Program = "/bin/true" } };
+        var refused = await Assert.ThrowsAsync<SealiftException>(() => service.ApplyAsync([hook, plan with { Spec = plan.Spec with { Vms = [Vm("first.raw"), Vm("first.raw")], Type = PlanType.Warm } }], Cancel));
+        Assert.Equal("SL7656", refused.Code);
+        foreach (var said in new[] { "SL7631", "spec.vms[1].name", "SL7636", "spec.type" }) Assert.Contains(said, refused.Message, StringComparison.Ordinal);
+        Assert.Null(await service.Store.FindAsync(DocumentKind.Hook, "new", Cancel)); // all or none
+
+        var over = new MaintenanceWindow { Start = DateTimeOffset.UtcNow.AddDays(-2), End = DateTimeOffset.UtcNow.AddDays(-1) };
+        var later = plan with { Spec = plan.Spec with { MaintenanceWindows = [over], Hooks = [new HookUse { Hook = new DocumentReference { Name = "later" }, Step = HookStep.PreHook }] } };
+        Assert.Equal(["SL7630", "SL7637", "SL7637"], (await AppliedPlans.CheckAsync(service.Store, [later], DateTimeOffset.UtcNow, Cancel)).Select(f => f.Problem.IsObstacle ? "-" : f.Problem.Code));
+        _ = await service.ApplyAsync([later], Cancel);
+        var backwards = over with { End = over.Start };
+        Assert.Equal("SL7656", (await Assert.ThrowsAsync<SealiftException>(() => service.ApplyAsync([plan with { Spec = plan.Spec with { MaintenanceWindows = [backwards] } }], Cancel))).Code);
     }
 
     [Fact]
@@ -106,6 +129,48 @@ public sealed class PlanServiceTests : IAsyncLifetime
         var stored = (await service.Store.FindRunAsync(run.Id, Cancel))!;
         Assert.Equal(at, stored.Documents.OfType<MigrationDocument>().Single().Spec.Cutover);
         Assert.Equal(["saturday", "images", "here"], stored.Documents.Where(d => d is not MigrationDocument).Select(d => d.Metadata.Name));
+    }
+
+    [Fact]
+    public async Task A_cutover_and_another_try_bring_the_windows_that_the_plan_has_by_then()
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var plans = new PlanService(service.Store, migrations, clock);
+        var now = clock.GetUtcNow();
+        await ApplyAsync(Windows(now.AddHours(1)), Vm("web"));
+        var run = await plans.RunAsync("saturday", null, "anna", Cancel);
+        await plans.OrderAsync(new RunOrder(run.Id, RunOrderKind.Cutover, "web", null, "anna"), Cancel);
+        Assert.Null(Assert.Single(await plans.Store.OrdersAsync(run.Id, Cancel)).Order.Windows); // they are the same
+        clock.Advance(TimeSpan.FromHours(2));
+        foreach (var machine in new[] { "web", null })
+            Assert.Equal("SL7650", (await Assert.ThrowsAsync<SealiftException>(() => plans.OrderAsync(new RunOrder(run.Id, RunOrderKind.Cutover, machine, null, "anna"), Cancel))).Code);
+        await ApplyAsync(Windows(now.AddHours(5)), Vm("web"));
+        await plans.OrderAsync(new RunOrder(run.Id, RunOrderKind.Cutover, null, null, "anna"), Cancel);
+        Assert.Equal(Windows(now.AddHours(5)), (await plans.Store.OrdersAsync(run.Id, Cancel))[^1].Order.Windows);
+
+        List<MaintenanceWindow> Windows(DateTimeOffset end) => [new MaintenanceWindow { Start = now, End = end }];
+    }
+
+    [Fact]
+    public async Task A_document_of_kind_Migration_begins_one_run_however_often_it_is_applied()
+    {
+        await ApplyAsync(Vm("first.raw"), Vm("second.raw"), Vm("third.raw"));
+        var order = new MigrationDocument { Metadata = new DocumentMetadata { Name = "night" }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = "saturday" }, Cancel = [new DocumentReference { Name = "third.raw" }] } };
+        Assert.Equal("SL7671", (await Assert.ThrowsAsync<SealiftException>(() => service.BeginAsync(order with { Spec = order.Spec with { Cancel = [new DocumentReference { Name = "nobody" }] } }, "anna", Cancel))).Code);
+        var runs = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => service.BeginAsync(order, "anna", Cancel)));
+        Assert.All(runs, r => Assert.Equal("run_night", r.Id));
+        Assert.Single(await service.Store.RunsAsync(null, false, 10, Cancel));
+        Assert.Empty(await service.Store.OrdersAsync("run_night", Cancel)); // who is cancelled from the beginning never waits
+        Assert.Equal([MachineRunState.Waiting, MachineRunState.Waiting, MachineRunState.Cancelled], (await service.Store.MachinesAsync("run_night", Cancel)).Select(m => m.State));
+
+        var later = order with { Spec = order.Spec with { Cutover = DateTimeOffset.UtcNow.AddHours(1), Cancel = [.. order.Spec.Cancel, new DocumentReference { Name = "second.raw" }] } };
+        _ = await service.BeginAsync(later, "bert", Cancel);
+        Assert.Equal([(RunOrderKind.Cutover, null, later.Spec.Cutover), (RunOrderKind.Cancel, "second.raw", null)], (await service.Store.OrdersAsync("run_night", Cancel)).Select(o => (o.Order.Kind, o.Order.Machine, o.Order.At)));
+        Assert.Equal("SL7657", (await Assert.ThrowsAsync<SealiftException>(() => service.BeginAsync(order with { Spec = new MigrationSpec { Plan = new DocumentReference { Name = "sunday" } } }, "anna", Cancel))).Code);
+        Assert.Equal("SL7626", (await Assert.ThrowsAsync<SealiftException>(() => service.BeginAsync(order with { Metadata = new DocumentMetadata { Name = "another" } }, "anna", Cancel))).Code); // one run of a plan at a time
+        await FinishAsync("run_night");
+        Assert.Equal([MachineRunState.Succeeded, MachineRunState.Cancelled, MachineRunState.Cancelled], (await service.Store.MachinesAsync("run_night", Cancel)).Select(m => m.State));
+        Assert.Equal(PlanRunState.Finished, (await service.BeginAsync(later, "bert", Cancel)).State); // it is over, and is not begun anew
     }
 
     /// <summary>Whoever does not read holds nobody up, and reads the last of each machine when he does.</summary>
@@ -134,6 +199,18 @@ public sealed class PlanServiceTests : IAsyncLifetime
     }
 
     private static PlannedMachine Vm(string name) => new() { Name = name };
+
+    /// <summary>A plan of running machines, with windows.</summary>
+    private async Task ApplyAsync(IReadOnlyList<MaintenanceWindow> windows, params PlannedMachine[] machines) => await service.ApplyAsync(
+    [
+        new ProviderDocument { Metadata = new DocumentMetadata { Name = "kvm" }, Spec = new ProviderSpec { Type = ProviderType.Libvirt, Url = "qemu:///system" } },
+        new ProviderDocument { Metadata = new DocumentMetadata { Name = "here" }, Spec = new ProviderSpec { Type = ProviderType.Directory, Url = rig.Target } },
+        new PlanDocument
+        {
+            Metadata = new DocumentMetadata { Name = "saturday" },
+            Spec = new PlanSpec { Provider = new PlanProviders { Source = new DocumentReference { Name = "kvm" }, Destination = new DocumentReference { Name = "here" } }, Vms = machines, Type = PlanType.Warm, MaintenanceWindows = windows },
+        },
+    ], Cancel);
 
     private async Task ApplyAsync(params PlannedMachine[] machines) => await service.ApplyAsync(
     [

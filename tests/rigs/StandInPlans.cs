@@ -53,6 +53,9 @@ internal abstract class StandInPlans(IPlanStore store, MigrationStore migrations
             cancel);
     }
 
+    /// <inheritdoc/>
+    public Task<PlanRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel) => RunAsync(order.Spec.Plan.Name, order.Spec.Cutover, actor, cancel);
+
     /// <summary>Remembers it, and no more.</summary>
     public virtual Task OrderAsync(RunOrder order, CancellationToken cancel)
     {

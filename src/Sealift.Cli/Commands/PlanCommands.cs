@@ -25,19 +25,36 @@ internal static class PlanCommands
 
     private static Command Apply()
     {
-        var command = new Command("apply", "Store the documents of files, all or none; those of the same kind and name are replaced. A run that has begun is not changed by it.") { Files };
+        var command = new Command("apply", "Store the documents of files, all or none; those of the same kind and name are replaced, and those of kind Migration begin runs. A run that has begun is not changed by the others.") { Files };
         command.SetAction(async (parsed, cancel) =>
         {
             var json = parsed.GetValue(GlobalOptions.Json);
-            var documents = await ReadAsync(parsed.GetValue(Files)!, cancel);
-            await using var database = await OpenAsync(parsed, cancel);
-            var store = new PlanStore(database);
+            var read = await ReadFilesAsync(parsed.GetValue(Files)!, cancel);
+            var (documents, orders) = (read.Select(d => d.Document).Where(d => d is not MigrationDocument).ToList(), read.Select(d => d.Document).OfType<MigrationDocument>().ToList());
+            await using var opened = await OpenedPlans.OpenAsync(GlobalOptions.StateDirectory(parsed), cancel);
+            var store = opened.Service.Store;
+            // Looked at before it is stored, to say where in the file it is.
+            var problems = (await AppliedPlans.CheckAsync(store, documents, DateTimeOffset.UtcNow, cancel)).Select(f => (f.Plan, Problem: f.Problem.In(read.First(d => ReferenceEquals(d.Document, f.Plan))))).ToList();
+            AppliedPlans.Demand(problems);
             var before = new Dictionary<(string, string), long>();
             foreach (var document in documents) before[(document.Kind, document.Metadata.Name)] = (await store.FindAsync(document.Kind, document.Metadata.Name, cancel))?.Generation ?? 0;
             foreach (var stored in await store.PutAllAsync([.. documents.Select(d => new DocumentChange(d, null))], cancel))
             {
                 var was = before[(stored.Document.Kind, stored.Document.Metadata.Name)];
                 Say(json, was == 0 ? "created" : was == stored.Generation ? "unchanged" : "changed", stored);
+            }
+
+            foreach (var (plan, problem) in problems)
+            {
+                if (json) PlanReportText.WriteJson(plan.Metadata.Name, problem);
+                else PlanReportText.Write(problem);
+            }
+
+            foreach (var order in orders)
+            {
+                var run = await opened.Service.BeginAsync(order, PlanRunCommands.Actor, cancel);
+                if (json) RunText.WriteJson(run);
+                else Console.Out.WriteLine($"run       {run.Id} of plan {run.Plan} is {run.State.ToString().ToLowerInvariant()}; 'sealift plan run {run.Plan}' carries it out where no server does");
             }
 
             return ExitCode.Success;
@@ -98,9 +115,9 @@ internal static class PlanCommands
         {
             if (parsed.GetValue(atOnce) is < 1 or > 64) throw CliErrors.BadValue("--at-once", parsed.GetValue(atOnce).ToString(CultureInfo.InvariantCulture), "a number from 1 to 64");
             await using var database = await OpenAsync(parsed, cancel);
-            var documents = await PlanOfAsync(new PlanStore(database), parsed.GetValue(what)!, parsed.GetValue(plan), cancel);
+            var (documents, read) = await PlanOfAsync(new PlanStore(database), parsed.GetValue(what)!, parsed.GetValue(plan), cancel);
             var report = parsed.GetValue(offline) ? Offline(documents) : await LookAsync(parsed, documents, parsed.GetValue(atOnce), cancel);
-            return PlanReportText.Write(documents.Plan, report, json);
+            return PlanReportText.Write(documents.Plan, read is null ? report : report.In(read), json);
         }));
         return command.WithExamples("sealift plan validate saturday.yaml", "sealift plan validate saturday", "sealift plan validate providers.yaml saturday.yaml --offline --json");
     }
@@ -117,31 +134,36 @@ internal static class PlanCommands
     }
 
     /// <summary>The documents of files, in their order.</summary>
-    internal static async Task<IReadOnlyList<Document>> ReadAsync(IReadOnlyList<string> files, CancellationToken cancel)
+    internal static async Task<IReadOnlyList<Document>> ReadAsync(IReadOnlyList<string> files, CancellationToken cancel) => [.. (await ReadFilesAsync(files, cancel)).Select(d => d.Document)];
+
+    /// <summary>The same, with where each came from.</summary>
+    private static async Task<IReadOnlyList<ReadDocument>> ReadFilesAsync(IReadOnlyList<string> files, CancellationToken cancel)
     {
-        var documents = new List<Document>();
-        foreach (var file in files) documents.AddRange((await ReadAsync(file, cancel)).Select(d => d.Document));
-        if (documents.GroupBy(d => (d.Kind, d.Metadata.Name)).FirstOrDefault(g => g.Count() > 1) is { } twice) throw CliErrors.DocumentTwice(twice.Key.Kind, twice.Key.Name);
+        var documents = new List<ReadDocument>();
+        foreach (var file in files) documents.AddRange(await ReadAsync(file, cancel));
+        if (documents.GroupBy(d => (d.Document.Kind, d.Document.Metadata.Name)).FirstOrDefault(g => g.Count() > 1) is { } twice) throw CliErrors.DocumentTwice(twice.Key.Kind, twice.Key.Name);
         return documents;
     }
 
     /// <summary>The name of a stored plan; null where files are meant, which a file that is there is.</summary>
     internal static string? StoredName(IReadOnlyList<string> given) => given is [var only] && only != "-" && !File.Exists(only) ? only : null;
 
-    /// <summary>The plan that a command line means: stored, or of files, with all that is stored beside it.</summary>
-    private static async Task<PlanDocuments> PlanOfAsync(PlanStore store, IReadOnlyList<string> what, string? name, CancellationToken cancel)
+    /// <summary>The plan that a command line means: stored, or of files, with all that is stored beside it; and where it came from.</summary>
+    private static async Task<(PlanDocuments Documents, ReadDocument? Read)> PlanOfAsync(PlanStore store, IReadOnlyList<string> what, string? name, CancellationToken cancel)
     {
         var stored = new List<Document>();
         foreach (var kind in DocumentKind.All.Where(k => k is not (DocumentKind.Plan or DocumentKind.Migration))) stored.AddRange((await store.ListAsync(kind, cancel)).Select(d => d.Document));
         if (StoredName(what) is { } only)
         {
             var found = await store.FindAsync(DocumentKind.Plan, only, cancel) ?? throw CliErrors.UnknownDocument(DocumentKind.Plan, only);
-            return new PlanDocuments((PlanDocument)found.Document, stored);
+            return (new PlanDocuments((PlanDocument)found.Document, stored), null);
         }
 
-        var read = await ReadAsync(what, cancel);
-        var plans = read.OfType<PlanDocument>().Where(p => name is null || p.Metadata.Name == name).ToList();
-        return plans.Count == 1 ? new PlanDocuments(plans[0], [.. stored, .. read]) : throw CliErrors.NotOnePlan(string.Join(' ', what), plans.Select(p => p.Metadata.Name));
+        var read = await ReadFilesAsync(what, cancel);
+        var plans = read.Where(d => d.Document is PlanDocument && (name is null || d.Document.Metadata.Name == name)).ToList();
+        return plans.Count == 1
+            ? (new PlanDocuments((PlanDocument)plans[0].Document, [.. stored, .. read.Select(d => d.Document)]), plans[0])
+            : throw CliErrors.NotOnePlan(string.Join(' ', what), plans.Select(p => p.Document.Metadata.Name));
     }
 
     private static async Task<IReadOnlyList<ReadDocument>> ReadAsync(string file, CancellationToken cancel)

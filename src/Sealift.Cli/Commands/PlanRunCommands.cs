@@ -137,7 +137,7 @@ internal static class PlanRunCommands
             }
 
             var run = await opened.FindRunAsync(one, cancel);
-            var machines = await store.MachinesAsync(run.Id, cancel);
+            var machines = RunWaits.Fill(run, await store.MachinesAsync(run.Id, cancel), TimeProvider.System.GetUtcNow());
             if (json)
             {
                 RunText.WriteJson(run);
@@ -201,5 +201,5 @@ internal static class PlanRunCommands
     }
 
     /// <summary>Who asks: the user of the command, by the name that the system knows.</summary>
-    private static string Actor => string.Create(CultureInfo.InvariantCulture, $"{Environment.UserName}@{Environment.MachineName}");
+    internal static string Actor => string.Create(CultureInfo.InvariantCulture, $"{Environment.UserName}@{Environment.MachineName}");
 }

@@ -32,9 +32,22 @@ internal static class PlanReportText
         Console.Out.WriteLine(report.CanRun ? "Nothing was done. This plan can be run." : "Nothing was done. This plan cannot be run: see the problems above.");
     }
 
-    private static void Write(PlanProblem problem)
+    /// <summary>Prints what is wrong with a plan that is stored all the same, as a JSON line.</summary>
+    public static void WriteJson(string plan, PlanProblem problem) => JsonLine.Write(w =>
     {
-        Console.Out.WriteLine($"  {(problem.IsObstacle ? "problem" : "note"),-7} {problem.Code}{(problem.Field.Length == 0 ? string.Empty : " " + problem.Field)}: {ErrorReport.PrintableLine(problem.Said)}");
+        w.WriteString("event", "note");
+        w.WriteString("plan", plan);
+        w.WriteString("code", problem.Code);
+        w.WriteString("place", problem.Place);
+        w.WriteString("field", problem.Field);
+        w.WriteString("said", problem.Said);
+        w.WriteString("nextStep", problem.NextStep);
+    });
+
+    /// <summary>Prints one problem.</summary>
+    public static void Write(PlanProblem problem)
+    {
+        Console.Out.WriteLine($"  {(problem.IsObstacle ? "problem" : "note"),-7} {problem.Code}{(problem.Place.Length == 0 ? string.Empty : $" {ErrorReport.PrintableLine(problem.Place)}")}{(problem.Field.Length == 0 ? string.Empty : " " + problem.Field)}: {ErrorReport.PrintableLine(problem.Said)}");
         if (problem.NextStep.Length > 0) Console.Out.WriteLine($"          what to do: {ErrorReport.PrintableLine(problem.NextStep)}");
     }
 }

@@ -38,6 +38,7 @@ internal static class RunText
     public static void WriteLine(MachineRun machine)
     {
         Console.Out.WriteLine($"  {Stands(machine),-22} {ErrorReport.PrintableLine(machine.Machine)}{(machine.Migration is { } id ? $"  {id}" : string.Empty)}{(machine.SealPath is { } seal ? $"  {seal}" : string.Empty)}");
+        if (machine.WaitsFor is { } wait) Console.Out.WriteLine($"      {ErrorReport.PrintableLine(wait.InWords(at => at.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)))}");
         foreach (var hook in machine.Hooks.Where(h => h.State is HookState.Failed or HookState.Skipped)) Console.Out.WriteLine($"      hook {ErrorReport.PrintableLine(hook.Hook)}: {Word(hook.State)}; {hook.LogPath}");
         foreach (var reason in machine.Reasons) Console.Out.WriteLine($"      {ErrorReport.Printable(reason.ReplaceLineEndings(" "))}");
     }

@@ -71,6 +71,10 @@ internal static partial class FieldLimits
         [(typeof(PlannedMachine), "targetName")] = Text with { Maximum = 64 },
         [(typeof(PlannedMachine), "wave")] = Simultaneous,
         [(typeof(PlannedMachine), "hooks")] = HookUses,
+        [(typeof(PlannedKey), "volume")] = new FieldLimit { Minimum = 3, Maximum = 36, Pattern = VolumePattern(), PatternMeans = "the UUID of a LUKS volume, or all" },
+        [(typeof(PlannedKey), "file")] = new FieldLimit { Minimum = 2, Maximum = 4096, Pattern = AbsolutePattern(), PatternMeans = "an absolute path" },
+        [(typeof(PlanSpec), "luksKeys")] = new FieldLimit { Maximum = 64 },
+        [(typeof(PlannedMachine), "luksKeys")] = new FieldLimit { Maximum = 64 },
         [(typeof(Waiver), "class")] = Text with { Maximum = 256 },
         [(typeof(Waiver), "filesystem")] = Text with { Maximum = 1024 },
         [(typeof(Waiver), "reason")] = Text with { Maximum = 4096 },
@@ -100,4 +104,10 @@ internal static partial class FieldLimits
 
     [GeneratedRegex(@"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex NamePattern();
+
+    [GeneratedRegex(@"^(all|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex VolumePattern();
+
+    [GeneratedRegex("^/", RegexOptions.CultureInvariant)]
+    private static partial Regex AbsolutePattern();
 }

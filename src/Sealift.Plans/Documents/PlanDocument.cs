@@ -60,6 +60,9 @@ public sealed record PlanSpec
     /// <summary>Damage that was there before and does not stop a machine.</summary>
     public IReadOnlyList<Waiver> Waivers { get; init; } = [];
 
+    /// <summary>Where the keys of encrypted volumes are, for every machine.</summary>
+    public IReadOnlyList<PlannedKey> LuksKeys { get; init; } = [];
+
     /// <summary>Whether the boot is proven.</summary>
     public BootCheck BootCheck { get; init; } = BootCheck.Auto;
 
@@ -129,6 +132,19 @@ public sealed record PlannedMachine
 
     /// <summary>Damage of its own that was there before and does not stop it.</summary>
     public IReadOnlyList<Waiver> Waivers { get; init; } = [];
+
+    /// <summary>Where the keys of its encrypted volumes are, before those of the plan.</summary>
+    public IReadOnlyList<PlannedKey> LuksKeys { get; init; } = [];
+}
+
+/// <summary>Where the key of an encrypted volume is, on the host that carries the plan out. Never the key.</summary>
+public sealed record PlannedKey
+{
+    /// <summary>The UUID of the LUKS volume, or <c>all</c>.</summary>
+    public required string Volume { get; init; }
+
+    /// <summary>The absolute path of a file whose first line is the passphrase, and which only root, or the user that carries the plan out, may read.</summary>
+    public required string File { get; init; }
 }
 
 /// <summary>A hook, and when it runs.</summary>

@@ -124,19 +124,20 @@ public sealed class LocalRunner : IMachineRunner
         var outcome = migrations.OutcomeOf(id);
         // What was handed over stays so, even where somebody has taken its migration out of the journal since.
         if (outcome is null && job.Machine is { IsHandedOver: true, Verdict: { } verdict }) outcome = new MigrationOutcome(id, verdict, job.Machine.SealPath, null, null, null, [], CanResume: false);
-        var isOver = outcome is not null && (job.IsGoingOn || !outcome.CanResume || IsHandedOver(outcome.Verdict));
+        // What was ordered is written down before anything is done: after a crash in between, the end that the journal has is of the try before.
+        var isOver = outcome is not null && ((job.IsGoingOn && !job.Machine.IsTriedAgain) || !outcome.CanResume || IsHandedOver(outcome.Verdict));
         if (!isOver)
         {
-            if (!migrations.Exists(id) && await HooksAsync(job, HookStep.PreHook, null) is { Count: > 0 } failed) return new EndedSign(MachineRunState.Failed, null, failed, CanResume: true);
+            if (!migrations.Exists(id) && await HooksAsync(job, HookStep.PreHook, null) is { Count: > 0 } failed) return new EndedSign(MachineRunState.Failed, null, [.. failed, .. job.Remarks()], CanResume: true);
             job.Signs.Tell(job.Machine.Machine, id, new MigratingSign());
             var request = migrations.Exists(id) ? migrations.Show(id).Request : Governed(job, requestOf(job.Run, job.Planned));
             outcome = await MigrateAsync(job, request);
         }
 
-        if (!IsHandedOver(outcome!.Verdict)) return new EndedSign(outcome.Verdict == Verdict.Cancelled ? MachineRunState.Cancelled : MachineRunState.Failed, outcome, outcome.Reasons, outcome.CanResume);
+        if (!IsHandedOver(outcome!.Verdict)) return new EndedSign(outcome.Verdict == Verdict.Cancelled ? MachineRunState.Cancelled : MachineRunState.Failed, outcome, [.. outcome.Reasons, .. job.Remarks()], outcome.CanResume);
         await job.Signs.TellDurablyAsync(job.Machine.Machine, id, new PostHooksSign(outcome));
         var after = await HooksAsync(job, HookStep.PostHook, outcome);
-        return new EndedSign(after.Count == 0 ? MachineRunState.Succeeded : MachineRunState.Failed, outcome, [.. outcome.Reasons, .. job.Remarks, .. after], CanResume: false);
+        return new EndedSign(after.Count == 0 ? MachineRunState.Succeeded : MachineRunState.Failed, outcome, [.. outcome.Reasons, .. job.Remarks(), .. after], CanResume: false);
     }
 
     /// <summary>When a running machine is cut over is the scheduler's to say, which knows the windows and the limits; what all may read together is shared.</summary>
@@ -154,7 +155,7 @@ public sealed class LocalRunner : IMachineRunner
         // Of a cold machine that runs nobody says when: it is shut down after its first pass.
         if (job.Plan.TypeOf(job.Planned) == PlanType.Cold) job.CutOver.TrySetResult();
         var steering = SteerAsync(job, end.Token);
-        var before = migrations.OutcomeOf(id);
+        var before = migrations.EndOf(id);
         try
         {
             var terms = new MigrationTerms { Id = id, Keys = keys, LeaveOff = job.LeaveOff, Bandwidth = BandwidthOf(job) };
@@ -176,7 +177,7 @@ public sealed class LocalRunner : IMachineRunner
                 {
                     // Another process, such as one that lost the right to this run and has not noticed yet: the lock is the last word.
                     await Task.Delay(TryAgain, time, end.Token);
-                    if (migrations.OutcomeOf(id) is { } told && told != before) return told;
+                    if (migrations.OutcomeOf(id) is { } told && migrations.EndOf(id) is { } at && at != before) return told;
                 }
             }
         }
@@ -249,8 +250,15 @@ public sealed class LocalRunner : IMachineRunner
             job.ThrowIfStopped(step);
             var name = hook.Metadata.Name;
             if (machine.Hooks.Any(h => h.Hook == name && h.Step == step && h.Migration == id && h.State == HookState.Succeeded)) continue;
+            // One that failed in this try, and does not matter, has been: another process wrote it down before it died.
+            if (hook.Spec.OnFailure == HookFailure.Continue && machine.Hooks.Any(h => h.Hook == name && h.Step == step && h.Migration == id && h.Try == machine.Try && h.State is HookState.Failed or HookState.Skipped))
+            {
+                failed.Add(name);
+                continue;
+            }
+
             var log = Path.Combine(migrations.StateDirectory, "runs", job.Run.Id, id, $"{step.ToString().ToLowerInvariant()}-{name}.log");
-            var record = new HookRun(name, step, HookState.Started, time.GetUtcNow(), null, string.Empty, log) { Migration = id };
+            var record = new HookRun(name, step, HookState.Started, time.GetUtcNow(), null, string.Empty, log) { Migration = id, Try = machine.Try };
             SealiftException? trouble = null;
             if (hook.Spec.After.Select(a => a.Name).FirstOrDefault(failed.Contains) is { } needed)
             {
@@ -275,10 +283,10 @@ public sealed class LocalRunner : IMachineRunner
             }
 
             await job.Signs.TellDurablyAsync(machine.Machine, id, new HookSign(record));
+            job.Hooks.Add(record);
             if (trouble is null) continue;
             failed.Add(name);
-            if (hook.Spec.OnFailure == HookFailure.Continue) job.Remarks.Add(trouble.Message);
-            else fatal.Add(trouble.Message);
+            if (hook.Spec.OnFailure == HookFailure.Fail) fatal.Add(trouble.Message);
             // Nothing is done for a machine that will not be migrated; after the migration, the other hooks have work of their own.
             if (fatal.Count > 0 && step == HookStep.PreHook) break;
         }
@@ -303,7 +311,7 @@ public sealed class LocalRunner : IMachineRunner
         var keys = new List<VolumeKey>();
         try
         {
-            foreach (var source in request.LuksKeys) keys.Add(VolumeKey.Read(source.Selector, source.Path ?? throw PlanErrors.KeyWithoutFile(source.Selector)));
+            foreach (var source in request.LuksKeys) keys.Add(PlanKeys.Read(source));
             return keys;
         }
         catch
@@ -349,8 +357,8 @@ public sealed class LocalRunner : IMachineRunner
 
         public IMachineSigns Signs { get; }
 
-        /// <summary>Hooks that failed and do not matter.</summary>
-        public List<string> Remarks { get; } = [];
+        /// <summary>The hooks that have ended here, as they were written down.</summary>
+        public List<HookRun> Hooks { get; } = [];
 
         public TaskCompletionSource CutOver { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -365,6 +373,20 @@ public sealed class LocalRunner : IMachineRunner
         public Task Work { get; }
 
         public bool IsOver { get; private set; }
+
+        /// <summary>What is to be said of hooks that failed and do not matter, whichever process ran them: from what is written down.</summary>
+        public IEnumerable<string> Remarks()
+        {
+            var last = new Dictionary<(string, HookStep), HookRun>();
+            foreach (var hook in Machine.Hooks.Concat(Hooks))
+                if (hook.Migration == Machine.Migration) last[(hook.Hook, hook.Step)] = hook;
+            foreach (var hook in last.Values)
+            {
+                if (Run.Documents.OfType<HookDocument>().FirstOrDefault(h => h.Metadata.Name == hook.Hook)?.Spec.OnFailure != HookFailure.Continue) continue;
+                if (hook.State == HookState.Failed) yield return PlanErrors.HookFailed(hook.Hook, Machine.Machine, hook.Said, hook.LogPath).Message;
+                else if (hook.State == HookState.Skipped) yield return hook.Said;
+            }
+        }
 
         public void Start() => work.Start(TaskScheduler.Default);
 

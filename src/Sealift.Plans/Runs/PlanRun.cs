@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Sealift.Migrations;
 using Sealift.Plans.Documents;
+using Sealift.Plans.Scheduling;
 
 namespace Sealift.Plans.Runs;
 
@@ -81,11 +82,18 @@ public sealed record MachineRun
     /// <summary>Why it is not sealed, or what it waits for: whole sentences with code and next step.</summary>
     public IReadOnlyList<string> Reasons { get; init; } = [];
 
-    /// <summary>The host of the source that it was on when the run was begun; empty where none is known, which counts as one host.</summary>
+    /// <summary>The host of the source that it was on when the run was begun; empty where none is known, or nobody asked, which counts as one host.</summary>
     public string Host { get; init; } = string.Empty;
 
     /// <summary>When it is to be cut over, as somebody asked for this machine; null as the run says.</summary>
     public DateTimeOffset? CutoverAt { get; init; }
+
+    /// <summary>Its windows, where an order brought those that the plan had by then; null for those of the run, empty for always.</summary>
+    public IReadOnlyList<MaintenanceWindow>? Windows { get; init; }
+
+    /// <summary>What it waits for, where <see cref="RunWaits.Fill"/> was asked for it; never kept.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public MachineWait? WaitsFor { get; init; }
 
     /// <summary>When its cutover was let through; null before. From then on it is past the windows and holds a place.</summary>
     public DateTimeOffset? CutoverBegunAt { get; init; }
@@ -95,6 +103,12 @@ public sealed record MachineRun
 
     /// <summary>Whether its migration can be resumed: otherwise a retry begins a new one.</summary>
     public bool CanResume { get; init; }
+
+    /// <summary>Whether another try was ordered, and its migration has not been heard of since: what the journal says of its end until then is of the try before.</summary>
+    public bool IsTriedAgain { get; init; }
+
+    /// <summary>Which try this is, from 0.</summary>
+    public int Try { get; init; }
 
     /// <summary>Whether it is being cancelled because it took longer than the plan allows: then it counts as failed.</summary>
     public bool IsOverdue { get; init; }
@@ -129,6 +143,9 @@ public sealed record HookRun(string Hook, HookStep Step, HookState State, DateTi
 {
     /// <summary>The migration that it belongs to: a new one of the same machine has its hooks run again.</summary>
     public string Migration { get; init; } = string.Empty;
+
+    /// <summary>The try of its machine that it ran in.</summary>
+    public int Try { get; init; }
 }
 
 /// <summary>What came of a hook.</summary>

@@ -40,7 +40,9 @@ public sealed class Schedule
     private readonly Dictionary<int, TimeSpan> silence = [];
     private readonly HashSet<int> changed = [];
     private readonly List<ScheduleAct> acts = [];
-    private int waitingCount;
+    private readonly HashSet<MaintenanceWindow> windows; // of the plan, and those that orders have brought
+    private readonly Dictionary<int, TimeSpan> closed = []; // for how long a waiting machine has had no window left
+    private int waitingCount, ownWindows;
     private bool runChanged;
     private DateTimeOffset? lastLook;
 
@@ -50,6 +52,11 @@ public sealed class Schedule
     /// <param name="place">What names the state directory whose migrations this scheduler can work on.</param>
     /// <param name="newMigration">Makes ids for migrations.</param>
     public Schedule(PlanRun run, IReadOnlyList<MachineRun> machines, string place, Func<string> newMigration)
+        : this(run, machines, place, newMigration, goesOn: true)
+    {
+    }
+
+    private Schedule(PlanRun run, IReadOnlyList<MachineRun> machines, string place, Func<string> newMigration, bool goesOn)
     {
         ArgumentNullException.ThrowIfNull(run);
         ArgumentNullException.ThrowIfNull(machines);
@@ -62,16 +69,21 @@ public sealed class Schedule
         planned = [.. machines.Select(m => spec[m.Machine])];
         var all = plan.Hooks.Any(h => h.Step == HookStep.PreHook);
         hasPreHooks = [.. planned.Select(m => all || m.Hooks.Any(h => h.Step == HookStep.PreHook))];
+        windows = [.. plan.MaintenanceWindows];
         for (var i = 0; i < machines.Count; i++)
         {
             byName.Add(machines[i].Machine, i);
             Enlist(i);
-            if (machines[i].IsOver || machines[i].State == MachineRunState.Waiting) continue;
+            TakeWindows(machines[i].Windows);
+            if (!goesOn || machines[i].IsOver || machines[i].State == MachineRunState.Waiting) continue;
             // Whoever worked on it is gone. What was decided then is done again: it knows by itself how far it came.
             if (machines[i].Owner == place) GoOn(i);
             else if (machines[i].State != MachineRunState.Stuck) Set(i, machines[i] with { State = MachineRunState.Stuck, Reasons = [PlanErrors.ElsewhereAtWork(machines[i].Machine, machines[i].Migration ?? "-", machines[i].Owner ?? "-").Message] });
         }
     }
+
+    /// <summary>A run as it stands, to be asked and not to be carried out.</summary>
+    internal static Schedule ToLookAt(PlanRun run, IReadOnlyList<MachineRun> machines) => new(run, machines, string.Empty, () => throw new InvalidOperationException("nothing is begun here"), goesOn: false);
 
     /// <summary>The run as it stands.</summary>
     public PlanRun Run { get; private set; }
@@ -121,6 +133,8 @@ public sealed class Schedule
             CuttingOverSign => machine with { CutoverBegunAt = machine.CutoverBegunAt ?? now },
             _ => machine,
         };
+        // Its migration is at work: how it ended before is in its journal no more.
+        if (sign is ProgressSign or FollowingSign or CuttingOverSign or PostHooksSign) machine = machine with { IsTriedAgain = false };
         if (machine.State != MachineRunState.Cancelling || sign is PostHooksSign)
         {
             var state = sign switch
@@ -158,12 +172,14 @@ public sealed class Schedule
                 break;
             case RunOrderKind.Cutover:
                 foreach (var i in asked)
-                    if (IsWarm(i) && !machines[i].IsOver && machines[i].CutoverBegunAt is null) Set(i, machines[i] with { CutoverAt = order.At ?? DateTimeOffset.MinValue });
+                    if (IsWarm(i) && !machines[i].IsOver && machines[i].CutoverBegunAt is null) Set(i, machines[i] with { CutoverAt = order.At ?? DateTimeOffset.MinValue, Windows = order.Windows ?? machines[i].Windows });
+                TakeWindows(order.Windows);
                 break;
             case RunOrderKind.Retry when Run.State != PlanRunState.Cancelling:
                 // All that failed; one that was cancelled only if it is named.
                 foreach (var i in asked)
-                    if (machines[i].State == MachineRunState.Failed || (machines[i].State == MachineRunState.Cancelled && order.Machine is not null)) Retry(i);
+                    if (machines[i].State == MachineRunState.Failed || (machines[i].State == MachineRunState.Cancelled && order.Machine is not null)) Retry(i, order.Windows);
+                TakeWindows(order.Windows);
                 break;
         }
     }
@@ -177,15 +193,14 @@ public sealed class Schedule
         Advance(isTold: false);
         if (!BeginsNothing && Run.State is (PlanRunState.Running or PlanRunState.Halted))
         {
-            var isOpen = IsOpen(now);
             // What is followed already comes before what has not begun: its window may be short.
             foreach (var i in following.ToArray())
             {
                 if (atWork.Count >= plan.Limits.Machines) break;
-                if (isOpen && HasRoom(machines[i].Host) && IsCutoverDue(i, now)) LetCutOver(i, now);
+                if (ObstacleOf(i, now) == WaitKind.Turn) LetCutOver(i, now);
             }
 
-            BeginWaiting(now, isOpen);
+            BeginWaiting(now);
         }
 
         if (IsFinished && Run.State != PlanRunState.Finished) SetRun(Run with { State = PlanRunState.Finished, EndedAt = now });
@@ -200,7 +215,7 @@ public sealed class Schedule
     {
         if (IsFinished) return null;
         var next = now + LongestStep;
-        foreach (var window in plan.MaintenanceWindows)
+        foreach (var window in windows)
             if (window.Start > now && window.Start < next) next = window.Start;
         foreach (var i in following)
             if ((machines[i].CutoverAt ?? runCutover) is { } at && at > now && at < next) next = at;
@@ -217,17 +232,83 @@ public sealed class Schedule
         return result;
     }
 
-    /// <summary>Whether machines may be begun and cut over at an instant.</summary>
-    public bool IsOpen(DateTimeOffset at) => plan.MaintenanceWindows.Count == 0 || plan.MaintenanceWindows.Any(w => w.Start <= at && at < w.End);
+    /// <summary>What a machine waits for that has not begun, or that is followed; null for any other. It is what <see cref="Decide"/> goes by.</summary>
+    /// <param name="index">Its place in the plan.</param>
+    /// <param name="now">What time it is.</param>
+    public MachineWait? WaitOf(int index, DateTimeOffset now)
+    {
+        var machine = machines[index];
+        if (machine.State is not (MachineRunState.Waiting or MachineRunState.Following)) return null;
+        var obstacle = ObstacleOf(index, now);
+        return obstacle switch
+        {
+            WaitKind.Wave or WaitKind.Continue => new MachineWait(obstacle) { Wave = Run.Wave },
+            WaitKind.Window => new MachineWait(obstacle) { At = WindowsOf(index).Where(w => w.Start > now && w.End > w.Start).Min(w => w.Start) },
+            WaitKind.NoWindow => new MachineWait(obstacle) { At = WindowsOf(index).Max(w => w.End) },
+            WaitKind.Host => new MachineWait(obstacle) { Host = machine.Host, Places = plan.Limits.MachinesPerHost },
+            WaitKind.Place => new MachineWait(obstacle) { Places = plan.Limits.Machines },
+            WaitKind.CutoverTime => new MachineWait(obstacle) { At = machine.CutoverAt ?? runCutover },
+            _ => new MachineWait(obstacle),
+        };
+    }
+
+    /// <summary>Whether a machine may be begun, if it is cold, or cut over, at an instant, as far as its windows say.</summary>
+    /// <param name="index">Its place in the plan.</param>
+    /// <param name="at">The instant.</param>
+    public bool IsOpen(int index, DateTimeOffset at)
+    {
+        var own = WindowsOf(index);
+        if (own.Count == 0) return true;
+        foreach (var window in own)
+            if (window.Start <= at && at < window.End) return true;
+        return false;
+    }
 
     /// <summary>Whether a machine is followed while it runs.</summary>
     /// <param name="index">Its place in the plan.</param>
     public bool IsWarm(int index) => plan.TypeOf(planned[index]) == PlanType.Warm;
 
-    private bool IsCutoverDue(int index, DateTimeOffset now)
+    /// <summary>What stands in the way of a machine that has not begun, or is followed.</summary>
+    private WaitKind ObstacleOf(int index, DateTimeOffset now)
     {
-        if ((machines[index].CutoverAt ?? runCutover) is { } at) return now >= at;
-        return plan.Precopy?.Downtime is not null && machines[index].IsReady;
+        var machine = machines[index];
+        var isFollowed = machine.State == MachineRunState.Following;
+        if ((isFollowed || !machine.IsHandedOver) && IsClosedForGood(index, now)) return WaitKind.NoWindow;
+        if (isFollowed)
+        {
+            if ((machine.CutoverAt ?? runCutover) is { } at)
+            {
+                if (now < at) return WaitKind.CutoverTime;
+            }
+            else if (plan.Precopy?.Downtime is null) return WaitKind.CutoverOrder;
+            else if (!machine.IsReady) return WaitKind.Downtime;
+        }
+        else if (machine.Wave > Run.Wave) return Run.State == PlanRunState.Halted ? WaitKind.Continue : WaitKind.Wave;
+
+        if (isFollowed ? !IsOpen(index, now) : !MayBegin(index, now)) return WaitKind.Window;
+        if (!HasRoom(machine.Host)) return WaitKind.Host;
+        if (atWork.Count >= plan.Limits.Machines) return WaitKind.Place;
+        return !isFollowed && stuck.Count >= MostStuck ? WaitKind.Stuck : WaitKind.Turn;
+    }
+
+    /// <summary>Whether a machine may begin, as far as windows are concerned. What only has hooks left was begun long ago.</summary>
+    private bool MayBegin(int index, DateTimeOffset now) => machines[index].IsHandedOver || (IsWarm(index) ? !IsClosedForGood(index, now) : IsOpen(index, now));
+
+    private IReadOnlyList<MaintenanceWindow> WindowsOf(int index) => machines[index].Windows ?? plan.MaintenanceWindows;
+
+    private bool IsClosedForGood(int index, DateTimeOffset now)
+    {
+        var own = WindowsOf(index);
+        foreach (var window in own)
+            if (window.End > now && window.End > window.Start) return false;
+        return own.Count > 0;
+    }
+
+    private void TakeWindows(IReadOnlyList<MaintenanceWindow>? brought)
+    {
+        if (brought is null) return;
+        windows.UnionWith(brought);
+        ownWindows++;
     }
 
     private void LetCutOver(int index, DateTimeOffset now)
@@ -237,9 +318,9 @@ public sealed class Schedule
         acts.Add(new CutMachineOver(machines[index]));
     }
 
-    private void BeginWaiting(DateTimeOffset now, bool isOpen)
+    private void BeginWaiting(DateTimeOffset now)
     {
-        while (atWork.Count < plan.Limits.Machines && stuck.Count < MostStuck && NextToBegin(isOpen) is { } index)
+        while (atWork.Count < plan.Limits.Machines && stuck.Count < MostStuck && NextToBegin(now) is { } index)
         {
             var machine = machines[index];
             machine = machine with
@@ -258,18 +339,18 @@ public sealed class Schedule
     }
 
     /// <summary>The first machine in the order of waves and of the plan that may begin now.</summary>
-    private int? NextToBegin(bool isOpen)
+    private int? NextToBegin(DateTimeOffset now)
     {
         (int Wave, int Index)? best = null;
         foreach (var head in heads)
         {
             if (head.Wave > Run.Wave || (best is { } found && (head.Wave, head.Index).CompareTo(found) > 0)) break; // and so are all behind it
-            if (isOpen || IsWarm(head.Index)) return best is { } earlier && earlier.CompareTo((head.Wave, head.Index)) < 0 ? earlier.Index : head.Index;
+            if (MayBegin(head.Index, now)) return best is { } earlier && earlier.CompareTo((head.Wave, head.Index)) < 0 ? earlier.Index : head.Index;
             // Outside of the windows the host's first cold machine does not hold up a warm one behind it.
             foreach (var next in waiting[head.Host])
             {
                 if (next.Wave > Run.Wave || (best is { } so && next.CompareTo(so) > 0)) break;
-                if (!IsWarm(next.Index)) continue;
+                if (!MayBegin(next.Index, now)) continue;
                 best = next;
                 break;
             }
@@ -311,6 +392,7 @@ public sealed class Schedule
         lastLook = now;
         step = step < TimeSpan.Zero ? TimeSpan.Zero : step > LongestStep ? LongestStep : step;
         if (step == TimeSpan.Zero) return;
+        GiveUpClosed(step, now);
         foreach (var i in atWork.Concat(stuck).Concat(cancelling).ToArray())
         {
             var machine = machines[i];
@@ -333,6 +415,28 @@ public sealed class Schedule
         }
     }
 
+    /// <summary>Ends machines that no window is left for. Not at once: a clock that is set by mistake is set again, and who has just been told of the end of a window may give another one.</summary>
+    private void GiveUpClosed(TimeSpan step, DateTimeOffset now)
+    {
+        // With windows to come nobody is looked at: there may be ten thousand.
+        if (waitingCount == 0 || windows.Count == 0 || (ownWindows == 0 && windows.Any(w => w.End > now)))
+        {
+            closed.Clear();
+            return;
+        }
+
+        for (var i = 0; i < machines.Length; i++)
+        {
+            var machine = machines[i];
+            if (machine.State != MachineRunState.Waiting || machine.IsHandedOver || !IsClosedForGood(i, now)) _ = closed.Remove(i); // it may have been there
+            else if ((closed[i] = closed.TryGetValue(i, out var before) ? before + step : TimeSpan.Zero) >= LongestStep)
+            {
+                _ = closed.Remove(i); // it is there
+                End(i, new EndedSign(MachineRunState.Failed, null, [PlanErrors.NoWindowLeft(machine.Machine, WindowsOf(i).Max(w => w.End)).Message], CanResume: machine.Migration is not null), now);
+            }
+        }
+    }
+
     private void Cancel(int index, IReadOnlyList<string> reasons, bool isOverdue, DateTimeOffset now)
     {
         var machine = machines[index];
@@ -341,7 +445,8 @@ public sealed class Schedule
         if (machine.State == MachineRunState.Waiting || machine.Owner != place)
         {
             var said = machine.State == MachineRunState.Waiting ? reasons : [.. reasons, .. machine.Reasons];
-            End(index, new EndedSign(MachineRunState.Cancelled, null, said, machine.CanResume), now);
+            // One that waits for another try keeps what it has.
+            End(index, new EndedSign(MachineRunState.Cancelled, null, said, machine.CanResume || (machine.State == MachineRunState.Waiting && machine.Migration is not null)), now);
             return;
         }
 
@@ -350,12 +455,12 @@ public sealed class Schedule
         acts.Add(new CancelMachine(machines[index]));
     }
 
-    private void Retry(int index)
+    private void Retry(int index, IReadOnlyList<MaintenanceWindow>? brought)
     {
         var machine = machines[index];
         // Handed over, only its hooks are left. A migration that cannot be resumed is begun anew, under an id of its own.
         var keeps = machine.IsHandedOver || (machine.CanResume && machine.Owner == place);
-        var cleared = machine with { State = MachineRunState.Waiting, Migration = keeps ? machine.Migration : null, EndedAt = null, CanResume = false, IsOverdue = false, IsReady = false, CutoverBegunAt = null, Worked = TimeSpan.Zero, Reasons = [], Step = string.Empty, DoneBytes = 0, TotalBytes = 0 };
+        var cleared = machine with { State = MachineRunState.Waiting, Migration = keeps ? machine.Migration : null, EndedAt = null, CanResume = false, IsOverdue = false, IsTriedAgain = true, Try = machine.Try + 1, IsReady = false, CutoverBegunAt = null, Worked = TimeSpan.Zero, Reasons = [], Step = string.Empty, DoneBytes = 0, TotalBytes = 0, Windows = brought ?? machine.Windows };
         Set(index, machine.IsHandedOver ? cleared : cleared with { Verdict = null, SealPath = null });
         if (Run.State == PlanRunState.Finished) SetRun(Run with { State = PlanRunState.Running, EndedAt = null });
     }
@@ -374,6 +479,7 @@ public sealed class Schedule
             SealPath = sign.Outcome?.SealPath ?? machine.SealPath,
             Reasons = reasons,
             CanResume = sign.CanResume,
+            IsTriedAgain = false,
             EndedAt = now,
             HeardAt = machine.State == MachineRunState.Waiting ? machine.HeardAt : now,
         });

@@ -118,7 +118,11 @@ public sealed record StoredDocument(Document Document, long Generation, DateTime
 /// <param name="Machine">Of one machine; null for all.</param>
 /// <param name="At">For a cutover: when; null for now.</param>
 /// <param name="Actor">Who asks.</param>
-public sealed record RunOrder(string Run, RunOrderKind Kind, string? Machine, DateTimeOffset? At, string Actor);
+public sealed record RunOrder(string Run, RunOrderKind Kind, string? Machine, DateTimeOffset? At, string Actor)
+{
+    /// <summary>With a cutover or a retry: the windows of the plan as it is when this is asked, where they are not those of the run; empty for always.</summary>
+    public IReadOnlyList<MaintenanceWindow>? Windows { get; init; }
+}
 
 /// <summary>What can be asked of a run.</summary>
 public enum RunOrderKind

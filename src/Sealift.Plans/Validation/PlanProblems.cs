@@ -6,8 +6,11 @@ namespace Sealift.Plans.Validation;
 /// <summary>What can be wrong with a plan that has the form of one; SL763x and SL764x. All are obstacles unless they say otherwise.</summary>
 internal static class PlanProblems
 {
+    /// <summary>Of a document that is missing: it may be stored later.</summary>
+    public const string MissingCode = "SL7630";
+
     public static PlanProblem Missing(string field, string kind, string name) =>
-        new("SL7630", field, $"there is no {kind} named {name}", $"Apply one, or name another; `sealift plan get {kind}` lists them", true);
+        new(MissingCode, field, $"there is no {kind} named {name}", $"Apply one, or name another; `sealift plan get {kind}` lists them", true);
 
     public static PlanProblem MachineTwice(string field, string what, int first) =>
         new("SL7631", field, $"{what} is there already, as {PlanFields.Machine(first)}", "Leave out one of the two", true);
@@ -65,6 +68,9 @@ internal static class PlanProblems
 
     public static PlanProblem Policy(string field, string said, string nextStep) =>
         new("SL7647", field, said, nextStep, true);
+
+    public static PlanProblem Keys(string field, string said, string nextStep) =>
+        new("SL7667", field, said, nextStep, true);
 
     /// <summary>A problem as an error, for a machine that is to be carried out all the same.</summary>
     public static Posix.SealiftException AsError(this PlanProblem problem, string plan, string machine) =>

@@ -1,4 +1,5 @@
 using Sealift.Disks;
+using Sealift.Guests.Luks;
 using Sealift.Migrations;
 using Sealift.Plans.Documents;
 using Sealift.Posix;
@@ -39,6 +40,7 @@ public static class PlanTranslation
             Check = spec.Check,
             AcceptDegraded = spec.AcceptDegraded,
             Waivers = [.. spec.Waivers, .. machine.Waivers],
+            LuksKeys = KeysOf(spec, machine),
             BootCheck = spec.BootCheck,
             BandwidthBytesPerSecond = bandwidth,
             Warm = WarmOf(source, spec.TypeOf(machine), spec.Precopy ?? new PrecopySpec()),
@@ -49,6 +51,10 @@ public static class PlanTranslation
             },
         };
     }
+
+    /// <summary>Where the keys of a machine are: one for each volume, its own before those of the plan.</summary>
+    internal static IReadOnlyList<VolumeKeySource> KeysOf(PlanSpec spec, PlannedMachine machine) =>
+        [.. machine.LuksKeys.Concat(spec.LuksKeys).Select(k => new VolumeKeySource(k.Volume.ToLowerInvariant(), k.File)).DistinctBy(k => k.Selector)];
 
     /// <summary>Whether machines of a provider can be followed while they run.</summary>
     internal static bool IsRunning(ProviderType type) => type is ProviderType.Vsphere or ProviderType.Libvirt;

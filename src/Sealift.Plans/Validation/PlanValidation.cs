@@ -1,7 +1,9 @@
 using System.Globalization;
+using Sealift.Guests.Luks;
 using Sealift.Migrations;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Hooks;
+using Sealift.Plans.Running;
 using Sealift.Posix;
 using Sealift.Providers;
 
@@ -10,6 +12,7 @@ namespace Sealift.Plans.Validation;
 /// <summary>Looks for all that would stop a plan or a machine of it: not the first only, each with its field and what to do.</summary>
 public static class PlanValidation
 {
+    private const string NotChecked = "keys of encrypted volumes are given and file systems are not checked, so that a wrong one would be found only after the copy";
     private static readonly TimeSpan LookDeadline = TimeSpan.FromMinutes(10);
 
     /// <summary>What can be said without asking anybody.</summary>
@@ -18,7 +21,7 @@ public static class PlanValidation
     public static IReadOnlyList<PlanProblem> Check(PlanDocuments documents, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(documents);
-        return [.. References(documents), .. Providers(documents), .. Machines(documents), .. Types(documents), .. Windows(documents.Plan.Spec, now), .. Storage(documents), .. Networks(documents), .. Hooks(documents), .. Policies(documents.Plan.Spec)];
+        return [.. References(documents), .. Providers(documents), .. Machines(documents), .. Types(documents), .. Windows(documents.Plan.Spec, now), .. Storage(documents), .. Networks(documents), .. Hooks(documents), .. Policies(documents.Plan.Spec), .. Keys(documents.Plan.Spec)];
     }
 
     /// <summary>The same, by machines.</summary>
@@ -61,6 +64,7 @@ public static class PlanValidation
         });
 
         ofPlan.AddRange(HooksHere(documents));
+        ofPlan.AddRange(KeysHere(documents.Plan.Spec));
         foreach (var place in machines.Where(m => m.Forecast is { TargetPaths.Count: > 0 }).GroupBy(m => Path.GetDirectoryName(m.Forecast!.TargetPaths[0])!))
         {
             var (needed, free) = (place.Sum(m => m.Forecast!.SpaceNeededBytes), place.Min(m => m.Forecast!.SpaceFreeBytes));
@@ -270,6 +274,34 @@ public static class PlanValidation
             catch (SealiftException e)
             {
                 return e;
+            }
+        }
+    }
+
+    /// <summary>Keys that no migration could be given.</summary>
+    private static IEnumerable<PlanProblem> Keys(PlanSpec spec)
+    {
+        if (spec.Vms.Count > 1 && spec.LuksKeys.FirstOrDefault(k => k.Volume != VolumeKey.AnyVolume) is { } one) yield return PlanProblems.Keys("spec.luksKeys", $"volume {one.Volume} is of one machine, and the plan has {spec.Vms.Count.ToString(CultureInfo.InvariantCulture)}", "Give it to its machine, or set volume: all");
+        if (spec.Check) yield break;
+        if (spec.LuksKeys.Count > 0) yield return PlanProblems.Keys("spec.luksKeys", NotChecked, "Leave out the one or the other");
+        for (var i = 0; i < spec.Vms.Count; i++)
+            if (spec.Vms[i].LuksKeys.Count > 0) yield return PlanProblems.Keys(PlanFields.Machine(i, "luksKeys"), NotChecked, "Leave out the one or the other");
+    }
+
+    /// <summary>Which files of keys cannot be used on this host.</summary>
+    private static IEnumerable<PlanProblem> KeysHere(PlanSpec spec)
+    {
+        var known = new Dictionary<string, SealiftException?>(StringComparer.Ordinal);
+        foreach (var problem in Of("spec.luksKeys", spec.LuksKeys)) yield return problem;
+        for (var i = 0; i < spec.Vms.Count; i++)
+            foreach (var problem in Of(PlanFields.Machine(i, "luksKeys"), spec.Vms[i].LuksKeys)) yield return problem;
+
+        IEnumerable<PlanProblem> Of(string field, IReadOnlyList<PlannedKey> keys)
+        {
+            foreach (var key in keys)
+            {
+                if (!known.TryGetValue(key.File, out var fault)) known[key.File] = fault = PlanKeys.Fault(new VolumeKeySource(key.Volume, key.File));
+                if (fault is not null) yield return new PlanProblem(fault.Code, field, $"cannot {fault.Attempt}: {fault.Subject}: {fault.Said}", fault.NextStep, true);
             }
         }
     }

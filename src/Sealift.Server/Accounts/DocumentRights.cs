@@ -6,7 +6,7 @@ namespace Sealift.Server.Accounts;
 
 /// <summary>
 /// Who may write which documents. A hook is a program that this host will run, and a provider a place on this host that is read or written
-/// to: both are for <see cref="Scope.Admin"/>. Plans and maps only choose among them.
+/// to: both are for <see cref="Scope.Admin"/>. An order to migrate begins a run, which is for <see cref="Scope.Operate"/>. Plans and maps only choose among them.
 /// </summary>
 internal static class DocumentRights
 {
@@ -27,5 +27,10 @@ internal static class DocumentRights
         if (!who.MayWrite(kind)) throw ServerErrors.NotAllowed($"{kind}/{name}", Needed(kind));
     }
 
-    private static string Needed(string kind) => kind is DocumentKind.Hook or DocumentKind.Provider ? Scope.Admin : Scope.Plan;
+    private static string Needed(string kind) => kind switch
+    {
+        DocumentKind.Hook or DocumentKind.Provider => Scope.Admin,
+        DocumentKind.Migration => Scope.Operate,
+        _ => Scope.Plan,
+    };
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Sealift.Plans;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Store;
+using Sealift.Plans.Validation;
 using Sealift.Posix;
 using Sealift.Server.Accounts;
 
@@ -33,7 +34,7 @@ internal static class DocumentsApi
                 : Results.Text(DocumentWriter.ToJson(found.Document), "application/json");
         }).Needs(Scope.Read).WithSummary("A document, as JSON, or as YAML where the request accepts application/yaml.").Produces(200, contentType: "application/json");
 
-        api.MapPut("/documents/{kind}/{name}", async (string kind, string name, HttpContext context, IPlanService plans, CancellationToken cancel) =>
+        api.MapPut("/documents/{kind}/{name}", async (string kind, string name, HttpContext context, IPlanService plans, TimeProvider time, CancellationToken cancel) =>
         {
             context.IsAbout($"{kind}/{name}");
             var documents = await ReadAsync(context, cancel);
@@ -43,7 +44,7 @@ internal static class DocumentsApi
             var current = await plans.Store.FindAsync(kind, name, cancel);
             var expected = Expected(context.Request, current, kind, name);
             // Whether it is still this generation is looked at once more in the transaction that stores it.
-            var stored = expected is { } generation ? await plans.Store.PutAsync(document, generation, cancel) : (await plans.ApplyAsync([document], cancel))[0];
+            var stored = expected is { } generation ? await PutAsync(plans, document, generation, time, cancel) : (await plans.ApplyAsync([document], cancel))[0];
             context.Response.Headers.ETag = Tag(stored.Generation);
             return stored.Generation == 1 ? Results.Created($"{ApiRoutes.Root}/documents/{kind}/{name}", stored) : Results.Ok(stored);
         }).Audited("document.put").Needs(Scope.Plan).WithSummary("Store a document of JSON or YAML; a Hook or a Provider needs the scope `admin`. If-Match names the generation that it replaces, If-None-Match: * says that there is none; one of both is needed.")
@@ -64,8 +65,16 @@ internal static class DocumentsApi
             var documents = await ReadAsync(context, cancel);
             context.IsAbout(string.Join(", ", documents.Select(d => $"{d.Kind}/{d.Metadata.Name}")));
             context.User.Check(documents);
-            return await plans.ApplyAsync(documents, cancel);
-        }).Audited("document.apply").Needs(Scope.Plan).WithSummary("Store many documents, all or none, whichever generations there are: JSON (one, or a list) or YAML (one, or many with --- between them).")
+            var stored = await plans.ApplyAsync([.. documents.Where(d => d is not MigrationDocument)], cancel);
+            var begun = new List<StoredDocument>();
+            foreach (var order in documents.OfType<MigrationDocument>())
+            {
+                var run = await plans.BeginAsync(order, context.Actor(), cancel);
+                begun.Add(new StoredDocument(order, 1, run.CreatedAt, false));
+            }
+
+            return (IReadOnlyList<StoredDocument>)[.. stored, .. begun];
+        }).Audited("document.apply").Needs(Scope.Plan).WithSummary("Store many documents, all or none, whichever generations there are: JSON (one, or a list) or YAML (one, or many with --- between them). One of kind Migration begins a run, once for its name, and needs the scope `operate`.")
             .Accepts<IReadOnlyList<Document>>("application/json", Yaml);
 
         api.MapPost("/validate/{plan}", async (string plan, HttpContext context, Validations validations, CancellationToken cancel) =>
@@ -89,6 +98,12 @@ internal static class DocumentsApi
             var bad = (BadHttpRequestException)e.InnerException;
             throw new BadHttpRequestException(bad.Message, bad.StatusCode, bad);
         }
+    }
+
+    private static async Task<StoredDocument> PutAsync(IPlanService plans, Document document, long generation, TimeProvider time, CancellationToken cancel)
+    {
+        await AppliedPlans.DemandAsync(plans.Store, [document], time.GetUtcNow(), cancel);
+        return await plans.Store.PutAsync(document, generation, cancel);
     }
 
     private static async Task<StoredDocument> FindAsync(IPlanService plans, string kind, string name, CancellationToken cancel) =>

@@ -1,5 +1,6 @@
 using Sealift.Plans;
 using Sealift.Plans.Runs;
+using Sealift.Plans.Scheduling;
 using Sealift.Plans.Store;
 using Sealift.Server.Accounts;
 
@@ -29,11 +30,13 @@ internal static class RunsApi
             .Needs(Scope.Read).WithSummary("Runs, newest first.");
         api.MapGet("/runs/{run}", async (string run, IPlanService plans, CancellationToken cancel) => RunView.Of(await FindAsync(plans, run, cancel)))
             .Needs(Scope.Read).WithSummary("A run.");
-        api.MapGet("/runs/{run}/machines", async (string run, int? offset, int? limit, MachineRunState? state, IPlanService plans, CancellationToken cancel) =>
+        api.MapGet("/runs/{run}/machines", async (string run, int? offset, int? limit, MachineRunState? state, IPlanService plans, TimeProvider time, CancellationToken cancel) =>
         {
-            _ = await FindAsync(plans, run, cancel); // only whether there is one
+            var found = await FindAsync(plans, run, cancel);
             var (from, most) = (Math.Max(0, offset ?? 0), Math.Clamp(limit ?? 100, 1, 1000));
-            if (state is { } asked) return Page<MachineRun>.Of([.. (await plans.Store.MachinesAsync(run, cancel)).Where(m => m.State == asked)], from, most);
+            // What one waits for depends on all others.
+            if (state is not null || found.State != PlanRunState.Finished)
+                return Page<MachineRun>.Of([.. RunWaits.Fill(found, await plans.Store.MachinesAsync(run, cancel), time.GetUtcNow()).Where(m => state is null || m.State == state)], from, most);
             var total = (await plans.Store.CountAsync(run, cancel)).Values.Sum();
             var items = await plans.Store.MachinesAsync(run, from, most, cancel);
             return new Page<MachineRun>(items, total, from + items.Count < total ? from + items.Count : null);

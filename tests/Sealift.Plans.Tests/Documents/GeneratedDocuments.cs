@@ -57,6 +57,7 @@ internal static class GeneratedDocuments
                 BootCheck = d.Item3,
                 WavePolicy = d.Item4,
                 Waivers = e.Item1,
+                LuksKeys = c.Item5 ? [new PlannedKey { Volume = "all", File = "/k" }, new PlannedKey { Volume = "1b2c7c1e-5d0f-4c6b-9a55-2f1f4f0e8a11", File = "/etc/a key" }] : [],
                 Hooks = e.Item2,
                 Limits = e.Item3,
                 Deadlines = new PlanDeadlines { Machine = e.Item4, Silence = e.Item5 },

@@ -78,10 +78,7 @@ public sealed class LocalRunnerTests : IAsyncLifetime
         Assert.Empty(migrations.List());
 
         await File.WriteAllTextAsync(Path.Combine(Told, "open"), "", Cancel);
-        Assert.True(await store.LeaseAsync("run", "me", TimeSpan.FromMinutes(1), Cancel));
-        await store.UpdateAsync((await store.FindRunAsync("run", Cancel))! with { State = PlanRunState.Running, EndedAt = null }, "me", Cancel);
-        await store.OrderAsync(new RunOrder("run", RunOrderKind.Retry, null, null, "me"), Cancel);
-        await store.ReleaseAsync("run", "me", Cancel);
+        await ReopenAsync(new RunOrder("run", RunOrderKind.Retry, null, null, "me"));
         await FinishAsync();
         var again = Assert.Single(await store.MachinesAsync("run", Cancel));
         Assert.Equal((MachineRunState.Succeeded, machine.Migration), (again.State, again.Migration));
@@ -124,6 +121,52 @@ public sealed class LocalRunnerTests : IAsyncLifetime
         Assert.Single(migrations.List());
     }
 
+    /// <summary>The process dies right after it has written down that a machine is tried again, and before the migration hears of it.</summary>
+    [Fact]
+    public async Task Another_try_that_was_ordered_is_made_also_where_the_process_dies_before_it_begins()
+    {
+        var source = Path.Combine(rig.SourceDirectory, "box.vmdk");
+        await File.WriteAllTextAsync(source, "KDMV and nothing more", Cancel);
+        await CreateAsync(Scheduling.Plans.Of(Vm("box.vmdk")));
+        await FinishAsync();
+        var failed = (await store.MachinesAsync("run", Cancel))[0];
+        Assert.Equal((MachineRunState.Failed, true), (failed.State, failed.CanResume));
+        Assert.True(migrations.OutcomeOf(failed.Migration!) is { CanResume: true, Verdict: Verdict.Failed }, "the journal has an end that can be resumed");
+
+        File.Move(await MigrationRig.ConvertSourceAsync(rig.First, "vmdk"), source, overwrite: true);
+        await ReopenAsync(new RunOrder("run", RunOrderKind.Retry, null, null, "me"));
+        using (var death = CancellationTokenSource.CreateLinkedTokenSource(Cancel)) await Scheduler(new DyingRunner(death)).RunAsync(CancellationToken.None, death.Token);
+        Assert.Empty(await store.OrdersAsync("run", Cancel));
+        Assert.Equal(MachineRunState.Migrating, (await store.MachinesAsync("run", Cancel))[0].State);
+        await FinishAsync();
+        var machine = (await store.MachinesAsync("run", Cancel))[0];
+        Assert.Equal((MachineRunState.Succeeded, failed.Migration, false), (machine.State, machine.Migration, machine.IsTriedAgain));
+    }
+
+    [Fact]
+    public async Task What_is_to_be_said_of_a_hook_that_failed_and_does_not_matter_survives_a_restart()
+    {
+        var spec = Scheduling.Plans.Of(Vm("first.raw")) with { Hooks = [Use("before", HookStep.PreHook), Use("after", HookStep.PostHook), Use("slow", HookStep.PostHook)] };
+        await CreateAsync(spec, Hook("before", $"echo . >>{Told}/before; exit 4", HookFailure.Continue), Hook("after", $"echo . >>{Told}/after; exit 5", HookFailure.Continue), Hook("slow", $"test -e {Told}/slow && exit 0; touch {Told}/slow; sleep 300"));
+        using (var stop = new CancellationTokenSource())
+        {
+            var work = Scheduler().RunAsync(CancellationToken.None, stop.Token);
+            await UntilAsync(() => Task.FromResult(File.Exists(Path.Combine(Told, "slow"))));
+            await stop.CancelAsync();
+            await work;
+        }
+
+        Assert.Equal(MachineRunState.PostHook, (await store.MachinesAsync("run", Cancel))[0].State);
+        await FinishAsync();
+        var machine = (await store.MachinesAsync("run", Cancel))[0];
+        Assert.Equal(MachineRunState.Succeeded, machine.State);
+        foreach (var (hook, code) in new[] { ("before", 4), ("after", 5) })
+        {
+            Assert.Contains(machine.Reasons, r => r.Contains($"run hook {hook}", StringComparison.Ordinal) && r.Contains($"exit code {code}", StringComparison.Ordinal));
+            Assert.Single(await File.ReadAllLinesAsync(Path.Combine(Told, hook), Cancel)); // it was not run again
+        }
+    }
+
     [Fact]
     public async Task Cancelled_a_machine_ends_whether_it_is_copied_or_a_hook_runs()
     {
@@ -153,10 +196,18 @@ public sealed class LocalRunnerTests : IAsyncLifetime
         return (run, machines);
     }
 
-    private Scheduler Scheduler()
+    private async Task ReopenAsync(RunOrder order)
     {
-        var runner = new LocalRunner(migrations, RequestOf, TimeProvider.System);
-        return new Scheduler(store, runner, new NoNews(), new SchedulerOptions { OnlyRun = "run", LookInterval = TimeSpan.FromMilliseconds(100), ProgressInterval = TimeSpan.FromMilliseconds(50) }, TimeProvider.System, "here", () => MigrationStore.NewId(DateTimeOffset.UtcNow, 8));
+        Assert.True(await store.LeaseAsync("run", "me", TimeSpan.FromMinutes(1), Cancel));
+        await store.UpdateAsync((await store.FindRunAsync("run", Cancel))! with { State = PlanRunState.Running, EndedAt = null }, "me", Cancel);
+        await store.OrderAsync(order, Cancel);
+        await store.ReleaseAsync("run", "me", Cancel);
+    }
+
+    private Scheduler Scheduler(IMachineRunner? other = null)
+    {
+        var runner = other ?? new LocalRunner(migrations, RequestOf, TimeProvider.System);
+        return new Scheduler(store, runner, new NoNews(), new SchedulerOptions { OnlyRun = "run", LookInterval = TimeSpan.FromMilliseconds(100), ProgressInterval = TimeSpan.FromMilliseconds(50) }, TimeProvider.System, "here", () => MigrationStore.NewId(DateTimeOffset.UtcNow, MigrationIds.Letters));
     }
 
     private MigrationRequest RequestOf(PlanRun run, PlannedMachine machine) => rig.Request with
@@ -184,6 +235,18 @@ public sealed class LocalRunnerTests : IAsyncLifetime
             Assert.True(watch.Elapsed < TimeSpan.FromMinutes(2), "it does not come about");
             await Task.Delay(10, Cancel);
         }
+    }
+
+    /// <summary>The death of the process in the moment in which a machine is to begin: from then on nothing is done and nothing is written.</summary>
+    private sealed class DyingRunner(CancellationTokenSource death) : IMachineRunner
+    {
+        public void Begin(PlanRun run, MachineRun machine, bool isGoingOn, IMachineSigns signs) => death.Cancel();
+
+        public void CutOver(MachineRun machine) => throw new InvalidOperationException();
+
+        public void Cancel(MachineRun machine) => throw new InvalidOperationException();
+
+        public Task LeaveOffAsync(string run) => Task.CompletedTask;
     }
 
     private sealed class NoNews : IRunNews

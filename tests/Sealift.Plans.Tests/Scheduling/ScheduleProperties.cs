@@ -35,7 +35,7 @@ public sealed class ScheduleProperties
         {
             Limits = new PlanLimits { Machines = the.Limit, MachinesPerHost = the.PerHost },
             WavePolicy = the.Stops ? WavePolicy.Stop : WavePolicy.Continue,
-            MaintenanceWindows = the.HasWindow ? [new MaintenanceWindow { Start = now.AddMinutes(30), End = now.AddMinutes(90) }, new MaintenanceWindow { Start = now.AddHours(10), End = now.AddYears(1) }] : [],
+            MaintenanceWindows = the.HasWindow ? [new MaintenanceWindow { Start = now.AddMinutes(30), End = now.AddMinutes(90) }, new MaintenanceWindow { Start = now.AddHours(10), End = random.Next(2) == 0 ? now.AddYears(1) : now.AddDays(3) }] : [],
             Deadlines = new PlanDeadlines { Silence = TimeSpan.FromMinutes(10), Machine = random.Next(3) == 0 ? TimeSpan.FromMinutes(40) : null },
             Precopy = new PrecopySpec { Downtime = random.Next(2) == 0 ? TimeSpan.FromSeconds(30) : null },
         };
@@ -110,7 +110,8 @@ public sealed class ScheduleProperties
 
         void Check()
         {
-            var (wave, open) = (schedule.Run.Wave, schedule.IsOpen(now));
+            var (wave, open) = (schedule.Run.Wave, spec.MaintenanceWindows.Count == 0 || spec.MaintenanceWindows.Any(w => w.Start <= now && now < w.End));
+            var told = RunWaits.Fill(schedule.Run, schedule.Machines, now).Select(m => m.WaitsFor).ToList();
             var before = schedule.Machines.ToDictionary(m => m.Machine);
             var busy = schedule.Machines.Count(IsAtWork);
             var acts = schedule.Decide(now);
@@ -126,12 +127,19 @@ public sealed class ScheduleProperties
                     alive[act.Machine.Machine] = act.Machine.Migration;
                     if (begin.IsGoingOn) continue;
                     Assert.True(act.Machine.Wave <= schedule.Run.Wave, "a wave too early");
-                    Assert.True(open || spec.Vms.Single(v => v.Name == act.Machine.Machine).Type == PlanType.Warm, "a cold one outside of the windows");
+                    Assert.True(open || spec.Vms.Single(v => v.Name == act.Machine.Machine).Type == PlanType.Warm || act.Machine.IsHandedOver, "a cold one outside of the windows");
                     Assert.Equal(MachineRunState.Waiting, before[act.Machine.Machine].State);
                 }
 
                 if (act is CutMachineOver && before[act.Machine.Machine].State == MachineRunState.Following) Assert.True(open, "a cutover outside of the windows");
             }
+
+            // Who begins was said to wait for its turn, or for what others have given up just now.
+            foreach (var act in acts.Where(a => before[a.Machine.Machine].State is MachineRunState.Waiting or MachineRunState.Following))
+                if (act is BeginMachine { IsGoingOn: false } or CutMachineOver) Assert.True(told[schedule.Machines.Index().Single(m => m.Item.Machine == act.Machine.Machine).Index]!.For is WaitKind.Turn or WaitKind.Wave or WaitKind.Continue or WaitKind.Place or WaitKind.Host, "begun against what was said");
+            // Who does not is told what it waits for, and that is so.
+            var seen = RunWaits.Fill(schedule.Run, schedule.Machines, now);
+            foreach (var (i, machine) in schedule.Machines.Index()) CheckWait(machine, schedule.WaitOf(i, now), seen[i].WaitsFor, open);
 
             // Whatever is begun has a place; more than the limit there are only of those that were stuck and went on.
             var fresh = acts.OfType<BeginMachine>().Count(b => !b.IsGoingOn) + acts.OfType<CutMachineOver>().Count(c => before[c.Machine.Machine].State == MachineRunState.Following);
@@ -147,8 +155,35 @@ public sealed class ScheduleProperties
                 Assert.DoesNotContain(schedule.Machines, m => m.Wave < schedule.Run.Wave && !m.IsOver && m.State is not MachineRunState.Stuck && !acts.Any(a => a.Machine.Machine == m.Machine));
             // Nobody waits for nothing: where there is room, whoever may begin has begun.
             if (schedule.Run.State == PlanRunState.Running && schedule.AtWork < the.Limit)
-                Assert.DoesNotContain(schedule.Machines, m => m.State == MachineRunState.Waiting && m.Wave <= schedule.Run.Wave && (open || spec.Vms.Single(v => v.Name == m.Machine).Type == PlanType.Warm) && (the.PerHost is not { } most || schedule.Machines.Count(o => IsAtWork(o) && o.Host == m.Host) < most));
+                Assert.DoesNotContain(schedule.Machines, m => m.State == MachineRunState.Waiting && m.Wave <= schedule.Run.Wave && (open || (spec.Vms.Single(v => v.Name == m.Machine).Type == PlanType.Warm && spec.MaintenanceWindows.Any(w => w.End > now))) && (the.PerHost is not { } most || schedule.Machines.Count(o => IsAtWork(o) && o.Host == m.Host) < most));
             Assert.True(busy >= 0);
+        }
+
+        void CheckWait(MachineRun machine, MachineWait? wait, MachineWait? seen, bool open)
+        {
+            Assert.Equal(wait, seen); // whoever looks from outside is told the same
+            if (machine.State is not (MachineRunState.Waiting or MachineRunState.Following) || schedule.IsFinished)
+            {
+                Assert.Null(wait);
+                return;
+            }
+
+            Assert.NotNull(wait);
+            if (schedule.Run.State == PlanRunState.Cancelling && machine.State == MachineRunState.Following) return; // its end is on its way
+            Assert.NotEqual(WaitKind.Turn, wait.For);
+            Assert.True(wait.For switch
+            {
+                WaitKind.Wave => machine.Wave > schedule.Run.Wave && schedule.Run.State == PlanRunState.Running,
+                WaitKind.Continue => machine.Wave > schedule.Run.Wave && schedule.Run.State == PlanRunState.Halted,
+                WaitKind.Window => !open && wait.At > now && spec.MaintenanceWindows.Any(w => w.Start == wait.At),
+                WaitKind.NoWindow => the.HasWindow && spec.MaintenanceWindows.All(w => w.End <= now),
+                WaitKind.Host => schedule.Machines.Count(m => IsAtWork(m) && m.Host == machine.Host) >= the.PerHost && wait.Host == machine.Host,
+                WaitKind.Place => schedule.Machines.Count(IsAtWork) >= the.Limit,
+                WaitKind.CutoverTime => wait.At > now && wait.At == machine.CutoverAt,
+                WaitKind.CutoverOrder => machine.CutoverAt is null && spec.Precopy!.Downtime is null,
+                WaitKind.Downtime => machine.CutoverAt is null && spec.Precopy!.Downtime is not null && !machine.IsReady,
+                _ => false,
+            }, $"{machine.State} waits for {wait.Said}");
         }
     }
 

@@ -88,6 +88,79 @@ public sealed class ScheduleTests
         End(schedule, "warm", MachineRunState.Succeeded);
         Assert.Empty(schedule.Decide(now));
         Assert.Equal(MachineRunState.Waiting, schedule.Machines[0].State);
+        Assert.Equal((WaitKind.NoWindow, window.End), (schedule.WaitOf(0, now)!.For, schedule.WaitOf(0, now)!.At));
+    }
+
+    [Fact]
+    public void A_machine_whose_last_window_has_closed_fails_after_a_minute_and_another_try_brings_the_windows_of_the_plan()
+    {
+        var window = new MaintenanceWindow { Start = Plans.Start, End = Plans.Start.AddHours(1) };
+        var schedule = Take(Plans.Of(Vm("a"), Vm("b"), Vm("warm", type: PlanType.Warm)) with { MaintenanceWindows = [window], Limits = new PlanLimits { Machines = 1 } });
+        Assert.Equal(["a"], Begun(schedule));
+        now = window.End;
+        Assert.Empty(Begun(schedule));
+        now = now.AddSeconds(30);
+        Assert.Empty(Begun(schedule));
+        Assert.Equal(MachineRunState.Waiting, schedule.Machines[1].State); // a clock may be set by mistake
+        now = now.AddMinutes(-40);
+        Begun(schedule);
+        now = window.End.AddHours(5);
+        Begun(schedule);
+        now = now.AddHours(5);
+        Begun(schedule); // from the first look after the end on, a minute at most for each, whatever the clock says
+        Assert.Equal([MachineRunState.Migrating, MachineRunState.Failed, MachineRunState.Failed], schedule.Machines.Select(m => m.State));
+        Assert.Contains("SL7650", Assert.Single(schedule.Machines[1].Reasons), StringComparison.Ordinal);
+        End(schedule, "a", MachineRunState.Succeeded);
+        Begun(schedule);
+        Assert.Equal(PlanRunState.Finished, schedule.Run.State);
+
+        var more = new MaintenanceWindow { Start = now.AddMinutes(10), End = now.AddHours(2) };
+        schedule.Take(new RunOrder("run", RunOrderKind.Retry, null, null, "me") { Windows = [more] }, now);
+        Assert.Equal(["warm"], Begun(schedule)); // it may be followed
+        Assert.Equal((WaitKind.Window, more.Start), (schedule.WaitOf(1, now)!.For, schedule.WaitOf(1, now)!.At));
+        Assert.Equal(more.Start, schedule.NextAt(more.Start.AddSeconds(-10)));
+        // As it is written down, in another process.
+        now = more.Start;
+        End(schedule, "warm", MachineRunState.Succeeded);
+        schedule = new Schedule(schedule.Run, [.. schedule.Machines], "here", () => $"m{++ids}");
+        Assert.Equal(["b"], Begun(schedule));
+    }
+
+    [Fact]
+    public void A_followed_machine_whose_last_window_has_closed_stays_followed_and_is_cut_over_in_a_window_that_an_order_brings()
+    {
+        var window = new MaintenanceWindow { Start = Plans.Start, End = Plans.Start.AddHours(1) };
+        var schedule = Take(Plans.Of(Vm("a", type: PlanType.Warm)) with { MaintenanceWindows = [window] });
+        Begun(schedule);
+        Tell(schedule, "a", new FollowingSign(true));
+        Begun(schedule);
+        Assert.Equal(WaitKind.CutoverOrder, schedule.WaitOf(0, now)!.For);
+        now = window.End;
+        for (var i = 0; i < 10; i++, now = now.AddMinutes(1)) Assert.Empty(schedule.Decide(now));
+        Assert.Equal((MachineRunState.Following, WaitKind.NoWindow), (schedule.Machines[0].State, schedule.WaitOf(0, now)!.For));
+        schedule.Take(new RunOrder("run", RunOrderKind.Cutover, "a", null, "me") { Windows = [] }, now);
+        Assert.IsType<CutMachineOver>(Assert.Single(schedule.Decide(now)));
+    }
+
+    [Fact]
+    public void Each_machine_is_told_what_it_waits_for()
+    {
+        var schedule = Take(Plans.Of(Vm("a"), Vm("b"), Vm("c"), Vm("d", wave: 2)) with { WavePolicy = WavePolicy.Stop, Limits = new PlanLimits { Machines = 2, MachinesPerHost = 1 } }, i => i < 2 ? "esx1" : "esx2");
+        Assert.Equal(["waits for whoever carries the run out", "waits for its wave; wave 1 is at work"], [schedule.WaitOf(0, now)!.Said, schedule.WaitOf(3, now)!.Said]);
+        Begun(schedule);
+        Assert.Null(schedule.WaitOf(0, now));
+        Assert.Equal("waits for room on host esx1, which takes 1 at once", schedule.WaitOf(1, now)!.Said);
+        foreach (var name in new[] { "a", "b", "c" })
+        {
+            End(schedule, name, name == "c" ? MachineRunState.Failed : MachineRunState.Succeeded);
+            Begun(schedule);
+        }
+
+        Assert.Equal("waits for an order to continue, because machines of wave 1 failed", schedule.WaitOf(3, now)!.Said);
+
+        var one = Take(Plans.Of(2) with { Limits = new PlanLimits { Machines = 1 } });
+        Begun(one);
+        Assert.Equal("waits for the one place of the plan", one.WaitOf(1, now)!.Said);
     }
 
     [Fact]

@@ -16,6 +16,7 @@ public sealed class VSphereInventory
     private const int SimilarLimit = 5;
 
     private static readonly string[] IdentityProperties = ["name", "parent", "config.uuid"];
+    private static readonly string[] HostProperties = [.. IdentityProperties, "config.instanceUuid", "runtime.host"];
     private static readonly string[] FilterProperties = ["name", "parent", "runtime.powerState"];
 
     // What a list shows changes with one of these; the version of a configuration changes with whatever is reconfigured.
@@ -78,6 +79,44 @@ public sealed class VSphereInventory
     {
         ArgumentNullException.ThrowIfNull(machine);
         return PathOf(Names, machine.Name, machine.Parent);
+    }
+
+    /// <summary>The names of the hosts that machines are on, for many machines at once.</summary>
+    /// <param name="client">The server.</param>
+    /// <param name="places">The machines, as <see cref="FindAsync"/> takes them.</param>
+    /// <param name="cancel">Stops waiting.</param>
+    /// <returns>The host of each place; those of which none, or more than one, is known are left out: it is for <see cref="FindAsync"/> to say what is wrong with them.</returns>
+    /// <exception cref="VSphereException">The server did not answer, or refused.</exception>
+    public static async Task<IReadOnlyDictionary<string, string>> HostsAsync(VSphereClient client, IReadOnlyCollection<string> places, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(places);
+        var names = await client.NamesAsync(cancel);
+        // By every name that a machine goes by: its host, or null where several are called that and are on different ones.
+        var (exact, loose) = (new Dictionary<string, string?>(StringComparer.Ordinal), new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase));
+        var query = new PropertyQuery("VirtualMachine", HostProperties) { Container = client.Service.RootFolder };
+        await foreach (var one in client.RetrieveAsync(query, cancel))
+        {
+            var (on, parent) = Understand(client, "where a machine is", one.Reference, () => (one["runtime.host"]?.AsReference(), one["parent"]?.AsReference()));
+            if (on is not { } reference) continue;
+            var (name, host) = (one["name"]?.Text ?? string.Empty, ObjectName.Plain(names.NameOf(reference) ?? reference.Value));
+            foreach (var key in new[] { PathOf(names, name, parent), name, ObjectName.Plain(name), one.Reference.Value, KeyOf(one["config.instanceUuid"]?.Text), KeyOf(one["config.uuid"]?.Text) }.OfType<string>().Distinct())
+            {
+                exact[key] = exact.TryGetValue(key, out var known) && known != host ? null : host;
+                loose[key] = loose.TryGetValue(key, out var other) && other != host ? null : host;
+            }
+        }
+
+        var found = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var place in places)
+        {
+            var key = KeyOf(place) ?? place.Trim('/');
+            if ((exact.TryGetValue(key, out var host) || loose.TryGetValue(key, out host)) && host is not null) found[place] = host;
+        }
+
+        return found;
+
+        static string? KeyOf(string? text) => Guid.TryParse(text, out var uuid) ? uuid.ToString("D") : null;
     }
 
     /// <summary>The machines that a filter means, each once.</summary>
