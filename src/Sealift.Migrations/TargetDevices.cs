@@ -75,7 +75,7 @@ internal static class TargetDevices
         if (Find(context, key) is { } before && TargetDevice.Of(before.Path).ChangeSince(before) is { } change) throw MigrationErrors.DeviceChanged(before.Path, change);
     }
 
-    /// <summary>Throws where another process has the device open for writing by now. To be asked before each opening for writing.</summary>
+    /// <summary>Throws where another process has the device open for writing by now. Each opening for writing asks by itself; this is for what is decided before that.</summary>
     /// <exception cref="SealiftException">SL4208.</exception>
     public static void DemandUnused(MigrationContext context, string key) => Find(context, key)?.DemandUnused();
 

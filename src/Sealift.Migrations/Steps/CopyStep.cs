@@ -31,7 +31,6 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
             await made.TakeBackAsync(cancel);
             var interrupted = CopyTargets.Interrupted(context, Disk, source.LengthBytes, StepName.Copy);
             if (interrupted is null) await TargetDevices.BeginAsync(context, Disk, source.LengthBytes, cancel);
-            else TargetDevices.DemandUnused(context, Disk);
             using var map = interrupted ?? await CopyTargets.BeginAsync(context, Disk, source.LengthBytes, cancel);
             var offload = await Offload.ChooseAsync(isDevice ? TransferPlan.Default with { Name = TransferPlan.Stream } : context.Request.Transfer, CopyTargets.EndsOf(context, Disk, source.LengthBytes), cancel);
             if (offload.MakesFile && interrupted is null) await offload.MakeAsync(made, context.Events.Progress(Planned), cancel);

@@ -45,11 +45,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
                 context.Source.VerifyUnchanged();
                 return context.OpenSourceAsync(Disk, c);
             },
-            async c =>
-            {
-                TargetDevices.DemandUnused(context, Disk);
-                return await DiskImage.OfLengthAsync(await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, c), copy.LengthBytes);
-            },
+            async c => await DiskImage.OfLengthAsync(await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, c), copy.LengthBytes),
             async c =>
             {
                 // What was read back before was read back of the file as it was then.
