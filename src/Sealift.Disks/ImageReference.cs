@@ -1,3 +1,5 @@
+using Sealift.Nbd;
+
 namespace Sealift.Disks;
 
 /// <summary>The image formats that Sealift reads. The format is always detected from content, never left to a probing tool.</summary>
@@ -54,6 +56,9 @@ public sealed record ImageReference(
 
     /// <summary>Whether <see cref="Location"/> is a block device rather than a file.</summary>
     public bool IsBlockDevice { get; init; }
+
+    /// <summary>The export that it is, raw; null where it is a file or a device. Only disks of a target are ever any.</summary>
+    internal NbdUri? Export { get; init; }
 
     /// <summary>
     /// Whether the holes of the disk are those of a file, anywhere in the chain: raw disks, and the flat kinds of the other formats.

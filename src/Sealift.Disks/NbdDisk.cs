@@ -51,6 +51,10 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
         return await CheckedAsync(new NbdDisk(pool, uri.ToString(), null, null, cacheBypass), forWriting);
     }
 
+    /// <summary>The same for a read-back, of what was flushed over other connections.</summary>
+    public static async Task<IUncachedReader> ConnectUncachedAsync(NbdUri uri, NbdOptions options, CancellationToken cancel) =>
+        await ConnectAsync(uri, options, "over new connections after a flush; what the server itself keeps in memory is beyond our reach", forWriting: false, cancel);
+
     /// <summary>Connects to a server of our own and takes it over: it ends with the disk, also when this fails.</summary>
     public static async Task<NbdDisk> OwnAsync(QemuNbdServer server, string name, SourceFiles? files, string cacheBypass, bool forWriting, CancellationToken cancel, string? mapDoubt = null)
     {

@@ -23,7 +23,15 @@ public static class Overlay
     /// <param name="cancel">Cancels it; what was begun is removed.</param>
     /// <exception cref="SealiftException">The name is taken (SL1001), the length is impossible (SL4204), qemu-img failed (SL4223).</exception>
     public static Task CreateAsync(string overlayPath, string basePath, ImageFormat baseFormat, long lengthBytes, CancellationToken cancel) =>
-        Qcow2File.CreateAsync(overlayPath, lengthBytes, ["-b", Path.GetFullPath(basePath), "-F", QemuNode.Driver(baseFormat)], cancel);
+        CreateAsync(overlayPath, CopiedDisk.InFile(basePath, baseFormat), lengthBytes, cancel);
+
+    /// <summary>The same over a disk wherever it is.</summary>
+    public static Task CreateAsync(string overlayPath, CopiedDisk below, long lengthBytes, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(below);
+        var (name, driver) = below.Below;
+        return Qcow2File.CreateAsync(overlayPath, lengthBytes, ["-b", name, "-F", driver], cancel);
+    }
 
     /// <summary>D: the ranges that the overlay itself holds, data and zeros, in order and merged; whole clusters, the last one clipped to the disk.</summary>
     /// <param name="overlayPath">The overlay; no writer may have it open.</param>
@@ -32,9 +40,14 @@ public static class Overlay
     /// <param name="workDirectory">Where sockets may be made.</param>
     /// <param name="cancel">Cancels it.</param>
     /// <exception cref="SealiftException">qemu-nbd is too old (SL4241); more ranges than fit in memory (SL4242).</exception>
-    public static async Task<IReadOnlyList<DiskRange>> ChangedRangesAsync(string overlayPath, string basePath, ImageFormat baseFormat, string workDirectory, CancellationToken cancel)
+    public static Task<IReadOnlyList<DiskRange>> ChangedRangesAsync(string overlayPath, string basePath, ImageFormat baseFormat, string workDirectory, CancellationToken cancel) =>
+        ChangedRangesAsync(overlayPath, CopiedDisk.InFile(basePath, baseFormat), workDirectory, cancel);
+
+    /// <summary>The same over a disk wherever it is.</summary>
+    public static async Task<IReadOnlyList<DiskRange>> ChangedRangesAsync(string overlayPath, CopiedDisk below, string workDirectory, CancellationToken cancel)
     {
-        await using var server = await QemuNbdServer.StartAllocationDepthAsync(Reference(overlayPath, DiskImage.Plain(basePath, baseFormat, 0)), workDirectory, cancel);
+        ArgumentNullException.ThrowIfNull(below);
+        await using var server = await QemuNbdServer.StartAllocationDepthAsync(Reference(overlayPath, below), workDirectory, cancel);
         await using var client = await NbdClient.ConnectAsync(NbdUri.Unix(server.SocketPath), new NbdOptions { MetaContexts = [DepthContext] }, cancel);
         if (!client.MetaContexts.Contains(DepthContext)) throw DiskErrors.NoContext(overlayPath, DepthContext);
         var changed = new List<DiskRange>();
@@ -63,14 +76,39 @@ public static class Overlay
     /// <param name="workDirectory">Where sockets may be made.</param>
     /// <param name="cancel">Cancels it.</param>
     public static Task<IDiskReader> OpenViewAsync(string overlayPath, string basePath, ImageFormat baseFormat, string workDirectory, CancellationToken cancel) =>
-        DiskImage.OpenReadAsync(Reference(overlayPath, DiskImage.Plain(basePath, baseFormat, 0)), workDirectory, cancel);
+        OpenViewAsync(overlayPath, CopiedDisk.InFile(basePath, baseFormat), workDirectory, cancel);
+
+    /// <summary>The same over a disk wherever it is.</summary>
+    public static Task<IDiskReader> OpenViewAsync(string overlayPath, CopiedDisk below, string workDirectory, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(below);
+        return DiskImage.OpenReadAsync(Reference(overlayPath, below), workDirectory, cancel);
+    }
+
+    /// <summary>Serves the same on a socket of this host, read-only.</summary>
+    /// <param name="overlayPath">The overlay; no writer may have it or the disk below open.</param>
+    /// <param name="below">The disk below.</param>
+    /// <param name="workDirectory">Where the socket is made.</param>
+    /// <param name="cancel">Cancels it.</param>
+    public static Task<QemuNbdServer> ServeViewAsync(string overlayPath, CopiedDisk below, string workDirectory, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(below);
+        return QemuNbdServer.StartReadOnlyAsync(Reference(overlayPath, below), workDirectory, cancel);
+    }
 
     /// <summary>The overlay alone, without its base: only ranges of D mean anything. The base may be open for writing meanwhile.</summary>
     /// <param name="overlayPath">The overlay; no writer may have it open.</param>
     /// <param name="workDirectory">Where sockets may be made.</param>
     /// <param name="cancel">Cancels it.</param>
     public static Task<IDiskReader> OpenAloneAsync(string overlayPath, string workDirectory, CancellationToken cancel) =>
-        DiskImage.OpenReadAsync(Reference(overlayPath, null), workDirectory, cancel);
+        DiskImage.OpenReadAsync(Reference(overlayPath, backing: null), workDirectory, cancel);
+
+    private static ImageReference Reference(string overlayPath, CopiedDisk below)
+    {
+        // Of an export QEMU can be told in the header alone; of files and devices it is told by us, whatever the header says.
+        if (below.Export is not null) Qcow2File.DemandBacking(overlayPath, below.Below.Name, below.Below.Driver);
+        return Reference(overlayPath, below.Reference);
+    }
 
     private static ImageReference Reference(string overlayPath, ImageReference? backing) =>
         new(new ImageLocation(overlayPath), ImageFormat.Qcow2, string.Empty, 0, 0, backing, backing is null ? [overlayPath] : [overlayPath, .. backing.Files]);

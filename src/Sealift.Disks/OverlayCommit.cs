@@ -11,8 +11,8 @@ namespace Sealift.Disks;
 public static class OverlayCommit
 {
     /// <summary>F: the root to expect after the commit. Replaces the leaves of D in a map that starts as a copy of S's, and checkpoints it; nothing is written to any disk.</summary>
-    /// <param name="overlayView">From <see cref="Overlay.OpenViewAsync"/>.</param>
-    /// <param name="changed">D, from <see cref="Overlay.ChangedRangesAsync"/>.</param>
+    /// <param name="overlayView">From <see cref="Overlay.OpenViewAsync(string, CopiedDisk, string, CancellationToken)"/>.</param>
+    /// <param name="changed">D, from <see cref="Overlay.ChangedRangesAsync(string, CopiedDisk, string, CancellationToken)"/>.</param>
     /// <param name="finalMap">A copy of S's map (<see cref="BlockMap.CreateCopy"/>).</param>
     /// <param name="options">How.</param>
     /// <param name="cancel">Cancels it.</param>

@@ -65,7 +65,7 @@ public sealed class QemuNbdServer : IAsyncDisposable
     public static Task<QemuNbdServer> StartReadOnlyAsync(ImageReference image, string workDirectory, CancellationToken cancel) =>
         StartAsync(QemuNode.Json(image), image.Location.ToString(), writable: false, QemuCache.Writeback, allocationDepth: false, workDirectory, cancel);
 
-    /// <summary>Serves read-only what another server exports on a Unix socket: for programs that know of no export names, or open more connections than it takes.</summary>
+    /// <summary>Serves read-only what another server exports: for programs that know of no export names, or open more connections than it takes.</summary>
     public static Task<QemuNbdServer> StartReadOnlyAsync(NbdUri export, string workDirectory, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(export);

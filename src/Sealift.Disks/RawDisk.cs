@@ -60,6 +60,7 @@ internal class RawDisk : IDiskWriter
     }
 
     /// <summary>Opens a raw file for writing, or a block device that nothing else uses.</summary>
+    /// <exception cref="SealiftException">It cannot be opened, or the kernel knows of a use of the device (SL1001); it is no disk (SL4205); another process has the device open for writing (SL4208).</exception>
     public static RawDisk OpenWrite(string path)
     {
         // For a device the kernel then looks that it is not mounted, not swap, and no part of something larger; open(2), O_EXCL.
@@ -69,6 +70,8 @@ internal class RawDisk : IDiskWriter
         {
             // A machine of QEMU's has its devices open without a claim that the kernel would see, and marks them by record locks.
             if (unused == OpenMode.Unused && file.HasForeignRecordLock()) throw DiskErrors.InUse(path);
+            // libvirt gives each of its machines a node of its own, whose locks are not on this one; and other programs lock nothing.
+            if (unused == OpenMode.Unused && DeviceUsers.Find(file.Facts().NodeDevice) is { } user) throw DiskErrors.InUse(path, user);
             return new RawDisk(file, path, 0, CheckedLength(file), SourceFiles.Measure([]));
         }
         catch

@@ -83,10 +83,9 @@ public sealed record TargetDevice(string Path, string Number, long LengthBytes, 
         if (LengthBytes < lengthBytes) throw DiskErrors.TargetTooShort(Path, LengthBytes, lengthBytes);
         await using (RawDisk.OpenWrite(Path))
         {
-            // The kernel, and QEMU's locks, say whether somebody has it.
+            // To be opened for writing it has to be in nobody's use.
         }
 
-        DemandUnused();
         await StorageMembership.DemandNoneAsync(c => LeadingPart.OfAsync<IUncachedReader>(UncachedRawDisk.Open(Path), LengthBytes), cancel);
     }
 

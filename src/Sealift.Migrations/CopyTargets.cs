@@ -13,8 +13,7 @@ internal static class CopyTargets
         var (path, mapPath) = (context.DiskPath(disk), context.SourceMapPath(disk));
         context.Files.Claim(path, Artefacts.Disk);
         context.Files.Claim(mapPath, Artefacts.BlockMap);
-        if (TargetDevices.Find(context, disk) is { } device) TargetDevices.Link(path, device);
-        else await DiskImage.CreateAsync(path, context.Request.Format, lengthBytes, cancel);
+        if (!TargetPlaces.Make(context, disk, path)) await DiskImage.CreateAsync(path, context.Request.Format, lengthBytes, cancel);
         context.Files.Own(path, Artefacts.Disk);
         BlockMap.Create(mapPath, lengthBytes, context.Hash).Close();
         context.Files.Own(mapPath, Artefacts.BlockMap);
@@ -24,7 +23,7 @@ internal static class CopyTargets
     /// <summary>The two places of a disk, as storage sees them that could copy it by itself.</summary>
     public static TransferEnds EndsOf(MigrationContext context, string disk, long lengthBytes) => new(
         TransferEnd.Of(context.Disk(disk).Image, lengthBytes),
-        new TransferEnd(context.DiskPath(disk), 0, lengthBytes, context.Request.Format),
+        new TransferEnd(context.CopiedDisk(disk).Export is null ? context.DiskPath(disk) : null, 0, lengthBytes, context.Request.Format),
         context.Hash.BlockBytes,
         context.Copying.Bandwidth is not null) { Esxi = context.Request.Transfer.Esxi };
 

@@ -161,18 +161,18 @@ internal sealed class Journal : IDisposable
         "UPDATE step SET state = 'Failed', ended_at = $at, elapsed_seconds = elapsed_seconds + $elapsed, summary = $summary WHERE migration = $id AND name = $name AND disk = $disk",
         ("$id", id), ("$name", step.Step), ("$disk", step.Disk), ("$at", Now()), ("$elapsed", elapsed.TotalSeconds), ("$summary", summary)));
 
-    /// <summary>The devices that other migrations have claimed, whatever became of them, by the results of their preflights.</summary>
+    /// <summary>The devices and exports that other migrations have claimed, whatever became of them, by the results of their preflights.</summary>
     /// <param name="except">The migration that asks.</param>
-    public IReadOnlyList<(string Migration, IReadOnlyList<TargetDevice> Devices)> ClaimedDevices(string except) => Do(() => Query<(string, IReadOnlyList<TargetDevice>)>(
+    public IReadOnlyList<(string Migration, PreflightResult Claimed)> Claims(string except) => Do(() => Query<(string, PreflightResult)>(
         "SELECT migration, result FROM step WHERE name = $name AND result IS NOT NULL AND migration <> $id",
-        r => (r.GetString(0), [.. Decode(r.GetString(1), JournalJson.Default.PreflightResult, $"the preflight of {r.GetString(0)}").Devices?.Values.AsEnumerable() ?? []]),
+        r => (r.GetString(0), Decode(r.GetString(1), JournalJson.Default.PreflightResult, $"the preflight of {r.GetString(0)}")),
         ("$name", StepName.Preflight), ("$id", except)));
 
-    /// <summary>Keeps the result of a preflight before its step is done: others see the devices that it claims from here on.</summary>
+    /// <summary>Keeps the result of a preflight before its step is done: others see what it claims from here on.</summary>
     /// <param name="id">The migration.</param>
     /// <param name="result">Its result.</param>
     /// <param name="demand">Throws where another has claimed one of them: asked and kept in one transaction, which one of two gets.</param>
-    public void ClaimDevices(string id, string result, Action demand) => Do(() =>
+    public void ClaimPlaces(string id, string result, Action demand) => Do(() =>
     {
         using var transaction = connection.BeginTransaction(); // immediate: nobody else writes from here on
         demand();

@@ -1,3 +1,5 @@
+using System.Text;
+using Sealift.Nbd;
 using Sealift.Providers;
 
 namespace Sealift.Migrations;
@@ -11,31 +13,48 @@ public sealed record MachineTarget
     /// <summary>The libvirt that defines the machine; null for none.</summary>
     public LibvirtTarget? Libvirt { get; init; }
 
-    /// <summary>The disks that go to block devices, and not to files of the directory.</summary>
+    /// <summary>The disks that go to block devices or NBD exports, and not to files of the directory.</summary>
     public IReadOnlyList<DiskTarget> Disks { get; init => field = value ?? []; } = []; // null is what JSON without it gives
 
     /// <summary>Where a disk goes that is not to be a file; null where it is.</summary>
     public DiskTarget? Of(SourceDisk disk) => Disks.FirstOrDefault(t => t.IsOf(disk));
 }
 
-/// <summary>A disk that goes to a block device, which it overwrites.</summary>
+/// <summary>A disk that goes to a block device or an NBD export, which it overwrites.</summary>
 /// <param name="Disk">Which: its key (<c>disk1</c>), or what the source identifies it by.</param>
-/// <param name="Device">The device, as an absolute path.</param>
+/// <param name="Device">The device, as an absolute path; or the URI of the export.</param>
 public sealed record DiskTarget(string Disk, string Device)
 {
+    // qcow2 has room for 1023 bytes of the name of what lies below an overlay: qemu's docs/interop/qcow2.txt, "backing_file_size".
+    private const int LongestUri = 1000;
+
+    /// <summary>The export; null where it is a device.</summary>
+    internal NbdUri? Export => Device.Contains("://", StringComparison.Ordinal) ? ExportOf(Device) : null;
+
     /// <summary>Whether a disk is the one that is meant.</summary>
     internal bool IsOf(SourceDisk disk) => Disk == disk.Key || Disk == disk.Identity;
 
-    /// <summary>Reads <c>DISK=DEVICE</c>.</summary>
-    /// <exception cref="Posix.SealiftException">SL7128: a part is missing. SL7129: it is an address, and no device of this host.</exception>
+    /// <summary>Reads <c>DISK=DEVICE</c> or <c>DISK=URI</c>.</summary>
+    /// <exception cref="Posix.SealiftException">SL7128: a part is missing. SL7129: it is an address that is no NBD export's. SL7140: the export's cannot be used. SL3001: it is not well-formed.</exception>
     public static DiskTarget Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        // What a source identifies a disk by may hold an equals sign; a device hardly does.
-        var equals = text.IndexOf("=/", StringComparison.Ordinal);
-        if (equals <= 0 && text.Contains("://", StringComparison.Ordinal)) throw MigrationErrors.NoDevice(text);
+        // What a source identifies a disk by may hold an equals sign, and so may the parameters of a URI.
+        var scheme = text.IndexOf("://", StringComparison.Ordinal);
+        var equals = scheme < 0 ? text.IndexOf("=/", StringComparison.Ordinal) : text.LastIndexOf('=', scheme);
         if (equals <= 0) throw MigrationErrors.BadDiskTarget(text, "it is not DISK=DEVICE", "Write it as disk1=/dev/VG/LV");
-        return new DiskTarget(text[..equals], Path.GetFullPath(text[(equals + 1)..]));
+        var place = text[(equals + 1)..];
+        return new DiskTarget(text[..equals], place[0] == '/' ? Path.GetFullPath(place) : ExportOf(place).ToString());
+    }
+
+    private static NbdUri ExportOf(string text)
+    {
+        if (!text.StartsWith("nbd", StringComparison.OrdinalIgnoreCase)) throw MigrationErrors.NoDevice(text);
+        var uri = NbdUri.Parse(text);
+        if (uri.UsesTls) throw MigrationErrors.BadExport(uri.ToString(), "it is to be reached by TLS, whose certificates QEMU would need as well, in its own way, for the conversion and for the new machine", "Reach it by a network that needs no TLS, or by a tunnel with a Unix socket");
+        if (uri.SocketPath is { } socket && !Path.IsPathFullyQualified(socket)) throw MigrationErrors.BadExport(uri.ToString(), "the path of its socket is not absolute", "Give the full path");
+        if (Encoding.UTF8.GetByteCount(uri.ToString()) > LongestUri) throw MigrationErrors.BadExport(uri.ToString(), $"it is longer than {LongestUri} bytes", "Give export and socket shorter names");
+        return uri;
     }
 }
 

@@ -5,6 +5,7 @@ using Sealift.Blkhash;
 using Sealift.Disks;
 using Sealift.Guests.Luks;
 using Sealift.Migrations.Steps;
+using Sealift.Nbd;
 using Sealift.Providers;
 
 namespace Sealift.Migrations;
@@ -116,7 +117,13 @@ internal sealed class MigrationContext
 
     public string Extension => Request.Format == ImageFormat.Qcow2 ? "qcow2" : "raw";
 
-    public string DiskPath(string key) => Path.Combine(WorkDirectory, $"{key}.{Extension}");
+    /// <summary>A copied disk; or what stands for it where it is not in the target directory.</summary>
+    public string DiskPath(string key) => Path.Combine(WorkDirectory, $"{key}.{(ExportOf(key) is null ? Extension : TargetMachine.ExportExtension)}");
+
+    /// <summary>A copied disk, wherever it is.</summary>
+    public CopiedDisk CopiedDisk(string key) => ExportOf(key) is { } export ? Disks.CopiedDisk.OnExport(export) : Disks.CopiedDisk.InFile(DiskPath(key), Request.Format);
+
+    private NbdUri? ExportOf(string key) => Request.Target.Disks.Count == 0 ? null : Request.Target.Of(Disk(key))?.Export;
 
     public string OverlayPath(string key) => Path.Combine(WorkDirectory, $"{key}.overlay.qcow2");
 

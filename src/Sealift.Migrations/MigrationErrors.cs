@@ -83,16 +83,25 @@ internal static class MigrationErrors
         new("SL7127", "write to a storage pool", $"{pool}: {directory}", inner.Said, "Run sealift as a user who may write there (mostly root), or choose another pool", inner);
 
     public static SealiftException BadDiskTarget(string target, string said, string nextStep) =>
-        new("SL7128", "bring a disk to a device", target, said, nextStep);
+        new("SL7128", "bring a disk to a device or an export", target, said, nextStep);
 
     public static SealiftException NoDevice(string target) =>
-        new("SL7129", "bring a disk to a device", target, "it is no block device of this host, and a machine's checks and conversion need one", "Connect it to this host first (nbd-client, iscsiadm) and name the device that comes of it, or copy the disk alone with `sealift copy`");
+        new("SL7129", "bring a disk to a device or an export", target, "it is neither a block device of this host nor an NBD export", "Connect it to this host first (as by iscsiadm) and name the device that comes of it, or copy the disk alone with `sealift copy`");
 
     public static SealiftException DeviceChanged(string device, string said) =>
-        new("SL7130", "use the device that a disk was brought to", device, said, "Find out what happened to it. It is not to be used; remove this migration and start a new one");
+        new("SL7130", "use what a disk was brought to", device, said, "Find out what happened to it. It is not to be used; remove this migration and start a new one");
 
     public static SealiftException NoLink(string path, string device, Exception inner) =>
         new("SL7131", "make a link to a device", $"{path} -> {device}", inner.Message, "Choose a target directory on a file system that has symbolic links", inner);
+
+    public static SealiftException BadExport(string export, string said, string nextStep) =>
+        new("SL7140", "bring a disk to an NBD export", export, said, nextStep);
+
+    public static SealiftException TooFewClients(string export, SealiftException inner) =>
+        new("SL7141", "connect to an NBD export as often as a copy to it will", export, $"{inner.Code}: {inner.Said}", "It was reached a moment ago. Have its server go on when a client has left, and serve 8 clients at once (qemu-nbd --persistent --shared=8)", inner);
+
+    public static SealiftException NoExportNamed(string path, string said) =>
+        new("SL7142", "read which NBD export a disk is on", path, said, "Have it hold the URI of the export, in one line");
 
     public static SealiftException InheritedDamage(int count, string first) =>
         new("SL7201", "pass the check of the source", $"{Measures.Count(count, "finding")} of damage, the first: {first}", "the source is damaged and no waiver names it", "Repair it in the source machine and start again, or waive each finding by class and file system with a reason (--waive)");

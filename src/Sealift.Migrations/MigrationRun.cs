@@ -301,7 +301,7 @@ internal sealed class MigrationRun
     private async Task<MigrationOutcome> EndAsync(Verdict verdict, IReadOnlyList<string> reasons, IReadOnlyList<string> nextSteps, bool final)
     {
         var troubles = new List<string>();
-        Try(() => nextSteps = [.. nextSteps, .. TargetDevices.Touched(context).Select(d => $"{d} holds parts of a machine that was not proven: it is not to be used until another migration or copy to it was.")], troubles);
+        Try(() => nextSteps = [.. nextSteps, .. TargetPlaces.Touched(context).Select(d => $"{d} holds parts of a machine that was not proven: it is not to be used until another migration or copy to it was.")], troubles);
         SealPredicate? predicate = null;
         var name = "report";
         Try(

@@ -26,7 +26,7 @@ public static class MigrationRunner
             var preflight = await Preflight.LookAsync(request, source, null, cancel);
             try
             {
-                TargetDevices.DemandUnclaimed(store.Journal, null, preflight.Devices);
+                TargetPlaces.DemandUnclaimed(store.Journal, null, preflight.Devices, preflight.Exports);
             }
             catch (SealiftException e) when (e.Code == "SL7128")
             {
@@ -299,11 +299,11 @@ public static class MigrationRunner
         if (request.Format is not (ImageFormat.Raw or ImageFormat.Qcow2)) throw MigrationErrors.BadPlan("format", $"{request.Format} is not a target format", "Choose raw or qcow2");
         if (request.Target.Disks.Count > 0)
         {
-            if (request.Format != ImageFormat.Raw) throw MigrationErrors.BadPlan("format", "a disk goes to a block device, which holds the bytes of the disk themselves", "Choose raw");
-            if (request.Warm is not null) throw MigrationErrors.BadPlan("disk targets", "the source runs", "Bring its disks to files, or shut it down and migrate its disks");
-            if (request.Transfer.Name is not (TransferPlan.Auto or TransferPlan.Stream)) throw MigrationErrors.BadPlan("transfer", $"a disk goes to a block device, and {request.Transfer.Name} is asked for", "Choose auto or stream");
+            if (request.Format != ImageFormat.Raw) throw MigrationErrors.BadPlan("format", "a disk goes to a block device or an NBD export, which holds the bytes of the disk themselves", "Choose raw");
+            if (request.Warm is { ReadBack: ReadBackScope.Changed }) throw MigrationErrors.BadPlan("read-back", "a disk goes to a block device or an NBD export, which do not show whether anybody has written there between two passes", "Have all of it read back at the end");
+            if (request.Transfer.Name is not (TransferPlan.Auto or TransferPlan.Stream)) throw MigrationErrors.BadPlan("transfer", $"a disk goes to a block device or an NBD export, and {request.Transfer.Name} is asked for", "Choose auto or stream");
             if (request.Target.Disks.Select(d => d.Disk).Distinct(StringComparer.Ordinal).Count() != request.Target.Disks.Count) throw MigrationErrors.BadPlan("disk targets", "a disk is named twice", "Name each once");
-            if (request.Target.Disks.FirstOrDefault(d => !Path.IsPathFullyQualified(d.Device)) is { } relative) throw MigrationErrors.BadPlan("disk targets", $"{relative.Device} is not absolute", "Give absolute paths");
+            if (request.Target.Disks.FirstOrDefault(d => d.Export is null && !Path.IsPathFullyQualified(d.Device)) is { } relative) throw MigrationErrors.BadPlan("disk targets", $"{relative.Device} is not absolute", "Give absolute paths");
         }
 
         if (request.Waivers.Count > 0 && !request.Check) throw MigrationErrors.BadPlan("waivers", "findings are waived and file systems are not checked", "Leave out the one or the other");

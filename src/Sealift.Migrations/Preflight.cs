@@ -10,6 +10,9 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
     /// <summary>The devices that disks go to, by the keys of those; null where there is none.</summary>
     public SortedDictionary<string, TargetDevice>? Devices { get; init; }
 
+    /// <summary>The NBD exports that disks go to, likewise.</summary>
+    public SortedDictionary<string, TargetExport>? Exports { get; init; }
+
     // What conversion writes into the overlays: a new initrd for each kernel, packages, the file systems' own metadata. Seen on
     // full guests: 100 to 400 MiB. The commit does not need it a second time, as it writes into blocks that mostly exist.
     private const long ConversionBytes = 1L << 30;
@@ -25,8 +28,8 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
     public static async Task<Preflight> LookAsync(MigrationRequest request, SourceMachine source, string? migration, CancellationToken cancel)
     {
         var here = Look(request, source);
-        var (devices, problems) = await TargetDevices.LookAsync(request, source, cancel);
-        return here with { Problems = [.. here.Problems, .. problems, .. await DefinedDomain.LookAsync(request, source, migration, cancel)], Devices = devices.Count == 0 ? null : devices };
+        var (devices, exports, problems) = await TargetPlaces.LookAsync(request, source, cancel);
+        return here with { Problems = [.. here.Problems, .. problems, .. await DefinedDomain.LookAsync(request, source, migration, cancel)], Devices = devices.Count == 0 ? null : devices, Exports = exports.Count == 0 ? null : exports };
     }
 
     private static Preflight Look(MigrationRequest request, SourceMachine source)

@@ -49,7 +49,7 @@ internal static class SealAssembly
             FileChanges = after?.FileChanges is not { } changes ? null : SealedFileChanges.Of(changes, handedOver?.Files.FirstOrDefault(f => f.Role == SealedFileChanges.ListRole)?.Name ?? string.Empty),
             Passes = [.. context.Journal.Passes(context.Id).Where(p => p.IsDone).Select(SealedPass.Of)],
             Boot = boot is null ? null : SealedBoot.Of(boot),
-            NotProven = [.. NotProven(boot), .. context.Request.Target.Disks.Select(t => $"That nobody wrote to {t.Device} between its last read-back and the hand-over: a block device does not show that.")],
+            NotProven = [.. NotProven(boot), .. context.Request.Target.Disks.SelectMany(NotProven)],
             Steps = [.. rows.Select(r => StepOf(r, verdict))],
             Tools = ToolsOf(context, [before, after, committed], convert),
             HostKernel = ToolVersions.Kernel,
@@ -149,6 +149,14 @@ internal static class SealAssembly
         if (convert is not null && !tools.Any(t => $"{t.Key} {t.Value}" == convert.Conversion.Tool)) tools["converter"] = convert.Conversion.Tool;
         return [new SealedTool("sealift", ToolVersions.Sealift), .. tools.Select(t => new SealedTool(t.Key, t.Value))];
     }
+
+    private static IEnumerable<string> NotProven(DiskTarget target) => target.Export is null
+        ? [$"That nobody wrote to {target.Device} between its last read-back and the hand-over: a block device does not show that."]
+        :
+        [
+            $"That the storage below {target.Device} holds what was read back: it was read over new connections after a flush; what the server itself keeps in memory is beyond our reach.",
+            $"That nobody wrote to {target.Device} between its last read-back and the hand-over, and that it was one and the same export all the time: its name and its length are all that an NBD export shows.",
+        ];
 
     private static IReadOnlyList<string> NotProven(BootReport? boot) => boot is null or { Outcome: BootOutcome.Booted }
         ? SealPredicate.StandardNotProven

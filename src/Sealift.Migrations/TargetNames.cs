@@ -14,7 +14,10 @@ internal sealed class TargetNames(MigrationRequest request, VirtualMachine machi
         Converted = request.Convert,
     };
 
-    public string Disk(string key) => In(TargetMachine.DiskFileName(machine, key, request.Format));
+    /// <summary>A disk, or what stands for it.</summary>
+    public string Disk(string key) => In(request.Target.Disks.Count > 0 && request.Target.Of(machine.Disks.Single(d => d.Key == key)) is { Export: not null }
+        ? TargetMachine.ExportFileName(machine, key)
+        : TargetMachine.DiskFileName(machine, key, request.Format));
 
     public string BlockMap(string key) => In($"{machine.FileName}-{SafeName.Of(key)}.blockmap");
 

@@ -76,6 +76,25 @@ public sealed class LibvirtTargetTests : IAsyncLifetime
         Assert.Empty(await pool.VolumesAsync(Cancel));
     }
 
+    /// <summary>QEMU connects to it as whoever libvirt runs it as.</summary>
+    [Fact]
+    public async Task A_disk_on_an_export_is_a_network_disk_of_the_domain_which_starts_with_it()
+    {
+        var storage = Path.Combine(rig.Root, "storage");
+        await File.WriteAllBytesAsync(storage, new byte[4 << 20], Cancel);
+        await using var server = await ServedExport.ByNbdkitAsync(rig.Root, "file", storage);
+        var outcome = await rig.StartAsync(Request with { Target = new MachineTarget { Libvirt = new LibvirtTarget("qemu:///system", pool.Name) { Start = true }, Disks = [new DiskTarget("disk1", server.Uri)] } });
+        Assert.True(outcome is { Verdict: Verdict.Degraded, CanResume: false }, string.Join(' ', outcome.Reasons));
+        Assert.Equal("running", await LibvirtDaemon.VirshAsync(Cancel, "domstate", pool.Name));
+        var source = XElement.Parse(await LibvirtDaemon.VirshAsync(Cancel, "dumpxml", pool.Name)).Descendants("source").First(s => s.Attribute("protocol") is not null);
+        Assert.Equal(("nbd", "127.0.0.1"), (source.Attribute("protocol")!.Value, source.Element("host")!.Attribute("name")!.Value));
+        _ = await LibvirtDaemon.VirshAsync(Cancel, "destroy", pool.Name);
+        using var store = rig.OpenStore();
+        Assert.Empty((await MigrationRunner.RemoveAsync(store, outcome.Id, includeHandedOver: true)).Kept);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(pool.Directory));
+        Assert.Equal(await File.ReadAllBytesAsync(rig.First, Cancel), (await File.ReadAllBytesAsync(storage, Cancel))[..(int)new FileInfo(rig.First).Length]);
+    }
+
     [Fact]
     public async Task What_was_handed_over_stays_where_its_migration_is_removed()
     {

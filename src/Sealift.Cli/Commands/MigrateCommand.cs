@@ -21,7 +21,7 @@ internal static class MigrateCommand
     private static readonly Option<string?> Pool = new("--pool") { Description = "libvirt: the storage pool that receives the disks, of type dir, fs or netfs [default: default].", HelpName = "POOL" };
     private static readonly Option<bool> StartIt = new("--start") { Description = "libvirt: start the new machine once it is sealed." };
     private static readonly Option<bool> Autostart = new("--autostart") { Description = "libvirt: have the new machine start with its host." };
-    private static readonly Option<string[]> DiskTargets = new("--disk-target") { Description = "Bring a disk to a block device, which it overwrites, and not to a file: DISK=DEVICE, DISK its key (disk1) or what the source identifies it by. May be repeated.", HelpName = "DISK=DEVICE" };
+    private static readonly Option<string[]> DiskTargets = new("--disk-target") { Description = "Bring a disk to a block device or an NBD export (nbd://, nbd+unix://), which it overwrites, and not to a file. DISK is its key (disk1) or what the source identifies it by. May be repeated.", HelpName = "DISK=DEVICE|URI" };
     private static readonly Option<string> Format = new("--format", "-f") { Description = "Format of the new disks: raw or qcow2.", HelpName = "FORMAT", DefaultValueFactory = _ => "raw" };
     private static readonly Option<ImageFormat?> SourceFormat = new("--source-format") { Description = $"Format of disk images: {Names<ImageFormat>()}. By default from their content.", HelpName = "FORMAT" };
     private static readonly Option<bool> Overwrite = new("--overwrite") { Description = "Replace files of the same names in the target, after everything else was proven." };

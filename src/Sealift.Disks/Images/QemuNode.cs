@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Sealift.Nbd;
@@ -24,30 +25,46 @@ public static class QemuNode
         return "json:" + Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    /// <summary>The same for an export on a Unix socket.</summary>
+    /// <summary>The same for an export, without TLS.</summary>
     internal static string Json(NbdUri export)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer)) WriteExport(json, export);
+        return "json:" + Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void WriteExport(Utf8JsonWriter json, NbdUri export)
+    {
+        json.WriteStartObject();
+        json.WriteString("driver", "raw");
+        json.WriteStartObject("file");
+        json.WriteString("driver", "nbd");
+        json.WriteStartObject("server");
+        json.WriteString("type", export.SocketPath is null ? "inet" : "unix");
+        if (export.SocketPath is { } socket)
         {
-            json.WriteStartObject();
-            json.WriteString("driver", "raw");
-            json.WriteStartObject("file");
-            json.WriteString("driver", "nbd");
-            json.WriteStartObject("server");
-            json.WriteString("type", "unix");
-            json.WriteString("path", export.SocketPath);
-            json.WriteEndObject();
-            json.WriteString("export", export.ExportName);
-            json.WriteEndObject();
-            json.WriteEndObject();
+            json.WriteString("path", socket);
+        }
+        else
+        {
+            json.WriteString("host", export.Host);
+            json.WriteString("port", export.Port.ToString(CultureInfo.InvariantCulture)); // a string: InetSocketAddressBase of qapi/sockets.json
         }
 
-        return "json:" + Encoding.UTF8.GetString(buffer.WrittenSpan);
+        json.WriteEndObject();
+        json.WriteString("export", export.ExportName);
+        json.WriteEndObject();
+        json.WriteEndObject();
     }
 
     private static void WriteImage(Utf8JsonWriter json, ImageReference image)
     {
+        if (image.Export is { } export)
+        {
+            WriteExport(json, export);
+            return;
+        }
+
         json.WriteStartObject();
         json.WriteString("driver", Driver(image.Format));
         // Without it qemu's vpc driver computes the size of some creators' images from the CHS geometry, which is rounded down.
@@ -69,7 +86,12 @@ public static class QemuNode
             }
         }
 
-        if (image.Backing is { } backing)
+        if (image.Backing is { Export: not null })
+        {
+            // A node of another protocol is refused where the header names a file, whatever that is: then the header is what counts, and
+            // whoever opens the image has looked at it.
+        }
+        else if (image.Backing is { } backing)
         {
             json.WritePropertyName("backing");
             WriteImage(json, backing);

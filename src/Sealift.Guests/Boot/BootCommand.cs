@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Sealift.Disks;
+using Sealift.Posix;
 
 namespace Sealift.Guests.Boot;
 
@@ -93,7 +94,8 @@ internal static class BootCommand
         json.WriteStartObject("backing");
         json.WriteString("driver", disk.Format == ImageFormat.Qcow2 ? "qcow2" : "raw");
         json.WriteBoolean("read-only", true);
-        WriteFile(json, disk.Path, readOnly: true);
+        if (disk.NbdSocket is { } socket) WriteExport(json, socket);
+        else WriteFile(json, disk.Path, readOnly: true);
         if (disk.Format == ImageFormat.Qcow2) json.WriteNull("backing");
         json.WriteEndObject();
     });
@@ -101,7 +103,7 @@ internal static class BootCommand
     private static void WriteFile(Utf8JsonWriter json, string path, bool readOnly)
     {
         json.WriteStartObject("file");
-        json.WriteString("driver", "file");
+        json.WriteString("driver", FileFacts.OfPathIfExists(path) is not null && FileFacts.OfPath(path).Kind == FileKind.BlockDevice ? "host_device" : "file"); // file takes no device
         json.WriteString("filename", Path.GetFullPath(path));
         json.WriteBoolean("read-only", readOnly);
         json.WriteString("locking", "auto");
@@ -113,6 +115,18 @@ internal static class BootCommand
             json.WriteEndObject();
         }
 
+        json.WriteEndObject();
+    }
+
+    private static void WriteExport(Utf8JsonWriter json, string socket)
+    {
+        json.WriteStartObject("file");
+        json.WriteString("driver", "nbd");
+        json.WriteBoolean("read-only", true);
+        json.WriteStartObject("server");
+        json.WriteString("type", "unix");
+        json.WriteString("path", Path.GetFullPath(socket));
+        json.WriteEndObject();
         json.WriteEndObject();
     }
 

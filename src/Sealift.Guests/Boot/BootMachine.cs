@@ -35,12 +35,16 @@ public sealed record BootMachine
 
 /// <summary>A disk of a machine that is to be tried.</summary>
 /// <param name="Key">Its key, which is its serial number too: letters and digits.</param>
-/// <param name="Path">The file.</param>
+/// <param name="Path">The file, or the block device.</param>
 /// <param name="Format">Raw or qcow2, without a backing file.</param>
 /// <param name="LengthBytes">Length of the disk in bytes.</param>
 /// <param name="Controller">QEMU's <c>-device</c> for the controller that this disk is the first on; null where there is none to add.</param>
 /// <param name="Device">QEMU's <c>-device</c> for the disk, without its drive.</param>
-public sealed record BootDisk(string Key, string Path, ImageFormat Format, long LengthBytes, string? Controller, string Device);
+public sealed record BootDisk(string Key, string Path, ImageFormat Format, long LengthBytes, string? Controller, string Device)
+{
+    /// <summary>Path of the Unix socket on which a raw NBD export of it is served, in place of the file; null where the file is opened.</summary>
+    public string? NbdSocket { get; init; }
+}
 
 /// <summary>UEFI firmware of the host.</summary>
 /// <param name="CodePath">Its code; opened read-only.</param>

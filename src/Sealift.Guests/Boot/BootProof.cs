@@ -85,7 +85,8 @@ public sealed class BootProof
 
     private async Task<BootReport> BootAsync(CancellationToken cancel)
     {
-        foreach (var disk in machine.Disks) await Overlay.CreateAsync(OverlayOf(disk.Key), disk.Path, disk.Format, disk.LengthBytes, cancel);
+        // What lies below is named to QEMU in its arguments, and an export must not stand in the header as well.
+        foreach (var disk in machine.Disks) await (disk.NbdSocket is null ? Overlay.CreateAsync(OverlayOf(disk.Key), disk.Path, disk.Format, disk.LengthBytes, cancel) : DiskImage.CreateAsync(OverlayOf(disk.Key), ImageFormat.Qcow2, disk.LengthBytes, cancel));
         // Little endian; SeaBIOS's docs/Runtime_config.md.
         PosixPath.WriteFileDurably(In(BootCommand.SerialPortFile), [0xF8, 0x03], replace: false);
         if (machine.Firmware is { } firmware) PosixPath.WriteFileDurably(In(BootCommand.VariablesFile), await File.ReadAllBytesAsync(firmware.VariablesPath, cancel), replace: false);

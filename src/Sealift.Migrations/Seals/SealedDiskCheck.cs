@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using Sealift.Blkhash;
 using Sealift.Disks;
+using Sealift.Nbd;
 using Sealift.Posix;
+using Sealift.Providers;
 
 namespace Sealift.Migrations.Seals;
 
@@ -9,6 +11,7 @@ namespace Sealift.Migrations.Seals;
 internal static class SealedDiskCheck
 {
     private const int RangesNamed = 8;
+    private const int UriLimitBytes = 4096;
     private const string Started = "Has the machine been started since? A guest that runs changes its disks, and then they rightly differ. If it has not, the storage or somebody changed it: do not start it, and migrate again.";
 
     public static async Task<ClaimResult> RunAsync(SealedDisk disk, string path, string sealDirectory, IProgress<SealProgress>? progress, CancellationToken cancel)
@@ -30,13 +33,34 @@ internal static class SealedDiskCheck
 
     private static async Task<ClaimResult> CompareAsync(SealedDisk disk, string path, string sealDirectory, string work, IProgress<SealProgress>? progress, CancellationToken cancel)
     {
+        if (ExportOf(path) is { } export) return await CompareAsync(disk, await CopiedDisk.OnExport(export).OpenUncachedAsync(disk.VirtualBytes, work, cancel), export.ToString(), sealDirectory, progress, cancel);
         var format = disk.TargetFormat == "qcow2" && FileFacts.OfPath(path).Kind != FileKind.BlockDevice ? ImageFormat.Qcow2 : ImageFormat.Raw;
         // The image may have been replaced by one that names other files: our own look comes first, and refuses that.
         if (format == ImageFormat.Qcow2) await ImageProbe.ExamineAsync(new ImageLocation(path), new ImageProbeOptions { Format = format }, cancel);
 
         var opened = await DiskImage.OpenUncachedAsync(path, format, work, cancel);
         // A device may be longer than the disk that was brought to it; what lies behind was never a part of it.
-        await using var reader = FileFacts.OfPath(path).Kind == FileKind.BlockDevice && opened.LengthBytes > disk.VirtualBytes ? await DiskImage.OfLengthAsync(opened, disk.VirtualBytes) : opened;
+        if (FileFacts.OfPath(path).Kind == FileKind.BlockDevice && opened.LengthBytes > disk.VirtualBytes) opened = await DiskImage.OfLengthAsync(opened, disk.VirtualBytes);
+        return await CompareAsync(disk, opened, Path.GetFileName(path), sealDirectory, progress, cancel);
+    }
+
+    /// <summary>The export that a disk is on, out of the file that stands for it; null where the path is the disk's own.</summary>
+    private static NbdUri? ExportOf(string path)
+    {
+        if (Path.GetExtension(path) != $".{TargetMachine.ExportExtension}" || FileFacts.OfPath(path).Kind != FileKind.Regular) return null;
+        using var file = PosixFile.Open(path, OpenMode.Read);
+        return SmallFile.ReadText(file, UriLimitBytes) is { } text ? NbdUri.Parse(text.Trim()) : throw MigrationErrors.NoExportNamed(path, $"it is longer than {UriLimitBytes} bytes");
+    }
+
+    /// <param name="disk">What the seal says.</param>
+    /// <param name="opened">The disk; closed at the end.</param>
+    /// <param name="name">What it is called.</param>
+    /// <param name="sealDirectory">Where its block map is.</param>
+    /// <param name="progress">Told.</param>
+    /// <param name="cancel">Stops it.</param>
+    private static async Task<ClaimResult> CompareAsync(SealedDisk disk, IUncachedReader opened, string name, string sealDirectory, IProgress<SealProgress>? progress, CancellationToken cancel)
+    {
+        await using var reader = opened;
         if (reader.LengthBytes != disk.VirtualBytes)
             return new ClaimResult(disk.Key, false, $"its length is {Measures.Exact(reader.LengthBytes)}, sealed were {Measures.Exact(disk.VirtualBytes)}", Started);
 
@@ -49,17 +73,17 @@ internal static class SealedDiskCheck
             if (map is null)
             {
                 var root = Convert.ToHexStringLower(await DiskHash.RunAsync(whole, SealStatement.ParametersOf(disk), null, CopyOptions.Default, relay, cancel));
-                return root == disk.FinalRoot ? Equal(disk, path) : new ClaimResult(disk.Key, false, $"it differs: its root is {root}, sealed was {disk.FinalRoot}. Where it differs cannot be said: {noMap}", Started);
+                return root == disk.FinalRoot ? Equal(disk, name) : new ClaimResult(disk.Key, false, $"it differs: its root is {root}, sealed was {disk.FinalRoot}. Where it differs cannot be said: {noMap}", Started);
             }
 
             var result = await ReadBack.RunAsync(whole, map, CopyOptions.Default, relay, cancel);
-            if (result.IsEqual && Convert.ToHexStringLower(result.Root) == disk.FinalRoot) return Equal(disk, path);
+            if (result.IsEqual && Convert.ToHexStringLower(result.Root) == disk.FinalRoot) return Equal(disk, name);
             return new ClaimResult(disk.Key, false, Locate(result, disk.BlockBytes), Started);
         }
     }
 
-    private static ClaimResult Equal(SealedDisk disk, string path) =>
-        new(disk.Key, true, $"every byte of {Path.GetFileName(path)} is as it was sealed ({Measures.Size(disk.VirtualBytes)}, root {Measures.Short(disk.FinalRoot!)})");
+    private static ClaimResult Equal(SealedDisk disk, string name) =>
+        new(disk.Key, true, $"every byte of {name} is as it was sealed ({Measures.Size(disk.VirtualBytes)}, root {Measures.Short(disk.FinalRoot!)})");
 
     private static string Locate(ReadBackResult result, int blockBytes)
     {

@@ -1,5 +1,3 @@
-using Sealift.Providers;
-
 namespace Sealift.Migrations.Seals;
 
 /// <summary>The libvirt that the machine was handed over to.</summary>
@@ -16,6 +14,7 @@ public sealed record SealedTarget(string Uri, string Domain, string Uuid, string
     {
         if (context.Request.Target.Libvirt is not { } libvirt) return null;
         var machine = context.Source.Machine;
-        return new SealedTarget(libvirt.Uri, machine.FileName, DefinedDomain.UuidOf(context).ToString("D"), libvirt.Pool, libvirt.PoolUuid ?? string.Empty, [.. machine.Disks.Select(d => TargetMachine.DiskFileName(machine, d.Key, context.Request.Format))]);
+        var names = new TargetNames(context.Request, machine);
+        return new SealedTarget(libvirt.Uri, machine.FileName, DefinedDomain.UuidOf(context).ToString("D"), libvirt.Pool, libvirt.PoolUuid ?? string.Empty, [.. machine.Disks.Select(d => Path.GetFileName(names.Disk(d.Key)))]);
     }
 }

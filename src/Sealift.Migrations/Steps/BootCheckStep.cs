@@ -24,10 +24,10 @@ internal sealed class BootCheckStep() : Step(StepName.BootCheck, string.Empty)
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
         var keys = context.Source.Machine.Disks.Select(d => d.Key).ToList();
-        foreach (var key in keys) GateStep.VerifyProven(context, key);
+        foreach (var key in keys) await GateStep.VerifyProvenAsync(context, key, cancel);
         var report = await ReportAsync(context, cancel);
         // They were opened for reading only: a write would be somebody else's, or our own mistake, and voids the proof either way.
-        foreach (var key in keys) GateStep.VerifyProven(context, key);
+        foreach (var key in keys) await GateStep.VerifyProvenAsync(context, key, cancel);
 
         // The seal has them too; here they can be looked at while the migration waits for somebody to decide.
         if (report.Screen is { } screen) PosixPath.WriteFileDurably(Path.Combine(context.StateDirectory, "boot-check.png"), screen.Png, replace: true, permissions: 0x180 /* 0600 */);
@@ -52,7 +52,8 @@ internal sealed class BootCheckStep() : Step(StepName.BootCheck, string.Empty)
         if (!kvm && !asked) return BootReport.Untried("KVM is not usable on this host, and nobody asked for an emulated boot (--boot-check)");
         try
         {
-            var machine = MachineOf(context);
+            await using var shown = await ShownExports.ShowAsync(context, overlays: false, cancel);
+            var machine = MachineOf(context, shown);
             var factor = kvm ? 1 : EmulationFactor;
             var options = new BootOptions
             {
@@ -76,7 +77,7 @@ internal sealed class BootCheckStep() : Step(StepName.BootCheck, string.Empty)
         }
     }
 
-    private static BootMachine MachineOf(MigrationContext context)
+    private static BootMachine MachineOf(MigrationContext context, ShownExports shown)
     {
         var target = NewMachine.Of(context);
         target.Check();
@@ -91,7 +92,7 @@ internal sealed class BootCheckStep() : Step(StepName.BootCheck, string.Empty)
         return new BootMachine
         {
             Name = machine.Name,
-            Disks = [.. target.Disks.Zip(DiskDevices.Of(target.Disks), (d, device) => new BootDisk(d.Key, context.DiskPath(d.Key), d.Format, context.Disk(d.Key).Image.VirtualLengthBytes, device.Controller, device.Device))],
+            Disks = [.. target.Disks.Zip(DiskDevices.Of(target.Disks), (d, device) => new BootDisk(d.Key, context.DiskPath(d.Key), d.Format, context.Disk(d.Key).Image.VirtualLengthBytes, device.Controller, device.Device) { NbdSocket = shown.SocketOf(d.Key) })],
             OldChipset = target.NeedsIde,
             Cpus = machine.Cpus,
             MemoryBytes = machine.MemoryBytes,

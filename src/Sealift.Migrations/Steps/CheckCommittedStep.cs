@@ -12,17 +12,18 @@ internal sealed class CheckCommittedStep() : Step(StepName.CheckCommitted, strin
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
         var after = context.Result(StepName.CheckTarget, string.Empty, JournalJson.Default.GuestReport);
+        await using var shown = await ShownExports.ShowAsync(context, overlays: false, cancel);
         var drives = new List<GuestDrive>();
         foreach (var disk in context.Source.Machine.Disks)
         {
-            GateStep.VerifyProven(context, disk.Key);
-            drives.Add(new GuestDrive(disk.Key, null, context.DiskPath(disk.Key), context.Request.Format));
+            await GateStep.VerifyProvenAsync(context, disk.Key, cancel);
+            drives.Add(shown.Drive(disk.Key, context.DiskPath(disk.Key), context.Request.Format));
         }
 
         var options = Examination.Options(context, Planned) with { Way = CheckWay.Host, Inspect = false };
         var report = await context.Store.Examiner(drives, options, context.Events.Log(Planned), cancel);
         // They were opened for reading only: a write would be somebody else's, or our own mistake, and voids the proof either way.
-        foreach (var disk in context.Source.Machine.Disks) GateStep.VerifyProven(context, disk.Key);
+        foreach (var disk in context.Source.Machine.Disks) await GateStep.VerifyProvenAsync(context, disk.Key, cancel);
         var weighed = DamageWeighing.After(after.Findings, report.Findings, context.Request.Waivers);
         Examination.Tell(context, Planned, [.. weighed.Where(w => IsNews(after, w.Finding))]);
         var fatal = weighed.Where(w => w.IsFatal).ToList();

@@ -9,12 +9,13 @@ internal sealed class CheckTargetStep() : Step(StepName.CheckTarget, string.Empt
     public override async Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel)
     {
         var before = context.Result(StepName.CheckSource, string.Empty, JournalJson.Default.GuestReport);
+        await using var shown = await ShownExports.ShowAsync(context, overlays: context.Request.Convert, cancel);
         var drives = new List<GuestDrive>();
         foreach (var disk in context.Source.Machine.Disks)
         {
             var path = context.Request.Convert ? context.OverlayPath(disk.Key) : context.DiskPath(disk.Key);
             context.Files.Verify(path);
-            drives.Add(new GuestDrive(disk.Key, null, path, context.Request.Convert ? ImageFormat.Qcow2 : context.Request.Format));
+            drives.Add(shown.Drive(disk.Key, path, context.Request.Convert ? ImageFormat.Qcow2 : context.Request.Format));
         }
 
         var compares = context.Request.Convert && before.FileLists.Count > 0;

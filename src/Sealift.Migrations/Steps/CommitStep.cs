@@ -20,8 +20,8 @@ internal sealed class CommitStep(string disk) : Step(StepName.Commit, disk)
             // Nothing is decided on overlays or disks that are not there: each of them, before the first byte of any.
             context.Files.Verify(context.OverlayPath(other.Key));
             context.Files.Verify(context.DiskPath(other.Key));
-            TargetDevices.Verify(context, other.Key);
-            TargetDevices.DemandUnused(context, other.Key);
+            await TargetPlaces.VerifyAsync(context, other.Key, cancel);
+            TargetPlaces.DemandUnused(context, other.Key);
             _ = converted.Of(other.Key); // throws where the evidence lacks this disk
         }
 
@@ -40,7 +40,7 @@ internal sealed class CommitStep(string disk) : Step(StepName.Commit, disk)
         if (proven is not null) Forget(proven, mine.Changed);
         byte[] root;
         await using (var overlay = await Overlay.OpenAloneAsync(context.OverlayPath(Disk), context.Scratch, cancel))
-        await using (var target = await DiskImage.OfLengthAsync(await DiskImage.OpenWriteAsync(context.DiskPath(Disk), context.Request.Format, context.Scratch, cancel), copy.LengthBytes))
+        await using (var target = await context.CopiedDisk(Disk).OpenWriteAsync(copy.LengthBytes, context.Scratch, cancel))
         {
             root = await OverlayCommit.RunAsync(overlay, mine.Changed, target, finalMap, context.Copying, context.Events.Progress(Planned), cancel);
             await target.CloseAsync(cancel);

@@ -17,9 +17,9 @@ internal sealed class ConvertStep() : Step(StepName.Convert, string.Empty)
         foreach (var disk in machine.Disks)
         {
             var overlay = context.OverlayPath(disk.Key);
-            VerifyBase(context, disk.Key);
+            await VerifyBaseAsync(context, disk.Key, cancel);
             context.Files.Claim(overlay, Artefacts.Overlay);
-            await Overlay.CreateAsync(overlay, context.DiskPath(disk.Key), context.Request.Format, disk.Image.VirtualLengthBytes, cancel);
+            await Overlay.CreateAsync(overlay, context.CopiedDisk(disk.Key), disk.Image.VirtualLengthBytes, cancel);
             context.Files.Own(overlay, Artefacts.Overlay);
             drives.Add(new GuestDrive(disk.Key, null, overlay, ImageFormat.Qcow2));
         }
@@ -43,33 +43,33 @@ internal sealed class ConvertStep() : Step(StepName.Convert, string.Empty)
 
     private static async Task<ConvertedDisk> MeasureAsync(MigrationContext context, string key, CancellationToken cancel)
     {
-        var (overlay, path, mapPath) = (context.OverlayPath(key), context.DiskPath(key), context.FinalMapPath(key));
+        var (overlay, below, mapPath) = (context.OverlayPath(key), context.CopiedDisk(key), context.FinalMapPath(key));
         context.Files.Verify(overlay);
         // The converter is not trusted to have flushed, nor to have left the base alone.
         using (var file = PosixFile.Open(overlay, OpenMode.Read)) file.Sync();
-        VerifyBase(context, key);
+        await VerifyBaseAsync(context, key, cancel);
 
-        var changed = await Overlay.ChangedRangesAsync(overlay, path, context.Request.Format, context.Scratch, cancel);
+        var changed = await Overlay.ChangedRangesAsync(overlay, below, context.Scratch, cancel);
         var copy = context.Result(StepName.Copy, key, JournalJson.Default.CopyStepResult);
         context.Files.Claim(mapPath, Artefacts.BlockMap);
         using var sourceMap = context.OpenMap(context.SourceMapPath(key), copy.Root);
         using var finalMap = BlockMap.CreateCopy(mapPath, sourceMap);
         context.Files.Own(mapPath, Artefacts.BlockMap);
         byte[] root;
-        await using (var view = await Overlay.OpenViewAsync(overlay, path, context.Request.Format, context.Scratch, cancel))
+        await using (var view = await Overlay.OpenViewAsync(overlay, below, context.Scratch, cancel))
             root = await OverlayCommit.ExpectedRootAsync(view, changed, finalMap, context.Copying, cancel);
         finalMap.Close();
         return new ConvertedDisk(key, changed, MigrationContext.Hex(root));
     }
 
     /// <summary>A copied disk that was written to after its read-back is not what was proven.</summary>
-    private static void VerifyBase(MigrationContext context, string key)
+    private static async Task VerifyBaseAsync(MigrationContext context, string key, CancellationToken cancel)
     {
         var path = context.DiskPath(key);
         context.Files.Verify(path);
-        TargetDevices.Verify(context, key);
+        await TargetPlaces.VerifyAsync(context, key, cancel);
         var proven = context.Result(StepName.ReadBack, key, JournalJson.Default.ReadBackStepResult);
-        if (TargetDevices.ModifiedNanoseconds(path) != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
+        if (TargetPlaces.ModifiedNanoseconds(path) != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
     }
 }
 

@@ -16,8 +16,8 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
         var image = context.Disk(Disk).Image;
         var path = context.DiskPath(Disk);
         context.Source.VerifyUnchanged();
-        TargetDevices.Verify(context, Disk);
-        var isDevice = TargetDevices.Find(context, Disk) is not null;
+        await TargetPlaces.VerifyAsync(context, Disk, cancel);
+        var (isInPlace, disk) = (TargetPlaces.IsInPlace(context, Disk), context.CopiedDisk(Disk));
         context.ReadBackWhileCopied.Remove(Disk);
 
         var stages = new StageMeter(context.Copying.Workers);
@@ -30,23 +30,22 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
             var made = new MadeFiles(context, Disk);
             await made.TakeBackAsync(cancel);
             var interrupted = CopyTargets.Interrupted(context, Disk, source.LengthBytes, StepName.Copy);
-            if (interrupted is null) await TargetDevices.BeginAsync(context, Disk, source.LengthBytes, cancel);
-            else TargetDevices.DemandUnused(context, Disk);
+            if (interrupted is null) await TargetPlaces.BeginAsync(context, Disk, source.LengthBytes, cancel);
             using var map = interrupted ?? await CopyTargets.BeginAsync(context, Disk, source.LengthBytes, cancel);
-            var offload = await Offload.ChooseAsync(isDevice ? TransferPlan.Default with { Name = TransferPlan.Stream } : context.Request.Transfer, CopyTargets.EndsOf(context, Disk, source.LengthBytes), cancel);
+            var offload = await Offload.ChooseAsync(isInPlace ? TransferPlan.Default with { Name = TransferPlan.Stream } : context.Request.Transfer, CopyTargets.EndsOf(context, Disk, source.LengthBytes), cancel);
             if (offload.MakesFile && interrupted is null) await offload.MakeAsync(made, context.Events.Progress(Planned), cancel);
             else if (offload.MakesFile && !made.IsTarget) offload.GoOnWithout();
             var options = context.Copying with
             {
                 Resume = interrupted is not null,
                 // Only a file that was just made reads as zeros where nothing was written; what an interrupted copy wrote last is not known.
-                TargetReadsZeroes = interrupted is null && !isDevice,
+                TargetReadsZeroes = interrupted is null && !isInPlace,
                 CompareKnown = !context.Source.ShowsChanges,
                 Offload = offload,
                 Stages = stages,
             };
-            await using var target = await DiskImage.OfLengthAsync(await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, cancel), source.LengthBytes);
-            await using var proving = DiskImage.OpenUncachedWhileWritten(path, context.Request.Format) is { } whole ? await DiskImage.OfLengthAsync(whole, source.LengthBytes) : null;
+            await using var target = await disk.OpenWriteAsync(source.LengthBytes, context.Scratch, cancel);
+            await using var proving = await disk.OpenUncachedWhileWrittenAsync(source.LengthBytes, cancel);
             (copy, found) = await DiskCopy.RunBesideReadBackAsync(source, target, proving, map, null, options, () => closed = FileFacts.OfPath(path), context.Events.Progress(Planned), null, cancel);
             result = CopyStepResult.Of(copy.Root, map, closed!);
             map.Close();
@@ -83,7 +82,7 @@ internal sealed record CopyStepResult(string Root, long LengthBytes, long DataBy
     public static CopyStepResult Of(byte[] root, BlockMap map, FileFacts closed)
     {
         var amounts = map.Runs().GroupBy(r => r.State).ToDictionary(g => g.Key, g => g.Sum(map.BytesOf));
-        return new CopyStepResult(MigrationContext.Hex(root), map.LengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), TargetDevices.ModifiedNanoseconds(closed));
+        return new CopyStepResult(MigrationContext.Hex(root), map.LengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), TargetPlaces.ModifiedNanoseconds(closed));
     }
 
     /// <summary>Where the time went, reading back included where that was done meanwhile.</summary>

@@ -9,7 +9,7 @@ internal sealed class GateStep() : Step(StepName.Gate, string.Empty)
     {
         context.Source.VerifyUnchanged();
         if (context.Request.Warm is not null) await WarmMachine.VerifyOffAsync(context, cancel);
-        foreach (var disk in context.Source.Machine.Disks) VerifyProven(context, disk.Key);
+        foreach (var disk in context.Source.Machine.Disks) await VerifyProvenAsync(context, disk.Key, cancel);
         var decision = Gate.Weigh(Evidence(context));
         if (decision.Verdict == Verdict.Failed) throw MigrationErrors.GateClosed(string.Join(" ", decision.Reasons).TrimEnd('.'));
         return MigrationContext.Done(
@@ -53,14 +53,14 @@ internal sealed class GateStep() : Step(StepName.Gate, string.Empty)
         report is null ? null : new(report.Findings, [.. report.Inspection.Filesystems.Where(f => f.CheckedBy.Length > 0).Select(f => f.Identity)]);
 
     /// <summary>Throws unless a disk, in the work directory or under its final name, is the file that was proven, and was not written to since.</summary>
-    public static void VerifyProven(MigrationContext context, string key)
+    public static async Task VerifyProvenAsync(MigrationContext context, string key, CancellationToken cancel)
     {
         var final = new TargetNames(context.Request, context.Source.Machine).Disk(key);
         var path = context.Files.IsOurs(final) ? final : context.DiskPath(key);
         context.Files.Verify(path);
-        TargetDevices.Verify(context, key);
+        await TargetPlaces.VerifyAsync(context, key, cancel);
         var proven = context.Result(context.Request.Convert ? StepName.Prove : StepName.ReadBack, key, JournalJson.Default.ReadBackStepResult);
         // The proof was about the bytes at that time: a write since then voids it.
-        if (TargetDevices.ModifiedNanoseconds(path) != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
+        if (TargetPlaces.ModifiedNanoseconds(path) != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
     }
 }

@@ -18,7 +18,7 @@ internal sealed class HandOverStep() : Step(StepName.HandOver, string.Empty)
 
         var machine = context.Source.Machine;
         // Hours may lie between the gate and this, where a crash does.
-        foreach (var disk in machine.Disks) GateStep.VerifyProven(context, disk.Key);
+        foreach (var disk in machine.Disks) await GateStep.VerifyProvenAsync(context, disk.Key, cancel);
         var names = new TargetNames(context.Request, machine);
         var target = NewMachine.Of(context) with { Kvm = await context.Store.KvmUsable(cancel) };
         var domain = Encoding.UTF8.GetBytes(DomainXml.Build(target));

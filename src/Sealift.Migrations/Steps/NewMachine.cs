@@ -8,7 +8,7 @@ internal static class NewMachine
     public static TargetMachine Of(MigrationContext context)
     {
         var target = TargetMachine.For(context.Source.Machine, context.Request.TargetDirectory, context.Request.Format, context.Request.Convert);
-        target = target with { Disks = [.. target.Disks.Select(d => d with { DevicePath = TargetDevices.Find(context, d.Key)?.Path })] };
+        target = target with { Disks = [.. target.Disks.Select(d => context.CopiedDisk(d.Key).Export is { } export ? d with { FileName = TargetMachine.ExportFileName(target.Machine, d.Key), Export = export } : d with { DevicePath = TargetPlaces.Find(context, d.Key)?.Path })] };
         if (context.Request.Target.Libvirt is not null) target = target with { MigrationId = context.Id };
         if (context.Find(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult) is not { } convert) return target;
         // What the converter installed drivers for counts, not what we had hoped for.

@@ -53,7 +53,7 @@ internal sealed class PrecopyStep() : Step(StepName.Precopy, string.Empty)
     private static async Task<ReadBackScope> ReadBackOfAsync(MigrationContext context, WarmPlan plan, WarmMachine machine, bool audited, CancellationToken cancel)
     {
         if (plan.ReadBack is { } asked) return asked;
-        if (plan.Downtime is not { } budget) return ReadBackScope.Full;
+        if (plan.Downtime is not { } budget || !WarmMachine.ShowsWrites(context)) return ReadBackScope.Full;
         // A read-back of the target and an audit of the source both read whatever is not a hole.
         var (whole, rest) = (machine.EstimateAudit(), machine.Estimate(await machine.ChangedBytesAsync(cancel) ?? 0));
         if (rest + whole + (plan.Audit == AuditScope.Full && !audited ? whole : TimeSpan.Zero) <= budget) return ReadBackScope.Full;

@@ -21,9 +21,9 @@ internal sealed class PreflightStep() : Step(StepName.Preflight, string.Empty)
         var tools = await ToolVersions.MeasureAsync(context.Request, cancel);
         var done = MigrationContext.Done(
             $"up to {MigrationContext.Size(preflight.NeededBytes)} needed, {MigrationContext.Size(preflight.FreeBytes)} free",
-            new PreflightResult(preflight.NeededBytes, preflight.FreeBytes, tools) { Devices = preflight.Devices },
+            new PreflightResult(preflight.NeededBytes, preflight.FreeBytes, tools) { Devices = preflight.Devices, Exports = preflight.Exports },
             JournalJson.Default.PreflightResult);
-        if (preflight.Devices is not null) context.Journal.ClaimDevices(context.Id, done.Json, () => TargetDevices.DemandUnclaimed(context.Journal, context.Id, preflight.Devices));
+        if (preflight.Devices is not null || preflight.Exports is not null) context.Journal.ClaimPlaces(context.Id, done.Json, () => TargetPlaces.DemandUnclaimed(context.Journal, context.Id, preflight.Devices, preflight.Exports));
         return done;
     }
 }
@@ -34,6 +34,9 @@ internal sealed class PreflightStep() : Step(StepName.Preflight, string.Empty)
 /// <param name="Tools">Names and versions of programs.</param>
 internal sealed record PreflightResult(long NeededBytes, long FreeBytes, IReadOnlyDictionary<string, string> Tools)
 {
-    /// <summary>The devices that disks go to, by the keys of those; null where all are files.</summary>
+    /// <summary>The devices that disks go to, by the keys of those; null where none does.</summary>
     public SortedDictionary<string, TargetDevice>? Devices { get; init; }
+
+    /// <summary>The NBD exports that disks go to, likewise.</summary>
+    public SortedDictionary<string, TargetExport>? Exports { get; init; }
 }

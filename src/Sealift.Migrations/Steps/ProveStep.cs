@@ -15,14 +15,14 @@ internal sealed class ProveStep(string disk) : Step(StepName.Prove, disk)
         var expected = context.Result(StepName.Convert, string.Empty, JournalJson.Default.ConvertStepResult).Of(Disk).ExpectedRoot;
         var path = context.DiskPath(Disk);
         context.Files.Verify(path);
-        TargetDevices.Verify(context, Disk);
+        await TargetPlaces.VerifyAsync(context, Disk, cancel);
         using var map = context.OpenMap(context.FinalMapPath(Disk), expected);
         var left = context.Result(StepName.Commit, Disk, JournalJson.Default.CommitStepResult).Target;
         using var proven = left is null ? null : CopyTargets.Proofs(context, Disk, map, left, StepName.Prove);
         if (proven is not null) WarmPass.ForgetProofs(proven, map);
         // Before the first byte is read: a write during the reading, or right after it, is not covered by the proof; nor is one since it was read before.
-        var modified = proven is not null && proven.UnknownBlocks < proven.BlockCount ? left!.ModifiedNanoseconds : TargetDevices.ModifiedNanoseconds(path);
-        await using var target = await DiskImage.OfLengthAsync(await DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, cancel), map.LengthBytes);
+        var modified = proven is not null && proven.UnknownBlocks < proven.BlockCount ? left!.ModifiedNanoseconds : TargetPlaces.ModifiedNanoseconds(path);
+        await using var target = await context.CopiedDisk(Disk).OpenUncachedAsync(map.LengthBytes, context.Scratch, cancel);
         var found = await ReadBack.RunAsync(target, map, proven, context.Copying, context.Events.Progress(Planned), cancel);
         var root = MigrationContext.Hex(found.Root);
         if (!found.IsEqual || root != expected)

@@ -15,7 +15,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var copy = context.Result(StepName.Copy, Disk, JournalJson.Default.CopyStepResult);
         var path = context.DiskPath(Disk);
         context.Files.Verify(path);
-        TargetDevices.Verify(context, Disk);
+        await TargetPlaces.VerifyAsync(context, Disk, cancel);
         using var map = context.OpenMap(context.SourceMapPath(Disk), copy.Root);
 
         var mismatches = new List<SealedMismatch>();
@@ -25,7 +25,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var begunAt = DateTimeOffset.UtcNow;
         // What was found while it was copied counts only if nobody has written to the file since its copy closed it.
         context.ReadBackWhileCopied.Remove(Disk, out var whileCopied);
-        if (whileCopied is not null && TargetDevices.ModifiedNanoseconds(path) != modified)
+        if (whileCopied is not null && TargetPlaces.ModifiedNanoseconds(path) != modified)
         {
             context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {path} was written to after it was copied; all of it is read back again"));
             whileCopied = null;
@@ -45,17 +45,13 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
                 context.Source.VerifyUnchanged();
                 return context.OpenSourceAsync(Disk, c);
             },
-            async c =>
-            {
-                TargetDevices.DemandUnused(context, Disk);
-                return await DiskImage.OfLengthAsync(await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, c), copy.LengthBytes);
-            },
-            async c =>
+            c => context.CopiedDisk(Disk).OpenWriteAsync(copy.LengthBytes, context.Scratch, c),
+            c =>
             {
                 // What was read back before was read back of the file as it was then.
                 state = proven is not null && proven.UnknownBlocks < proven.BlockCount ? last!.Target! : TargetState.Of(path);
                 modified = state.ModifiedNanoseconds;
-                return await DiskImage.OfLengthAsync(await DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, c), copy.LengthBytes);
+                return context.CopiedDisk(Disk).OpenUncachedAsync(copy.LengthBytes, context.Scratch, c);
             },
             map,
             whileCopied,

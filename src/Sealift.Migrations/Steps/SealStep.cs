@@ -18,7 +18,7 @@ internal sealed class SealStep() : Step(StepName.Seal, string.Empty)
             // The seal speaks of these files, as they are now.
             foreach (var move in HandOverMoves.Of(context)) context.Files.Verify(move.To);
             await DefinedDomain.VerifyAsync(context, cancel);
-            foreach (var disk in machine.Disks) GateStep.VerifyProven(context, disk.Key);
+            foreach (var disk in machine.Disks) await GateStep.VerifyProvenAsync(context, disk.Key, cancel);
             if (context.Files.IsOurs(names.Page) && !context.Files.Remove(names.Page)) throw MigrationErrors.FileReplaced(names.Page);
             var decision = context.Result(StepName.Gate, string.Empty, JournalJson.Default.GateDecision);
             using var key = SealKey.OpenOrCreate(context.Store.StateDirectory);

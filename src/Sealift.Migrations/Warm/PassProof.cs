@@ -28,12 +28,12 @@ internal static class PassProof
         var (since, begunAt) = (disk.ProvenSince, DateTimeOffset.UtcNow);
         var proof = await TargetProof.RunAsync(
             openSource,
-            c => DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, c),
+            c => context.CopiedDisk(disk.Key).OpenWriteAsync(map.LengthBytes, context.Scratch, c),
             c =>
             {
                 // A repair writes to it once more, and everything is read again after that.
                 if (mismatches.Count > 0) (left, since, begunAt) = (TargetState.Of(path), null, DateTimeOffset.UtcNow);
-                return DiskImage.OpenUncachedAsync(path, context.Request.Format, context.Scratch, c);
+                return context.CopiedDisk(disk.Key).OpenUncachedAsync(map.LengthBytes, context.Scratch, c);
             },
             map,
             found,

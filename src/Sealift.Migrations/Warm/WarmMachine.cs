@@ -57,6 +57,12 @@ internal sealed class WarmMachine : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Whether the copied disks show that somebody has written to them. Where one is on a device or an export, which do not, nothing that a
+    /// pass has read back counts later: all of them is read back at the end.
+    /// </summary>
+    public static bool ShowsWrites(MigrationContext context) => context.Request.Target.Disks.Count == 0;
+
     /// <summary>Throws unless the machine that was shut down at the cutover is still off, and nobody has written to its disks.</summary>
     /// <exception cref="SealiftException">SL7307.</exception>
     public static async Task VerifyOffAsync(MigrationContext context, CancellationToken cancel)
@@ -203,25 +209,28 @@ internal sealed class WarmMachine : IAsyncDisposable
 
     private async Task<PassDisk> DiskAsync(PointInTime point, PassDisk disk, TransferEnd place, PassRecord pass, IReadOnlyList<PassRecord> earlier, string step, CancellationToken cancel)
     {
+        await TargetPlaces.VerifyAsync(context, disk.Key, cancel);
+        TargetPlaces.DemandNotSource(context, disk.Key, disk.File);
         await using var source = await point.OpenAsync(disk.Key, cancel);
         var before = CopyTargets.Interrupted(context, disk.Key, disk.LengthBytes, step);
+        if (before is null) await TargetPlaces.BeginAsync(context, disk.Key, disk.LengthBytes, cancel);
         var isNew = before is null;
         if (isNew && source.ReadBy is { } way) context.Events.Send(new Note(step, $"{disk.Key} is read by {way}{string.Concat(source.PassedOver.Select(p => $"; not by {p}"))}"));
         using var map = before ?? await CopyTargets.BeginAsync(context, disk.Key, disk.LengthBytes, cancel);
         var changed = disk.FullBecause is null && !isNew ? await ChangedAsync() : null;
         var last = earlier.LastOrDefault(p => p.IsDone)?.Disks.FirstOrDefault(d => d.Key == disk.Key);
-        using var proven = Plan.ReadsPassesBack ? CopyTargets.Proofs(context, disk.Key, map, last?.Target, step) : null;
+        using var proven = Plan.ReadsPassesBack && ShowsWrites(context) ? CopyTargets.Proofs(context, disk.Key, map, last?.Target, step) : null;
         // What the last pass writes is read back by the step that follows, with the machine off.
         var isReadBack = proven is not null && !pass.IsFinal;
         if (proven?.UnknownBlocks < proven?.BlockCount) disk = disk with { ProvenSince = last?.ProvenSince };
-        var (path, left) = (context.DiskPath(disk.Key), (TargetState?)null);
+        var (path, left, copied) = (context.DiskPath(disk.Key), (TargetState?)null, context.CopiedDisk(disk.Key));
         // Also over one that was made by a run which came to no checkpoint.
         await using var offload = map.UnknownBlocks == map.BlockCount ? await WarmOffload.PrefillAsync(context, disk, place, step, cancel) : null;
-        await using var target = await DiskImage.OpenWriteAsync(path, context.Request.Format, context.Scratch, cancel);
-        await using var proving = isReadBack ? DiskImage.OpenUncachedWhileWritten(path, context.Request.Format) : null;
+        await using var target = await copied.OpenWriteAsync(disk.LengthBytes, context.Scratch, cancel);
+        await using var proving = isReadBack ? await copied.OpenUncachedWhileWrittenAsync(disk.LengthBytes, cancel) : null;
         var planned = new PlannedStep(step, disk.Key);
         var plan = new WarmPassPlan(changed, pass.Audit) { Proven = proven, Proving = proving, OnClosed = () => left = TargetState.Of(path) };
-        var result = await WarmPass.RunAsync(source.Reader, target, map, plan, context.Copying with { TargetReadsZeroes = isNew && offload?.Disk is null, Prefilled = offload?.Disk }, _ => context.Events.Progress(planned), cancel);
+        var result = await WarmPass.RunAsync(source.Reader, target, map, plan, context.Copying with { TargetReadsZeroes = isNew && offload?.Disk is null && !TargetPlaces.IsInPlace(context, disk.Key), Prefilled = offload?.Disk }, _ => context.Events.Progress(planned), cancel);
         if (isReadBack) disk = await PassProof.RunAsync(context, disk, async c => (await point.OpenAsync(disk.Key, c)).Reader, map, proven!, result.Found, left!, step, cancel);
         else if (proven is not null) disk = disk with { Target = left };
         proven?.Close();

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Xml;
 using Sealift.Disks;
+using Sealift.Nbd;
 
 namespace Sealift.Providers;
 
@@ -141,10 +142,11 @@ public static class DomainXml
             var named = names.GetValueOrDefault(prefix);
             names[prefix] = named + 1;
             xml.WriteStartElement("disk");
-            xml.WriteAttributeString("type", disk.DevicePath is null ? "file" : "block");
+            xml.WriteAttributeString("type", disk.Export is not null ? "network" : disk.DevicePath is null ? "file" : "block");
             xml.WriteAttributeString("device", "disk");
             Element(xml, "driver", null, ("name", "qemu"), ("type", disk.Format == ImageFormat.Qcow2 ? "qcow2" : "raw"), ("cache", "none"), ("discard", "unmap"));
-            if (disk.DevicePath is { } device) Element(xml, "source", null, ("dev", Printable(device)));
+            if (disk.Export is { } export) WriteExport(xml, export);
+            else if (disk.DevicePath is { } device) Element(xml, "source", null, ("dev", Printable(device)));
             else Element(xml, "source", null, ("file", Path.Combine(target.DirectoryPath, disk.FileName)));
             Element(xml, "target", null, ("dev", DeviceName(prefix, named)), ("bus", bus));
             xml.WriteElementString("serial", disk.Key);
@@ -165,6 +167,16 @@ public static class DomainXml
         for (var i = 0; i < scsi.Count; i++) Element(xml, "controller", null, ("type", "scsi"), ("index", Number(i)), ("model", ScsiModel(scsi[i])!));
         var sataControllers = (counts.GetValueOrDefault(DiskBus.Sata) + SataPortsPerController - 1) / SataPortsPerController;
         for (var i = 0; i < sataControllers; i++) Element(xml, "controller", null, ("type", "sata"), ("index", Number(i)));
+    }
+
+    private static void WriteExport(XmlWriter xml, NbdUri export)
+    {
+        xml.WriteStartElement("source");
+        xml.WriteAttributeString("protocol", "nbd");
+        if (export.ExportName.Length > 0) xml.WriteAttributeString("name", Printable(export.ExportName));
+        if (export.SocketPath is { } socket) Element(xml, "host", null, ("transport", "unix"), ("socket", Printable(socket)));
+        else Element(xml, "host", null, ("name", Printable(export.Host!)), ("port", Number(export.Port)));
+        xml.WriteEndElement();
     }
 
     private static void WriteInterfaces(XmlWriter xml, TargetMachine target)

@@ -111,8 +111,9 @@ public static class StartScript
         var index = 0;
         foreach (var (disk, (controller, device)) in target.Disks.Zip(DiskDevices.Of(target.Disks)))
         {
+            // A URI of an export has each comma as %2C.
             if (controller is not null) yield return $"-device {controller}";
-            yield return $"-drive if=none,id={disk.Key},format={(disk.Format == ImageFormat.Qcow2 ? "qcow2" : "raw")},discard=unmap,file={Quote(disk.FileName)}";
+            yield return $"-drive if=none,id={disk.Key},format={(disk.Format == ImageFormat.Qcow2 ? "qcow2" : "raw")},discard=unmap,file={Quote(disk.Export?.ToString() ?? disk.FileName)}";
             yield return string.Create(CultureInfo.InvariantCulture, $"-device {device},drive={disk.Key},serial={disk.Key},bootindex={++index}");
         }
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Sealift.Disks;
+using Sealift.Nbd;
 
 namespace Sealift.Providers;
 
@@ -46,6 +47,16 @@ public sealed record TargetMachine
     /// <summary>The file name of a disk: <c>NAME-disk1.raw</c> or <c>NAME-disk1.qcow2</c>.</summary>
     public static string DiskFileName(VirtualMachine machine, string key, ImageFormat format) =>
         $"{machine.FileName}-{SafeName.Of(key)}.{(format == ImageFormat.Qcow2 ? "qcow2" : "raw")}";
+
+    /// <summary>The extension of the file that stands for a disk on an NBD export, and holds the export's URI.</summary>
+    public const string ExportExtension = "nbd";
+
+    /// <summary>The file name of what stands for a disk on an NBD export: <c>NAME-disk1.nbd</c>.</summary>
+    public static string ExportFileName(VirtualMachine machine, string key)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        return $"{machine.FileName}-{SafeName.Of(key)}.{ExportExtension}";
+    }
 
     /// <summary>
     /// The machine on its new host. Converted: every disk on virtio-blk, every interface virtio-net. Not converted: what comes
@@ -120,6 +131,7 @@ public sealed record TargetMachine
             if (disk.Key.Length is 0 or > 20 || !disk.Key.All(char.IsAsciiLetterOrDigit)) throw ProviderErrors.TargetName("disk key", disk.Key, "it becomes the disk's serial number: 1 to 20 letters and digits");
             if (disk.Format is not (ImageFormat.Raw or ImageFormat.Qcow2)) throw ProviderErrors.TargetName("disk format", disk.Format.ToString(), "a target's disks are raw or qcow2");
             if (disk.DevicePath is { } device && (!Path.IsPathFullyQualified(device) || device.Any(char.IsControl) || disk.Format != ImageFormat.Raw)) throw ProviderErrors.TargetName("disk device", device, "it is not an absolute path, or its format is not raw");
+            if (disk.Export is { } export && (disk.DevicePath is not null || disk.Format != ImageFormat.Raw || export.UsesTls || export.ToString().Any(char.IsControl))) throw ProviderErrors.TargetName("disk export", export.ToString(), "it is one without TLS, raw, and beside no device");
             if (disk.Bus == DiskBus.Nvme) throw ProviderErrors.TargetName("disk bus", disk.Key, "libvirt does not emulate NVMe everywhere; use SATA or virtio");
         }
 
@@ -159,4 +171,7 @@ public sealed record TargetDisk(string Key, string FileName, ImageFormat Format,
 {
     /// <summary>The block device that it is on, as an absolute path; the file is then a symbolic link to it. Null where it is a file.</summary>
     public string? DevicePath { get; init; }
+
+    /// <summary>The NBD export that it is on; the file then only holds its URI. Null where it is not.</summary>
+    public NbdUri? Export { get; init; }
 }

@@ -20,6 +20,9 @@ public static class RunningSource
     /// <summary>Whether it is one of vSphere, which keeps aside itself what its guest overwrites.</summary>
     public static bool IsVSphere(string source) => source is not null && VSphereName.Is(source);
 
+    /// <summary>Whether it runs on this host, so that paths of its disks are paths of this one.</summary>
+    public static bool IsOfThisHost(string source) => source is not null && (QmpName.Is(source) || (LibvirtName.Is(source) && LibvirtName.Parse(source).Host is null));
+
     /// <summary>The same name with an absolute path where it holds one.</summary>
     public static string Full(string source) => QmpName.Is(source) ? QmpName.Parse(source).Full.ToString() : source;
 

@@ -39,6 +39,50 @@ public sealed class DeviceTargetTests : IDisposable
         Assert.Equal(await File.ReadAllBytesAsync(source, Cancel), await ReadAsync(device.Path));
     }
 
+    /// <summary>As a machine of libvirt's, whose locks are on a node of its own: neither the kernel's claim nor a lock tells of it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_device_that_another_process_has_open_for_writing_is_refused_and_one_that_is_read_is_not(bool repairs)
+    {
+        await using var device = await LoopDevice.OfAsync(scratch.Raw("disk", Length, 1, (0, Length)), Cancel);
+        var source = scratch.Raw("source", Length, 2, (0, Length));
+        var before = await ReadAsync(device.Path);
+        using var map = scratch.Map("map", Length);
+        await using (var disk = Scratch.OpenRaw(source)) await DiskHash.RunAsync(disk, map.Parameters, map, CopyOptions.Default, null, Cancel);
+        await using (var machine = await HolderAsync("<>"))
+        {
+            var refused = await Assert.ThrowsAsync<SealiftException>(() => WriteAsync(CopyStart.New));
+            Assert.Equal(("SL4208", device.Path), (refused.Code, refused.Subject));
+            Assert.Contains($"process {machine.Id} (sh)", refused.Said, StringComparison.Ordinal);
+            Assert.Equal(before, await ReadAsync(device.Path));
+            Assert.False(IsHeld(device.Path), "it is still open");
+        }
+
+        await using (await HolderAsync("<")) await WriteAsync(CopyStart.Restart);
+        Assert.Equal(await File.ReadAllBytesAsync(source, Cancel), await ReadAsync(device.Path));
+
+        async Task<ChildProcess> HolderAsync(string how)
+        {
+            var holder = ChildProcess.Start(new ChildCommand("sh", "-c", $"exec 9{how}\"$1\"; echo; read -r end", "sh", device.Path));
+            Assert.NotNull(await holder.ReadLineAsync(Cancel));
+            return holder;
+        }
+
+        async Task WriteAsync(CopyStart start)
+        {
+            if (!repairs)
+            {
+                await CopyAsync(source, device.Path, start);
+                return;
+            }
+
+            var from = await CopySource.ExamineAsync(source, new ImageProbeOptions { Format = ImageFormat.Raw }, new NbdOptions(), scratch.Folder, Cancel);
+            var to = await RepairTarget.ExamineAsync(device.Path, null, new NbdOptions(), scratch.Folder, Cancel);
+            Assert.True((await TargetRepair.RunAsync(new RepairRequest(to, from, map), new Indifferent(), Cancel)).IsEqual);
+        }
+    }
+
     /// <summary>Names are given anew between the look at a device and its opening: what was found then is asked again when nobody can take it away any more.</summary>
     [Theory]
     [InlineData("one", true)]
@@ -119,5 +163,26 @@ public sealed class DeviceTargetTests : IDisposable
         public IProgress<DiskProgress>? Progress(string stage) => null;
 
         public void Differs(Mismatch mismatch) => Assert.Fail($"{mismatch}");
+    }
+
+    private sealed class Indifferent : IRepairObserver
+    {
+        public void Begun(long lengthBytes)
+        {
+        }
+
+        public IProgress<DiskProgress>? Progress(string stage) => null;
+
+        public void Differs(Mismatch mismatch)
+        {
+        }
+
+        public void DiffersMore(long differingBytes)
+        {
+        }
+
+        public void Writing(long differingBytes)
+        {
+        }
     }
 }

@@ -2,6 +2,7 @@ using System.Text;
 using Sealift.Disks;
 using Sealift.Guests.Boot;
 using Sealift.Posix;
+using Sealift.Rigs;
 
 namespace Sealift.Guests.Tests.Boot;
 
@@ -90,6 +91,22 @@ public sealed class BootProofTests(BootableGuest guest) : IClassFixture<Bootable
         using var directory = new TemporaryDirectory();
         var report = await BootAsync(directory, Machine(BootSector.Disk(directory, BootSector.Saying(text))));
         Assert.True((report.Outcome, report.Class) == (outcome, name), report.ToString());
+    }
+
+    /// <summary>QEMU's driver for files takes no devices, and opens no exports.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_disk_on_a_block_device_or_behind_a_socket_is_tried_as_one_in_a_file(bool bySocket)
+    {
+        using var directory = new TemporaryDirectory();
+        using var elsewhere = new TemporaryDirectory();
+        var file = BootSector.Disk(elsewhere, BootSector.Crashing);
+        var disk = Machine(file).Disks[0];
+        await using var device = bySocket ? null : await LoopDevice.OfAsync(file, Cancel);
+        await using var server = bySocket ? await QemuNbdServer.StartReadOnlyAsync(new ImageReference(new ImageLocation(file), ImageFormat.Raw, string.Empty, 0, 0, null, [file]), elsewhere.Path, Cancel) : null;
+        var report = await BootAsync(directory, Machine(file) with { Disks = [disk with { Path = device?.Path ?? "/nowhere", NbdSocket = server?.SocketPath }] });
+        Assert.True(report is { Outcome: BootOutcome.Failed, Class: "boot.panic" }, report.ToString());
     }
 
     [Fact]
