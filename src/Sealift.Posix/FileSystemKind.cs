@@ -31,6 +31,9 @@ public sealed record FileSystemKind(string Name, long BlockBytes, bool IsOfServe
         [0x00C36400] = ("ceph", true),
     };
 
+    /// <summary>Whether it is spoken to by SMB.</summary>
+    public bool IsOfSmb => Name is "cifs" or "smb2";
+
     /// <summary>The one that holds a path.</summary>
     /// <exception cref="PosixException">The kernel refused.</exception>
     public static unsafe FileSystemKind Of(string path)

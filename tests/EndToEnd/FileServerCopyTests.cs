@@ -36,6 +36,7 @@ public sealed class FileServerCopyTests(Rig rig)
         same old /srv/source /srv/old
         run asked /old --transfer copy-range /old/source /old/asked
         same asked /srv/source /srv/asked
+        ls -A /srv /srv/two | sed 's/^/left /'
 
         # 8 MiB are left, of the server's.
         dd if=/dev/zero of=/srv/filler bs=1M 2> /dev/null
@@ -83,6 +84,8 @@ public sealed class FileServerCopyTests(Rig rig)
         AssertCopied(said, "resumed", "copy-range");
 
         foreach (var name in new[] { "plain", "across", "shared", "old", "asked", "resumed" }) Assert.Contains($"same {name}", said.Lines);
+        // Nothing of a copy is left beside its target.
+        Assert.DoesNotContain(said.Lines, line => line.StartsWith("left ", StringComparison.Ordinal) && line.Contains("sealift-copy", StringComparison.Ordinal));
     }
 
     private static void AssertCopied(SmallVm said, string name, string way)

@@ -13,6 +13,7 @@ internal sealed class CopyWork : IDisposable
 
     private const int Private = 0x1C0; // 0700
     private readonly PosixFile heldLock;
+    private bool isLetGo;
 
     private CopyWork(string directory, PosixFile heldLock)
     {
@@ -87,11 +88,22 @@ internal sealed class CopyWork : IDisposable
     {
         Clear();
         _ = PosixPath.RemoveFile(LockPath); // false: gone already, which is what is wanted
-        _ = PosixPath.RemoveDirectory(Directory); // false: gone already, which is what is wanted
+        try
+        {
+            _ = PosixPath.RemoveDirectory(Directory); // false: gone already, which is what is wanted
+        }
+        catch (PosixException e) when (e.Errno == Errno.ENOTEMPTY)
+        {
+            // By NFS and SMB a file that was removed while it is open has a name in its directory until it is closed.
+            Dispose();
+            _ = PosixPath.RemoveDirectory(Directory); // false: gone already, which is what is wanted
+        }
     }
 
     public void Dispose()
     {
+        if (isLetGo) return;
+        isLetGo = true;
         // Nothing is written through this descriptor, and the kernel drops the lock with the process: no data and no verdict depend on
         // either call. But a lock that could not be dropped is dropped by closing, so that is tried whatever came before.
         try

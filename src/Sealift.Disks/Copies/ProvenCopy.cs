@@ -312,7 +312,14 @@ public static class ProvenCopy
         /// <param name="cancel">Cancels it.</param>
         private async Task<TargetProofResult> ProveAsync(ReadBackResult? found, FileIdentity? closed, CancellationToken cancel)
         {
-            if (closed is not null && found is not null && FileIdentity.Of(work.DiskPath).ChangeSince(closed) is { } change) throw DiskErrors.Changed(target.Name, $"it {change} while it was read back");
+            if (closed is not null && found is not null && FileIdentity.Of(work.DiskPath).ChangeSince(closed) is { } change)
+            {
+                // A server of SMB may say some time after a write, and when the file is closed, that it was written to.
+                // Whether that was our write cannot be told: nothing of it counts as read back, and all of it is read once more.
+                if (!FileSystemKind.Of(work.DiskPath).IsOfSmb) throw DiskErrors.Changed(target.Name, $"it {change} while it was read back");
+                found = null;
+            }
+
             // Measured before the first byte is read: a write during the reading, or after it, is not covered by the proof.
             var proven = closed;
             using var map = BlockMap.Open(work.MapPath);

@@ -28,7 +28,11 @@ internal sealed class ReflinkTransfer : ITransferProvider
         try
         {
             // Nothing is left behind the end of a file: that much is shared, after all that can be in the way was looked at.
-            return files.Target.CloneRange(files.Source, sourceBytes, 0, 0) is { } declined ? TransferFitness.Cannot(InWords(declined, system)) : TransferFitness.Fits;
+            if (files.Target.CloneRange(files.Source, sourceBytes, 0, 0) is { } declined) return TransferFitness.Cannot(InWords(declined, system));
+            // By SMB that was answered by the kernel, which asks the server for no 0 bytes.
+            return system.IsOfSmb
+                ? TransferFitness.OnlyIfAsked("whether a server of SMB shares blocks is known only once it is asked to share some, and most do not")
+                : TransferFitness.Fits;
         }
         catch (PosixException e) when (e.Call == SystemCalls.CloneRange.Name)
         {
