@@ -76,7 +76,7 @@ public sealed class PlanKeysTests : IDisposable
     {
         var path = Path.Combine(directory, name);
         PosixPath.WriteFileDurably(path, Encoding.UTF8.GetBytes("s3cret\n"), replace: true, 0x180);
-        File.SetUnixFileMode(path, (UnixFileMode)mode);
+        PosixPath.SetPermissions(path, mode);
         return path;
     }
 }
