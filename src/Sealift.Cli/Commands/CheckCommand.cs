@@ -13,7 +13,7 @@ internal static class CheckCommand
 {
     private static readonly Argument<string[]> Source = new("SOURCE")
     {
-        Description = "As for migrate: one OVA or OVF, a directory that holds one OVF, or the disk images of one machine in the order in which it sees them. Never written to.",
+        Description = "As for migrate: one OVA or OVF, a directory that holds one OVF, the disk images of one machine in the order in which it sees them, or a machine that runs (qmp:SOCKET, qemu:///system/DOMAIN, qemu+ssh://…). Never written to.",
         Arity = ArgumentArity.OneOrMore,
     };
 

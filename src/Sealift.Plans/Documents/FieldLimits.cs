@@ -43,6 +43,9 @@ internal static partial class FieldLimits
     private static readonly FieldLimit HookUses = new() { Maximum = 64 };
     private static readonly FieldLimit Simultaneous = new() { Minimum = 1, Maximum = 1000 };
 
+    // An ESXi host, and units of an array: no document has a field for either.
+    private static readonly string[] NeedsMoreThanAPlan = ["xcopy", "esxi-clone"];
+
     private const long Day = 86_400;
 
     private static readonly Dictionary<(Type, string), FieldLimit> All = new()
@@ -54,7 +57,7 @@ internal static partial class FieldLimits
         [(typeof(StorageMapSpec), "map")] = FullList,
         [(typeof(StorageDestination), "storageClass")] = Text with { Maximum = 1024 },
         [(typeof(StorageDestination), "format")] = Text with { Words = ["raw", "qcow2"] },
-        [(typeof(StorageDestination), "transfer")] = Text with { Words = TransferPlan.Names },
+        [(typeof(StorageDestination), "transfer")] = Text with { Words = [.. TransferPlan.Names.Except(NeedsMoreThanAPlan)] },
         [(typeof(NetworkMapSpec), "map")] = FullList,
         [(typeof(NetworkDestination), "name")] = Text with { Maximum = 256 },
         [(typeof(HookSpec), "program")] = Text with { Maximum = 4096 },

@@ -39,7 +39,7 @@ public sealed record StorageDestination
     /// <summary>The format of disks there: <c>raw</c> or <c>qcow2</c>; null for raw.</summary>
     public string? Format { get; init; }
 
-    /// <summary>Who copies: <c>auto</c>, <c>stream</c>, <c>reflink</c>, <c>copy-range</c>, <c>xcopy</c>, <c>esxi-clone</c>; null for auto.</summary>
+    /// <summary>Who copies: <c>auto</c>, <c>stream</c>, <c>reflink</c>, <c>copy-range</c>; null for auto.</summary>
     public string? Transfer { get; init; }
 }
 
