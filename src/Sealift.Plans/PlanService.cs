@@ -31,7 +31,7 @@ public sealed class PlanService : IPlanService
     {
         ArgumentNullException.ThrowIfNull(migrations);
         (Store, Migrations, this.time) = (store, migrations, time);
-        ids = new MigrationIds(time, migrations.Exists);
+        ids = new MigrationIds(time);
         news = new RunNewsHub(store, time, IsOurs);
     }
 
@@ -107,7 +107,7 @@ public sealed class PlanService : IPlanService
 
         if (run.Plan != plan) throw PlanErrors.OrderedOtherwise(name, run.Plan, plan);
         if (run.State == PlanRunState.Finished) return run;
-        if (order.Spec.Cutover is { } at && at != run.Documents.OfType<MigrationDocument>().FirstOrDefault()?.Spec.Cutover) await OrderAsync(new RunOrder(id, RunOrderKind.Cutover, null, at, actor), cancel);
+        if (order.Spec.Cutover is { } at && await IsOtherwiseAsync(run, at, cancel)) await OrderAsync(new RunOrder(id, RunOrderKind.Cutover, null, at, actor), cancel);
         foreach (var named in order.Spec.Cancel)
         {
             var machine = await Store.FindMachineAsync(id, named.Name, cancel) ?? throw PlanErrors.NoSuchMachine(id, named.Name);
@@ -117,11 +117,19 @@ public sealed class PlanService : IPlanService
         return run;
     }
 
+    /// <summary>Whether a machine that is still to be cut over is so at another time than a document says. What it said before is of no interest.</summary>
+    private async Task<bool> IsOtherwiseAsync(PlanRun run, DateTimeOffset at, CancellationToken cancel)
+    {
+        var ofRun = run.Documents.OfType<MigrationDocument>().FirstOrDefault()?.Spec.Cutover ?? run.PlanDocument.Spec.Precopy?.Cutover;
+        return (await Store.MachinesAsync(run.Id, 0, int.MaxValue, cancel)).Any(m => IsWarm(run, m.Machine) && m is { IsOver: false, CutoverBegunAt: null } && (m.CutoverAt ?? ofRun) != at);
+    }
+
     private async Task<PlanRun> CreateAsync(string plan, string id, MigrationDocument? order, string actor, CancellationToken cancel)
     {
         var (stored, documents) = await FindAsync(plan, cancel);
         var now = time.GetUtcNow();
         var obstacles = PlanValidation.Check(documents, now).Where(p => p.IsObstacle).Select(p => $"{p.Code}: {(p.Field.Length > 0 ? $"{p.Field}: " : string.Empty)}{p.Said}").ToList();
+        if (order?.Spec.Cutover is { } cutover && cutover > now && !IsInWindow(documents.Plan.Spec.MaintenanceWindows, cutover)) obstacles.Add($"SL7639: spec.cutover: {OutOfWindows}");
         if (obstacles.Count > 0) throw PlanErrors.CannotRun(plan, obstacles);
         var hosts = await SourceHosts.OfAsync(documents, Migrations.StateDirectory, cancel);
         List<Document> named = [.. documents.Named()];
@@ -156,13 +164,14 @@ public sealed class PlanService : IPlanService
                 throw PlanErrors.NotNow(order.Kind, subject, "it is migrated cold, and has no cutover");
             case RunOrderKind.Cutover when machine is { CutoverBegunAt: not null }:
                 throw PlanErrors.NotNow(order.Kind, subject, "its cutover has begun");
-            case RunOrderKind.Retry when machine is { State: not (MachineRunState.Failed or MachineRunState.Cancelled) }:
+            case RunOrderKind.Retry when machine is { State: not (MachineRunState.Failed or MachineRunState.Cancelled or MachineRunState.Waiting) }:
                 throw PlanErrors.NotNow(order.Kind, subject, $"it is {Word(machine.State)}: only what failed or was cancelled is tried again");
             case RunOrderKind.Retry when run.State == PlanRunState.Cancelling:
                 throw PlanErrors.NotNow(order.Kind, subject, "it is being cancelled");
         }
 
         if (order.Kind is RunOrderKind.Cutover or RunOrderKind.Retry) order = await WithWindowsAsync(run, machine, order, cancel);
+        if (order is { Kind: RunOrderKind.Cutover, At: { } at } && at > time.GetUtcNow() && !IsInWindow(order.Windows ?? machine?.Windows ?? run.PlanDocument.Spec.MaintenanceWindows, at)) throw PlanErrors.NotNow(order.Kind, subject, OutOfWindows);
         if (order.Kind == RunOrderKind.Retry && run.State == PlanRunState.Finished)
         {
             await ReopenAsync(run, order, cancel);
@@ -193,11 +202,20 @@ public sealed class PlanService : IPlanService
     /// <exception cref="SealiftException">SL7650: they are over too.</exception>
     private async Task<RunOrder> WithWindowsAsync(PlanRun run, MachineRun? machine, RunOrder order, CancellationToken cancel)
     {
-        var windows = machine?.Windows ?? run.PlanDocument.Spec.MaintenanceWindows;
-        if (await Store.FindAsync(DocumentKind.Plan, run.Plan, cancel) is { Document: PlanDocument { Spec.MaintenanceWindows: var planned } } && !planned.SequenceEqual(windows)) (windows, order) = (planned, order with { Windows = planned });
+        var asked = machine is null ? await Store.MachinesAsync(run.Id, 0, int.MaxValue, cancel) : [machine];
+        var own = run.PlanDocument.Spec.MaintenanceWindows;
+        var windows = machine?.Windows ?? own;
+        if (await Store.FindAsync(DocumentKind.Plan, run.Plan, cancel) is { Document: PlanDocument { Spec.MaintenanceWindows: var planned } })
+        {
+            // Each machine may have been given others before.
+            if (asked.Any(m => !planned.SequenceEqual(m.Windows ?? own))) order = order with { Windows = planned };
+            windows = planned;
+        }
+
+        if (order.Kind == RunOrderKind.Retry && machine is { State: MachineRunState.Waiting } && order.Windows is null) throw PlanErrors.NotNow(order.Kind, machine.Machine, "it is waiting, and its plan has no other windows than it had");
         var isOver = windows.Count > 0 && windows.All(w => w.End <= time.GetUtcNow());
-        // Among all that failed there may be some that have only hooks left, which no window holds up.
-        if (isOver && (order.Kind == RunOrderKind.Cutover || machine is { IsHandedOver: false })) throw PlanErrors.NoWindowLeft(order.Machine ?? $"run {run.Id}", windows.Max(w => w.End));
+        // What is handed over has only hooks left, which no window holds up.
+        if (isOver && (order.Kind == RunOrderKind.Cutover || !asked.Any(m => m is { State: MachineRunState.Failed or MachineRunState.Cancelled, IsHandedOver: true }))) throw PlanErrors.NoWindowLeft(order.Machine ?? $"run {run.Id}", windows.Max(w => w.End));
         return order;
     }
 
@@ -226,6 +244,10 @@ public sealed class PlanService : IPlanService
             await Store.ReleaseAsync(run.Id, owner, CancellationToken.None);
         }
     }
+
+    private const string OutOfWindows = "the time of the cutover is in none of the maintenance windows";
+
+    private static bool IsInWindow(IReadOnlyList<MaintenanceWindow> windows, DateTimeOffset at) => windows.Count == 0 || windows.Any(w => w.Start <= at && at < w.End);
 
     private bool IsOurs(string run)
     {

@@ -165,12 +165,55 @@ public sealed class PlanServiceTests : IAsyncLifetime
 
         var later = order with { Spec = order.Spec with { Cutover = DateTimeOffset.UtcNow.AddHours(1), Cancel = [.. order.Spec.Cancel, new DocumentReference { Name = "second.raw" }] } };
         _ = await service.BeginAsync(later, "bert", Cancel);
-        Assert.Equal([(RunOrderKind.Cutover, null, later.Spec.Cutover), (RunOrderKind.Cancel, "second.raw", null)], (await service.Store.OrdersAsync("run_night", Cancel)).Select(o => (o.Order.Kind, o.Order.Machine, o.Order.At)));
+        Assert.Equal([(RunOrderKind.Cancel, "second.raw")], (await service.Store.OrdersAsync("run_night", Cancel)).Select(o => (o.Order.Kind, o.Order.Machine))); // cold machines have no cutover
         Assert.Equal("SL7657", (await Assert.ThrowsAsync<SealiftException>(() => service.BeginAsync(order with { Spec = new MigrationSpec { Plan = new DocumentReference { Name = "sunday" } } }, "anna", Cancel))).Code);
         Assert.Equal("SL7626", (await Assert.ThrowsAsync<SealiftException>(() => service.BeginAsync(order with { Metadata = new DocumentMetadata { Name = "another" } }, "anna", Cancel))).Code); // one run of a plan at a time
         await FinishAsync("run_night");
         Assert.Equal([MachineRunState.Succeeded, MachineRunState.Cancelled, MachineRunState.Cancelled], (await service.Store.MachinesAsync("run_night", Cancel)).Select(m => m.State));
         Assert.Equal(PlanRunState.Finished, (await service.BeginAsync(later, "bert", Cancel)).State); // it is over, and is not begun anew
+    }
+
+    [Fact]
+    public async Task The_cutover_of_a_Migration_is_what_its_document_says_last_and_lies_in_a_window()
+    {
+        var now = DateTimeOffset.UtcNow;
+        await ApplyAsync([new MaintenanceWindow { Start = now, End = now.AddHours(6) }], Vm("web"));
+        MigrationDocument At(double hours) => new() { Metadata = new DocumentMetadata { Name = "night" }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = "saturday" }, Cutover = now.AddHours(hours) } };
+        var refused = await Assert.ThrowsAsync<SealiftException>(() => service.BeginAsync(At(7), "anna", Cancel));
+        Assert.Contains("SL7639", refused.Message, StringComparison.Ordinal);
+        Assert.Empty(await service.Store.RunsAsync(null, false, 10, Cancel));
+
+        _ = await service.BeginAsync(At(2), "anna", Cancel);
+        _ = await service.BeginAsync(At(2), "anna", Cancel);
+        Assert.Empty(await service.Store.OrdersAsync("run_night", Cancel)); // it is what it was begun with
+        _ = await service.BeginAsync(At(3), "anna", Cancel);
+        Assert.Equal([At(3).Spec.Cutover], (await service.Store.OrdersAsync("run_night", Cancel)).Select(o => o.Order.At));
+        var machine = (await service.Store.FindMachineAsync("run_night", "web", Cancel))!;
+        Assert.True(await service.Store.LeaseAsync("run_night", "test", TimeSpan.FromSeconds(30), Cancel));
+        await service.Store.UpdateAsync(machine.Run, [machine with { CutoverAt = At(3).Spec.Cutover }], "test", Cancel); // as the scheduler takes it in
+        _ = await service.BeginAsync(At(2), "anna", Cancel);
+        Assert.Equal(At(2).Spec.Cutover, (await service.Store.OrdersAsync("run_night", Cancel))[^1].Order.At);
+        Assert.Equal("SL7672", (await Assert.ThrowsAsync<SealiftException>(() => service.BeginAsync(At(8), "anna", Cancel))).Code);
+    }
+
+    [Fact]
+    public async Task Windows_reach_machines_that_wait_and_machines_that_had_others()
+    {
+        var now = DateTimeOffset.UtcNow;
+        List<MaintenanceWindow> Until(int hours) => [new MaintenanceWindow { Start = now, End = now.AddHours(hours) }];
+        await ApplyAsync(Until(1), Vm("web"));
+        var run = await service.RunAsync("saturday", null, "anna", Cancel);
+        Assert.Equal("SL7672", await CodeAsync(run.Id, RunOrderKind.Retry, "web")); // it waits, and there is nothing to bring
+        await ApplyAsync(Until(5), Vm("web"));
+        await service.OrderAsync(new RunOrder(run.Id, RunOrderKind.Retry, "web", null, "anna"), Cancel);
+        Assert.Equal(Until(5), (await service.Store.OrdersAsync(run.Id, Cancel))[^1].Order.Windows);
+
+        var machine = (await service.Store.FindMachineAsync(run.Id, "web", Cancel))!;
+        Assert.True(await service.Store.LeaseAsync(run.Id, "test", TimeSpan.FromSeconds(30), Cancel));
+        await service.Store.UpdateAsync(machine.Run, [machine with { Windows = Until(5) }], "test", Cancel);
+        await ApplyAsync(Until(1), Vm("web"));
+        await service.OrderAsync(new RunOrder(run.Id, RunOrderKind.Cutover, null, null, "anna"), Cancel);
+        Assert.Equal(Until(1), (await service.Store.OrdersAsync(run.Id, Cancel))[^1].Order.Windows); // the run's own, again
     }
 
     /// <summary>Whoever does not read holds nobody up, and reads the last of each machine when he does.</summary>

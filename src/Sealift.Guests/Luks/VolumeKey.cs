@@ -12,6 +12,9 @@ public sealed class VolumeKey : IDisposable
     /// <summary>The longest passphrase in bytes; cryptsetup(8) itself takes 512 from a terminal.</summary>
     public const int LimitBytes = 4096;
 
+    /// <summary>The most keys that one machine can be given.</summary>
+    public const int Most = VolumeKeys.Limit;
+
     // Pinned: the garbage collector would move it and leave copies behind.
     private readonly byte[] passphrase;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Sealift.Disks;
+using Sealift.Guests.Luks;
 using Sealift.Migrations;
 
 namespace Sealift.Plans.Documents;
@@ -76,8 +77,8 @@ internal static partial class FieldLimits
         [(typeof(PlannedMachine), "hooks")] = HookUses,
         [(typeof(PlannedKey), "volume")] = new FieldLimit { Minimum = 3, Maximum = 36, Pattern = VolumePattern(), PatternMeans = "the UUID of a LUKS volume, or all" },
         [(typeof(PlannedKey), "file")] = new FieldLimit { Minimum = 2, Maximum = 4096, Pattern = AbsolutePattern(), PatternMeans = "an absolute path" },
-        [(typeof(PlanSpec), "luksKeys")] = new FieldLimit { Maximum = 64 },
-        [(typeof(PlannedMachine), "luksKeys")] = new FieldLimit { Maximum = 64 },
+        [(typeof(PlanSpec), "luksKeys")] = new FieldLimit { Maximum = VolumeKey.Most },
+        [(typeof(PlannedMachine), "luksKeys")] = new FieldLimit { Maximum = VolumeKey.Most },
         [(typeof(Waiver), "class")] = Text with { Maximum = 256 },
         [(typeof(Waiver), "filesystem")] = Text with { Maximum = 1024 },
         [(typeof(Waiver), "reason")] = Text with { Maximum = 4096 },

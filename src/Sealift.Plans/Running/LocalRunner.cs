@@ -121,6 +121,8 @@ public sealed class LocalRunner : IMachineRunner
     private async Task<EndedSign> CarryOutAsync(Job job)
     {
         var id = job.Machine.Migration!;
+        // Another process on this state directory may have given the same id in the same second, to a machine of another run.
+        if (migrations.Exists(id) && !migrations.Show(id).Request.Sources.SequenceEqual(requestOf(job.Run, job.Planned).Sources)) return new EndedSign(MachineRunState.Failed, null, [PlanErrors.ForeignMigration(job.Machine.Machine, id).Message], CanResume: false);
         var outcome = migrations.OutcomeOf(id);
         // What was handed over stays so, even where somebody has taken its migration out of the journal since.
         if (outcome is null && job.Machine is { IsHandedOver: true, Verdict: { } verdict }) outcome = new MigrationOutcome(id, verdict, job.Machine.SealPath, null, null, null, [], CanResume: false);

@@ -179,6 +179,7 @@ public sealed class Schedule
                 // All that failed; one that was cancelled only if it is named.
                 foreach (var i in asked)
                     if (machines[i].State == MachineRunState.Failed || (machines[i].State == MachineRunState.Cancelled && order.Machine is not null)) Retry(i, order.Windows);
+                    else if (machines[i].State == MachineRunState.Waiting && order.Windows is not null) Set(i, machines[i] with { Windows = order.Windows });
                 TakeWindows(order.Windows);
                 break;
         }

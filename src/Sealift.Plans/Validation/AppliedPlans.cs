@@ -24,9 +24,11 @@ public static class AppliedPlans
         var all = new List<Document>();
         foreach (var kind in new[] { DocumentKind.Provider, DocumentKind.StorageMap, DocumentKind.NetworkMap, DocumentKind.Hook }) all.AddRange((await store.ListAsync(kind, cancel)).Select(d => d.Document));
         all.AddRange(documents);
+        var byName = PlanDocuments.ByName(all);
         foreach (var plan in documents.OfType<PlanDocument>())
         {
-            var named = new PlanDocuments(plan, all);
+            cancel.ThrowIfCancellationRequested();
+            var named = new PlanDocuments(plan, byName);
             // At the beginning of time nothing is over.
             var lasting = PlanValidation.Check(named, DateTimeOffset.MinValue).ToHashSet();
             found.AddRange(PlanValidation.Check(named, now).Select(p => (plan, p with { IsObstacle = p.IsObstacle && p.Code != PlanProblems.MissingCode && lasting.Contains(p) })));

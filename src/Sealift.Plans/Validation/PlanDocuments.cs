@@ -5,17 +5,26 @@ namespace Sealift.Plans.Validation;
 /// <summary>A plan with all that it names, as far as it is there.</summary>
 public sealed class PlanDocuments
 {
-    private readonly Dictionary<(string, string), Document> byName;
+    private readonly IReadOnlyDictionary<(string Kind, string Name), Document> byName;
 
     /// <summary>Makes one.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="documents">All documents that it may name; of two of the same name the later counts.</param>
     public PlanDocuments(PlanDocument plan, IEnumerable<Document> documents)
+        : this(plan, ByName(documents))
+    {
+    }
+
+    /// <summary>Makes one of many that share their documents.</summary>
+    internal PlanDocuments(PlanDocument plan, IReadOnlyDictionary<(string Kind, string Name), Document> byName) => (Plan, this.byName) = (plan, byName);
+
+    /// <summary>Documents by their names; of two of the same name the later counts.</summary>
+    internal static IReadOnlyDictionary<(string Kind, string Name), Document> ByName(IEnumerable<Document> documents)
     {
         ArgumentNullException.ThrowIfNull(documents);
-        Plan = plan;
-        byName = [];
+        var byName = new Dictionary<(string Kind, string Name), Document>();
         foreach (var document in documents) byName[(document.Kind, document.Metadata.Name)] = document;
+        return byName;
     }
 
     /// <summary>The plan.</summary>

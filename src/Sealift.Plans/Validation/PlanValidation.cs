@@ -282,11 +282,20 @@ public static class PlanValidation
     private static IEnumerable<PlanProblem> Keys(PlanSpec spec)
     {
         if (spec.Vms.Count > 1 && spec.LuksKeys.FirstOrDefault(k => k.Volume != VolumeKey.AnyVolume) is { } one) yield return PlanProblems.Keys("spec.luksKeys", $"volume {one.Volume} is of one machine, and the plan has {spec.Vms.Count.ToString(CultureInfo.InvariantCulture)}", "Give it to its machine, or set volume: all");
+        if (Twice(spec.LuksKeys) is { } volume) yield return PlanProblems.Keys("spec.luksKeys", $"volume {volume} has two keys", "Leave out one of them");
+        for (var i = 0; i < spec.Vms.Count; i++)
+        {
+            if (Twice(spec.Vms[i].LuksKeys) is { } own) yield return PlanProblems.Keys(PlanFields.Machine(i, "luksKeys"), $"volume {own} has two keys", "Leave out one of them");
+            if (PlanTranslation.KeysOf(spec, spec.Vms[i]).Count is var count and > VolumeKey.Most) yield return PlanProblems.Keys(PlanFields.Machine(i, "luksKeys"), $"there are {count.ToString(CultureInfo.InvariantCulture)} with those of the plan, and a machine can be given {VolumeKey.Most.ToString(CultureInfo.InvariantCulture)}", "Leave out what it has no volume for");
+        }
+
         if (spec.Check) yield break;
         if (spec.LuksKeys.Count > 0) yield return PlanProblems.Keys("spec.luksKeys", NotChecked, "Leave out the one or the other");
         for (var i = 0; i < spec.Vms.Count; i++)
             if (spec.Vms[i].LuksKeys.Count > 0) yield return PlanProblems.Keys(PlanFields.Machine(i, "luksKeys"), NotChecked, "Leave out the one or the other");
     }
+
+    private static string? Twice(IReadOnlyList<PlannedKey> keys) => keys.GroupBy(k => k.Volume, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
 
     /// <summary>Which files of keys cannot be used on this host.</summary>
     private static IEnumerable<PlanProblem> KeysHere(PlanSpec spec)

@@ -47,7 +47,7 @@ internal static class DocumentsApi
             var stored = expected is { } generation ? await PutAsync(plans, document, generation, time, cancel) : (await plans.ApplyAsync([document], cancel))[0];
             context.Response.Headers.ETag = Tag(stored.Generation);
             return stored.Generation == 1 ? Results.Created($"{ApiRoutes.Root}/documents/{kind}/{name}", stored) : Results.Ok(stored);
-        }).Audited("document.put").Needs(Scope.Plan).WithSummary("Store a document of JSON or YAML; a Hook or a Provider needs the scope `admin`. If-Match names the generation that it replaces, If-None-Match: * says that there is none; one of both is needed.")
+        }).Audited("document.put").Needs(Scope.Plan).WithSummary("Store a document of JSON or YAML; a Hook, a Provider, or a plan with `luksKeys` needs the scope `admin`. If-Match names the generation that it replaces, If-None-Match: * says that there is none; one of both is needed.")
             .Accepts<Document>("application/json", Yaml).Produces<StoredDocument>().Produces<StoredDocument>(201);
 
         api.MapDelete("/documents/{kind}/{name}", async (string kind, string name, HttpContext context, IPlanService plans, CancellationToken cancel) =>
@@ -74,7 +74,7 @@ internal static class DocumentsApi
             }
 
             return (IReadOnlyList<StoredDocument>)[.. stored, .. begun];
-        }).Audited("document.apply").Needs(Scope.Plan).WithSummary("Store many documents, all or none, whichever generations there are: JSON (one, or a list) or YAML (one, or many with --- between them). One of kind Migration begins a run, once for its name, and needs the scope `operate`.")
+        }).Audited("document.apply").Needs(Scope.Plan).WithSummary("Store many documents, all or none, whichever generations there are: JSON (one, or a list) or YAML (one, or many with --- between them). One of kind Migration begins a run, once for its name, and needs the scope `operate` besides; a plan with `luksKeys` needs `admin`.")
             .Accepts<IReadOnlyList<Document>>("application/json", Yaml);
 
         api.MapPost("/validate/{plan}", async (string plan, HttpContext context, Validations validations, CancellationToken cancel) =>

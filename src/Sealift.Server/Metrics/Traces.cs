@@ -42,6 +42,7 @@ internal static class Traces
                     var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText;
                     span.DisplayName = route is null ? Method(context.Request.Method) : $"{Method(context.Request.Method)} {route}";
                     if (route is not null) _ = span.SetTag("http.route", route); // the span itself
+                    _ = span.SetTag("user_agent.original", null); // who asked is for the audit log
                     _ = span.SetTag("http.response.status_code", context.Response.StatusCode); // likewise
                 }
             }

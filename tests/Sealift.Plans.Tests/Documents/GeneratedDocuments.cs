@@ -70,7 +70,7 @@ internal static class GeneratedDocuments
 
     private static readonly Gen<Document> Provider = Gen.Select(Metadata, Gen.Enum<ProviderType>(), Text, (m, t, u) => (Document)new ProviderDocument { Metadata = m, Spec = new ProviderSpec { Type = t, Url = u } });
 
-    private static readonly Gen<Document> StorageMap = Gen.Select(Metadata, Gen.Select(ForeignReference, Nothing(Text), Nothing(Words("raw", "qcow2")), Nothing(Words([.. TransferPlan.Names])),
+    private static readonly Gen<Document> StorageMap = Gen.Select(Metadata, Gen.Select(ForeignReference, Nothing(Text), Nothing(Words("raw", "qcow2")), Nothing(Words("auto", "stream", "reflink", "copy-range")),
             (s, c, f, t) => new StoragePair { Source = s, Destination = new StorageDestination { StorageClass = c, Format = f, Transfer = t } }).List[1, 3],
         (m, pairs) => (Document)new StorageMapDocument { Metadata = m, Spec = new StorageMapSpec { Map = pairs } });
 

@@ -121,6 +121,27 @@ public sealed class LocalRunnerTests : IAsyncLifetime
         Assert.Single(migrations.List());
     }
 
+    [Fact]
+    public async Task The_migration_of_another_machine_is_nobody_elses_verdict()
+    {
+        // Two processes on one state directory gave the same id in the same second.
+        var (run, machines) = await CreateAsync(Scheduling.Plans.Of(Vm("other.raw")));
+        File.Copy(rig.First, Path.Combine(rig.SourceDirectory, "other.raw"));
+        var outcome = await MigrationRunner.StartAsync(migrations, rig.Request, new MigrationTerms { Id = "261128-200000-abc" }, new Recorder(), Cancel);
+        Assert.True(await store.LeaseAsync(run.Id, "dead", TimeSpan.FromMinutes(1), Cancel));
+        await store.UpdateAsync(run.Id, [machines[0] with { State = MachineRunState.Migrating, Migration = outcome.Id, Owner = "here" }], "dead", Cancel);
+        await store.ReleaseAsync(run.Id, "dead", Cancel);
+        await FinishAsync();
+        var machine = (await store.MachinesAsync("run", Cancel))[0];
+        Assert.Equal((MachineRunState.Failed, null, false), (machine.State, machine.SealPath, machine.CanResume));
+        Assert.Contains("SL7658", Assert.Single(machine.Reasons), StringComparison.Ordinal);
+        await ReopenAsync(new RunOrder("run", RunOrderKind.Retry, null, null, "me"));
+        await FinishAsync();
+        machine = (await store.MachinesAsync("run", Cancel))[0];
+        Assert.Equal(MachineRunState.Succeeded, machine.State);
+        Assert.NotEqual(outcome.Id, machine.Migration);
+    }
+
     /// <summary>The process dies right after it has written down that a machine is tried again, and before the migration hears of it.</summary>
     [Fact]
     public async Task Another_try_that_was_ordered_is_made_also_where_the_process_dies_before_it_begins()

@@ -127,6 +127,18 @@ public sealed class ScheduleTests
     }
 
     [Fact]
+    public void A_window_that_is_made_longer_before_it_closes_reaches_machines_that_wait()
+    {
+        var window = new MaintenanceWindow { Start = Plans.Start, End = Plans.Start.AddHours(1) };
+        var schedule = Take(Plans.Of(Vm("a"), Vm("b")) with { Limits = new PlanLimits { Machines = 1 }, MaintenanceWindows = [window] });
+        Assert.Equal(["a"], Begun(schedule));
+        schedule.Take(new RunOrder("run", RunOrderKind.Retry, null, null, "me") { Windows = [window with { End = window.End.AddHours(2) }] }, now);
+        now = window.End.AddMinutes(5);
+        End(schedule, "a", MachineRunState.Succeeded);
+        Assert.Equal(["b"], Begun(schedule));
+    }
+
+    [Fact]
     public void A_followed_machine_whose_last_window_has_closed_stays_followed_and_is_cut_over_in_a_window_that_an_order_brings()
     {
         var window = new MaintenanceWindow { Start = Plans.Start, End = Plans.Start.AddHours(1) };
