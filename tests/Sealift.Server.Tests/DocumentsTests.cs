@@ -123,6 +123,12 @@ public sealed class DocumentsTests
             using (var removed = await planner.DeleteAsync($"/api/v1/documents/{kind}/from", Cancel)) Assert.Equal(HttpStatusCode.Forbidden, removed.StatusCode);
         }
 
+        // A plan that names files with keys has them read here, and what is wrong with them told.
+        const string Keys = """{"apiVersion":"sealift.io/v1alpha1","kind":"Plan","metadata":{"name":"from"},"spec":{"provider":{"source":{"name":"from"},"destination":{"name":"from"}},"vms":[{"name":"a","luksKeys":[{"volume":"all","file":"/etc/shadow"}]}]}}""";
+        using (var put = await PutAsync(planner, Keys, ifNoneMatch: "*", kind: "Plan")) Assert.Equal("SL9024", await TestServer.CodeAsync(put));
+        using (var validated = await planner.PostAsync("/api/v1/validate/from", TestServer.Json($"[{Keys}]"), Cancel)) Assert.Equal("SL9024", await TestServer.CodeAsync(validated));
+        using (var validated = await administrator.PostAsync("/api/v1/validate/from", TestServer.Json($"[{Keys}]"), Cancel)) Assert.Equal(HttpStatusCode.OK, validated.StatusCode);
+
         // All or none: nor was the map changed that came with what was refused.
         Assert.Contains("raw", await planner.GetStringAsync("/api/v1/documents/StorageMap/from", Cancel), StringComparison.Ordinal);
     }

@@ -60,7 +60,7 @@ public sealed class PaperTests
         try
         {
             var copy = Path.Combine(directory, "sealift.service");
-            await File.WriteAllTextAsync(copy, text.Replace("/usr/bin/sealift", "/bin/true", StringComparison.Ordinal), TestServer.Cancel);
+            await File.WriteAllTextAsync(copy, text.Replace("/usr/lib/sealift/sealift", "/bin/true", StringComparison.Ordinal), TestServer.Cancel);
             var answer = await ChildProcess.RunAsync(new ChildCommand("systemd-analyze", "verify", "--man=no", copy) { AcceptedExitCodes = [0, 1] }, TestServer.Cancel);
             Assert.DoesNotContain("sealift.service", answer.Output + answer.ErrorTail, StringComparison.Ordinal);
         }

@@ -60,8 +60,10 @@ internal static class DocumentsApi
             return TypedResults.NoContent();
         }).Audited("document.remove").Needs(Scope.Plan).WithSummary("Remove a document that no other one names.");
 
-        api.MapPost("/documents", async (HttpContext context, IPlanService plans, CancellationToken cancel) =>
+        api.MapPost("/documents", async (HttpContext context, IPlanService plans, IHostApplicationLifetime application, CancellationToken aborted) =>
         {
+            using var ends = application.EndsWith(aborted); // a server of vSphere may be asked where machines are
+            var cancel = ends.Token;
             var documents = await ReadAsync(context, cancel);
             context.IsAbout(string.Join(", ", documents.Select(d => $"{d.Kind}/{d.Metadata.Name}")));
             context.User.Check(documents);

@@ -19,9 +19,10 @@ internal static class RunsApi
             await plans.ArchiveAsync(plan, archived.Value, cancel);
             return TypedResults.NoContent();
         }).Audited("plan.archive").Needs(Scope.Plan).WithSummary("Hide a plan that is done with from lists, or show it again.");
-        api.MapPost("/plans/{plan}/runs", async (string plan, NewRun? run, HttpContext context, IPlanService plans, CancellationToken cancel) =>
+        api.MapPost("/plans/{plan}/runs", async (string plan, NewRun? run, HttpContext context, IPlanService plans, IHostApplicationLifetime application, CancellationToken cancel) =>
         {
-            var begun = await plans.RunAsync(plan, run?.Cutover, context.Actor(), cancel);
+            using var ends = application.EndsWith(cancel); // a server of vSphere may be asked where machines are
+            var begun = await plans.RunAsync(plan, run?.Cutover, context.Actor(), ends.Token);
             return TypedResults.Created($"{ApiRoutes.Root}/runs/{begun.Id}", RunView.Of(begun));
         }).Audited("run.begin").Needs(Scope.Operate).WithSummary("Begin a run.");
 
