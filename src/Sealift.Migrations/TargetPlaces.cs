@@ -73,10 +73,10 @@ internal static class TargetPlaces
     /// <summary>Whether a disk goes to a device or an export, which it overwrites, and not to a file.</summary>
     public static bool IsInPlace(MigrationContext context, string key) => context.Request.Target.Disks.Count > 0 && context.Request.Target.Of(context.Disk(key)) is not null;
 
-    /// <summary>Throws where the device of a disk is what a running machine of this host has it on.</summary>
+    /// <summary>Throws where the device that a disk goes to is what a running machine of this host has a disk on.</summary>
     /// <param name="context">The migration.</param>
     /// <param name="key">The disk's key.</param>
-    /// <param name="path">The file or device that the machine has it on.</param>
+    /// <param name="path">The file or device that the machine has a disk on: this one or another.</param>
     /// <exception cref="SealiftException">SL7105.</exception>
     public static void DemandNotSource(MigrationContext context, string key, string path)
     {
