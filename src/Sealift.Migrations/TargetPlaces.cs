@@ -83,6 +83,19 @@ internal static class TargetPlaces
         if (Find(context, key) is { } device && RunningSource.IsOfThisHost(context.Request.Sources[0]) && Path.IsPathFullyQualified(path) && Path.Exists(path) && IsSame(device, path)) throw MigrationErrors.SourceInTarget(path, device.Path);
     }
 
+    /// <summary>Whether an error is of a place that a disk goes to, and says nothing of the source: a copied disk, or the connection to an export.</summary>
+    public static bool IsOfTarget(MigrationContext context, SealiftException error)
+    {
+        // What is written to a disk may have wrapped what the connection said.
+        for (Exception? e = error; e is not null; e = e.InnerException)
+        {
+            if (e is DiskAccessException { Side: DiskSide.Target }) return true;
+            if (e is NbdException lost && context.Request.Target.Disks.Any(d => d.Export?.ToString() == lost.Subject)) return true;
+        }
+
+        return false;
+    }
+
     private static async Task<TargetExport> FreeExportAsync(NbdUri uri, long lengthBytes, CancellationToken cancel)
     {
         var export = await TargetExport.OfAsync(uri, cancel);
