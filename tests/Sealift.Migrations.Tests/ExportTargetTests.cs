@@ -65,6 +65,39 @@ public sealed class ExportTargetTests : IDisposable
         Assert.Equal(left, await File.ReadAllBytesAsync(Storage, Cancel));
     }
 
+    /// <summary>The file beside the seal is not signed: a right copy elsewhere, or whatever answers there, is not the disk that was sealed.</summary>
+    [Fact]
+    public async Task What_the_file_beside_the_seal_names_is_verified_only_where_the_seal_names_it_too()
+    {
+        await using var server = await ServedExport.ByQemuAsync(Storage, Socket);
+        var outcome = await rig.StartAsync(Request(server.Uri));
+        Assert.Equal(server.Uri, MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0].GetProperty("targetExport").GetString());
+        var copy = Path.Combine(rig.Root, "copy");
+        File.Copy(Storage, copy);
+        var other = $"{Socket}2";
+        await using var elsewhere = await ServedExport.ByQemuAsync(copy, other);
+        foreach (var (text, code) in new[] { ($"{elsewhere.Uri}\n", "SL7143"), ("nbd://127.0.0.1:1/x\n", "SL7143"), ($"{server.Uri}x", "SL7143"), ("nbds://127.0.0.1:1/x", "SL7143"), ("where it is", "SL7142"), ("", "SL7142"), (new string('x', 5000), "SL7142") })
+        {
+            await File.WriteAllTextAsync(Final, text, Cancel);
+            Assert.Contains(code, Assert.Single((await VerifyAsync(outcome)).Claims, c => !c.Holds).Text, StringComparison.Ordinal);
+        }
+
+        // One that is named is vouched for by whoever names it; but TLS is none of what a disk is brought to.
+        Assert.True((await NamedAsync(elsewhere.Uri)).Ok);
+        Assert.Contains("SL7142", Assert.Single((await NamedAsync("nbds://127.0.0.1:1/x")).Claims, c => !c.Holds).Text, StringComparison.Ordinal);
+        // What stands for the disk is a file, also where the disk itself lies in its place.
+        File.Delete(Final);
+        _ = File.CreateSymbolicLink(Final, "/dev/null"); // what it says of itself is not needed
+        Assert.Contains("SL7142", Assert.Single((await VerifyAsync(outcome)).Claims, c => !c.Holds).Text, StringComparison.Ordinal);
+
+        async Task<SealVerification> NamedAsync(string uri)
+        {
+            var file = Path.Combine(rig.Root, "named.nbd");
+            await File.WriteAllTextAsync(file, uri, Cancel);
+            return await SealVerifier.VerifyAsync(outcome.SealPath!, new SealVerifyOptions { StateDirectory = rig.State, DiskFiles = new Dictionary<string, string> { ["disk1"] = file } }, null, Cancel);
+        }
+    }
+
     [Fact]
     public async Task What_cannot_take_the_disk_is_refused_before_a_byte_is_written()
     {

@@ -114,7 +114,7 @@ public static class SealPage
         return Markup.Of($"""
             <article class="disk">
             <h3>{d.Key} · <bdi>{d.Identity}</bdi></h3>
-            <p class="quiet">{Measures.Size(d.VirtualBytes)} ({Measures.Exact(d.VirtualBytes)}), {d.SourceFormat}{(d.SourceSubformat.Length > 0 ? " " + d.SourceSubformat : "")} to {d.TargetFormat}{(d.TargetFile.Length > 0 ? Markup.Of($", now <code>{d.TargetFile}</code>") : Markup.Empty)}. Roots: blkhash, {d.Algorithm} over blocks of {Measures.Size(d.BlockBytes)}.</p>
+            <p class="quiet">{Measures.Size(d.VirtualBytes)} ({Measures.Exact(d.VirtualBytes)}), {d.SourceFormat}{(d.SourceSubformat.Length > 0 ? " " + d.SourceSubformat : "")} to {d.TargetFormat}{(d.TargetFile.Length > 0 ? Markup.Of($", now <code>{d.TargetFile}</code>{(d.TargetExport is { } export ? Markup.Of($", which names <code>{export}</code>") : Markup.Empty)}") : Markup.Empty)}. Roots: blkhash, {d.Algorithm} over blocks of {Measures.Size(d.BlockBytes)}.</p>
             <ol class="chain">
             {Link("S", "Source, as read", d.SourceRoot, copied ? "hashed while it was copied" : "not read to its end", copied ? LinkState.Neutral : LinkState.Off)}
             {Link("T", "Target, read back", d.TargetRoot, !readBack ? "not read back to its end" : equal ? d.ReadBack is { EarlierBytes: > 0 } ? "✓ equal to S, every block, in parts" : "✓ equal to S, every block" : "✕ differs from S", !readBack ? LinkState.Off : equal ? LinkState.Good : LinkState.Broken)}
