@@ -54,6 +54,7 @@ public sealed class ExportTargetTests : IDisposable
         Assert.Contains(predicate.GetProperty("notProven").EnumerateArray(), n => n.GetString()!.Contains("one and the same export", StringComparison.Ordinal));
 
         Assert.True((await VerifyAsync(outcome)).Ok);
+        await AssertVerifiedByHandAsync(outcome);
         await SpoilAsync(70_000);
         Assert.Contains("offset 65536", Assert.Single((await VerifyAsync(outcome)).Claims, c => !c.Holds).Text, StringComparison.Ordinal);
 
@@ -333,6 +334,21 @@ public sealed class ExportTargetTests : IDisposable
     public void It_is_named_by_its_uri_without_what_is_secret(string text, string disk, string uri) => Assert.Equal(new DiskTarget(disk, uri), DiskTarget.Parse(text));
 
     private static MachineTarget On(params IEnumerable<(string Disk, string Device)> disks) => new() { Disks = [.. disks.Select(d => new DiskTarget(d.Disk, d.Device))] };
+
+    /// <summary>As the page and docs/formats/seal.md say: what the export holds, in a file of the name of that which stands for it.</summary>
+    private async Task AssertVerifiedByHandAsync(MigrationOutcome outcome)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(rig.Root, "by hand")).FullName;
+        foreach (var file in Directory.EnumerateFiles(rig.Target).Where(f => f != Final)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        var page = XDocument.Parse((await File.ReadAllTextAsync(outcome.HtmlPath!, Cancel)).Replace("<!DOCTYPE html>", "", StringComparison.OrdinalIgnoreCase));
+        var commands = Assert.Single(page.Descendants(), e => e.Name.LocalName == "pre" && e.Value.Contains("nbdcopy", StringComparison.Ordinal)).Value;
+        _ = await ChildProcess.RunAsync(new ChildCommand("sh", "-e", "-c", commands.Replace("ELSEWHERE", "'by hand'", StringComparison.Ordinal)) { WorkingDirectory = rig.Root }, Cancel); // anything but exit code 0 is thrown
+        await File.WriteAllTextAsync(Path.Combine(rig.Root, "verify.py"), VerifyByHand.Script, Cancel);
+        var seal = Path.Combine(folder, Path.GetFileName(outcome.SealPath!));
+        var run = await ChildProcess.RunAsync(new ChildCommand("python3", Path.Combine(rig.Root, "verify.py"), seal, Path.Combine(rig.State, "keys", "seal.pub")) { WorkingDirectory = folder, AcceptedExitCodes = [0, 1] }, Cancel);
+        Assert.True(run.ExitCode == 0, run.Output + run.ErrorTail);
+        Assert.Contains("box-disk1.nbd ok ", run.Output, StringComparison.Ordinal);
+    }
 
     private MigrationRequest Request(string uri) => rig.Request with { Sources = [rig.First, rig.Second], Target = On(("disk1", uri)) };
 

@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Sealift.Disks;
 using Sealift.Guests.Boot;
 using Sealift.Guests.Lint;
+using Sealift.Providers;
 
 namespace Sealift.Migrations.Seals;
 
@@ -380,6 +382,11 @@ public static class SealPage
     {
         var handedOver = p.Verdict is Verdict.Sealed or Verdict.Degraded;
         var image = p.Disks.Any(d => d.TargetFormat != "raw");
+        // Of a seal that does not say which export it is, the file beside it is all there is to go by.
+        var exports = p.Disks.Where(d => d.TargetFile.EndsWith($".{TargetMachine.ExportExtension}", StringComparison.Ordinal)).Select(d => Markup.Of($"""
+            <pre>nbdcopy "{d.TargetExport ?? $"$(cat {d.TargetFile})"}" ELSEWHERE/{d.TargetFile}
+            truncate --size={d.VirtualBytes.ToString(CultureInfo.InvariantCulture)} ELSEWHERE/{d.TargetFile}</pre>
+            """)).ToList();
         return Section("How to verify", Markup.Of($"""
             <p>{(handedOver ? "Before the machine is started for the first time: a guest that runs changes its disks, and then they rightly differ." : "The signature shows that nobody changed this report; there is no disk to verify.")}</p>
             <h3>With Sealift, where it was signed</h3>
@@ -389,6 +396,7 @@ public static class SealPage
             <p class="quiet">Compare the key's fingerprint with one that you have from its owner: <code>openssl pkey -pubin -in seal.pub -outform DER | sha256sum</code> must print <code>{context.KeyId}</code>.</p>
             <h3>Without Sealift, with Python and openssl</h3>
             <p class="quiet">Save as <code>verify.py</code> and run <code>python3 verify.py {context.SealFile} seal.pub</code>.{(image ? " It reads raw disks; turn a qcow2 into raw first, under the same name in another directory: qemu-img convert -O raw." : "")} <code>blksum</code> and <code>nbdcopy --blkhash</code> print the same roots.</p>
+            {(exports.Count == 0 ? Markup.Empty : Markup.Of($"""<p class="quiet">A file that ends in <code>.{TargetMachine.ExportExtension}</code> only names the NBD export that its disk is on, and <code>verify.py</code> would hash the name. Bring what the export holds to a raw file of that name first, in another directory, with copies of the seal and the files beside it, and cut it to the length of the disk:</p>{exports}"""))}
             <pre>{VerifyByHand.Script}</pre>
             """));
     }
