@@ -268,8 +268,12 @@ public sealed class ExportTargetTests : IDisposable
         };
         var outcome = await MigrationRunner.StartAsync(store, Request(server.Uri) with { Convert = true }, new Recorder(), Cancel);
         Assert.Equal(Verdict.Failed, outcome.Verdict);
-        Assert.StartsWith("SL4201", outcome.Reasons[0], StringComparison.Ordinal);
+        Assert.StartsWith("SL7144", outcome.Reasons[0], StringComparison.Ordinal);
+        Assert.True(outcome.CanResume);
         await AssertArrivedAsync();
+        store.Converter = ConvertAsync;
+        outcome = await MigrationRunner.ResumeAsync(store, outcome.Id, new Recorder(), Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
     }
 
     [Fact]
