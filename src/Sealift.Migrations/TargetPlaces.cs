@@ -103,7 +103,8 @@ internal static class TargetPlaces
         {
             await TargetExport.DemandFreeAsync(uri, lengthBytes, cancel);
         }
-        catch (NbdException e)
+        // What a server does that has no room for another client: it refuses, is silent, or goes. Anything else it said of itself.
+        catch (NbdException e) when (e.Code is "SL3010" or "SL3011" or "SL3018" or "SL3021" or "SL3022")
         {
             throw MigrationErrors.TooFewClients(export.Uri, e);
         }

@@ -111,6 +111,10 @@ public sealed class ExportTargetTests : IDisposable
             await RefusedAsync("SL7128", On(("disk3", server.Uri)));
         }
 
+        // What a server with room for all clients says of itself stays what it is.
+        var grows = "echo >> \"$tmpdir/clients\"; test $(wc -l < \"$tmpdir/clients\") -gt 2 && echo 9M || echo 8M";
+        await using (var server = await ServedExport.ByNbdkitAsync(rig.Root, "eval", $"get_size={grows}", "pread=exit 1", "pwrite=exit 1", "flush=exit 0", "can_flush=exit 0", "can_multi_conn=exit 0")) await RefusedAsync("SL3019", On(("disk1", server.Uri)));
+
         // What qemu-nbd does where nobody tells it otherwise: it goes with its first client.
         await using (var server = await ServedExport.ByQemuAsync(Storage, Socket, "--shared=1")) await RefusedAsync("SL7141", On(("disk1", server.Uri)));
         Assert.Equal(before, await File.ReadAllBytesAsync(Storage, Cancel));
