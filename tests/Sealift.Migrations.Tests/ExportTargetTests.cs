@@ -332,13 +332,17 @@ public sealed class ExportTargetTests : IDisposable
     [InlineData("disk1=nbds://host/x", "SL7140")]
     [InlineData("disk1=nbd+unix:///x?socket=run/nbd", "SL7140")]
     [InlineData("disk1=nbd+unix:///x", "SL3001")]
+    [InlineData("disk1=nbd://host/a%0Ab", "SL7140")]
+    [InlineData("disk1=nbd+unix:///x?socket=/run/a%0Ab", "SL7140")]
+    [InlineData("disk1=nbd+unix:///x?socket=/run/a%25b", "SL7140")]
+    [InlineData("disk1=nbd+unix:///x?socket=/run/a%26b", "SL7140")]
     [InlineData("nbd+unix:///x?socket=/run/nbd", "SL7128")]
     [InlineData("=nbd://host/x", "SL7128")]
     public void What_names_no_export_is_refused(string text, string code) => Assert.Equal(code, Assert.ThrowsAny<SealiftException>(() => DiskTarget.Parse(text)).Code);
 
     [Theory]
     [InlineData("uuid=7=nbd+unix:///x?socket=/run/nbd", "uuid=7", "nbd+unix:///x?socket=/run/nbd")]
-    [InlineData("disk1=nbd://somebody:secret@HOST:10809/x", "disk1", "nbd://HOST/x")]
+    [InlineData("disk1=nbd://somebody:secret@HOST:10809/x", "disk1", "nbd://host/x")]
     public void It_is_named_by_its_uri_without_what_is_secret(string text, string disk, string uri) => Assert.Equal(new DiskTarget(disk, uri), DiskTarget.Parse(text));
 
     private static MachineTarget On(params IEnumerable<(string Disk, string Device)> disks) => new() { Disks = [.. disks.Select(d => new DiskTarget(d.Disk, d.Device))] };
