@@ -35,8 +35,8 @@ public sealed class CopiedDisk
     /// <param name="lengthBytes">The length of the disk in bytes; what lies behind it on a device or an export is out of reach.</param>
     /// <param name="workDirectory">Where sockets may be made.</param>
     /// <param name="cancel">Cancels it.</param>
-    /// <exception cref="SealiftException">It is shorter (SL4206), in use (SL1001, SL4208), read-only or cannot flush (SL4224), or cannot be opened (SL1001, SL4205, SL4221, SL30xx).</exception>
-    public async Task<IDiskWriter> OpenWriteAsync(long lengthBytes, string workDirectory, CancellationToken cancel) => await LeadingPart.OfAsync(
+    /// <exception cref="SealiftException">It is shorter (SL4206), a file that is longer (SL4201), in use (SL1001, SL4208), read-only or cannot flush (SL4224), or cannot be opened (SL1001, SL4205, SL4221, SL30xx).</exception>
+    public async Task<IDiskWriter> OpenWriteAsync(long lengthBytes, string workDirectory, CancellationToken cancel) => await OfLengthAsync(
         Export is null ? await DiskImage.OpenWriteAsync(path, format, workDirectory, cancel) : await NbdDisk.ConnectAsync(Export, new NbdOptions(), string.Empty, forWriting: true, cancel),
         lengthBytes);
 
@@ -44,8 +44,8 @@ public sealed class CopiedDisk
     /// <param name="lengthBytes">As above.</param>
     /// <param name="workDirectory">As above.</param>
     /// <param name="cancel">As above.</param>
-    /// <exception cref="SealiftException">It is shorter (SL4206), or cannot be opened.</exception>
-    public async Task<IUncachedReader> OpenUncachedAsync(long lengthBytes, string workDirectory, CancellationToken cancel) => await LeadingPart.OfAsync(
+    /// <exception cref="SealiftException">It is shorter (SL4206), a file that is longer (SL4201), or cannot be opened.</exception>
+    public async Task<IUncachedReader> OpenUncachedAsync(long lengthBytes, string workDirectory, CancellationToken cancel) => await OfLengthAsync(
         Export is null ? await DiskImage.OpenUncachedAsync(path, format, workDirectory, cancel) : await NbdDisk.ConnectUncachedAsync(Export, new NbdOptions(), cancel),
         lengthBytes);
 
@@ -53,11 +53,19 @@ public sealed class CopiedDisk
     /// <param name="lengthBytes">As above.</param>
     /// <param name="cancel">As above.</param>
     public async Task<IUncachedReader?> OpenUncachedWhileWrittenAsync(long lengthBytes, CancellationToken cancel) =>
-        (Export is null ? DiskImage.OpenUncachedWhileWritten(path, format) : await NbdDisk.ConnectUncachedAsync(Export, new NbdOptions(), cancel)) is { } whole ? await LeadingPart.OfAsync(whole, lengthBytes) : null;
+        (Export is null ? DiskImage.OpenUncachedWhileWritten(path, format) : await NbdDisk.ConnectUncachedAsync(Export, new NbdOptions(), cancel)) is { } whole ? await OfLengthAsync(whole, lengthBytes) : null;
 
     /// <summary>Serves it read-only on a socket of this host, to programs that know nothing of exports.</summary>
     /// <param name="workDirectory">Where the socket is made.</param>
     /// <param name="cancel">Cancels it.</param>
     /// <exception cref="SealiftException">SL4221.</exception>
     public Task<QemuNbdServer> ServeReadOnlyAsync(string workDirectory, CancellationToken cancel) => QemuNbdServer.StartReadOnlyAsync(Reference, workDirectory, cancel);
+
+    /// <summary>A file is the disk and nothing else: one that grew is not what was brought there. A device and an export may go on behind the disk.</summary>
+    private async Task<T> OfLengthAsync<T>(T whole, long lengthBytes) where T : class, IDiskReader
+    {
+        if (Export is not null || whole.LengthBytes <= lengthBytes || FileFacts.OfPath(path).Kind == FileKind.BlockDevice) return await LeadingPart.OfAsync(whole, lengthBytes);
+        await whole.DisposeAsync();
+        throw DiskErrors.Changed(Name, $"it is {whole.LengthBytes} bytes long, and the disk that was brought there {lengthBytes}");
+    }
 }

@@ -8,6 +8,9 @@ internal static class DiskErrors
     public static SealiftException Changed(string disk, string said) =>
         new("SL4201", "rely on what was read", disk, said, "Stop whatever writes to it (power the machine off, or take a snapshot), then migrate again");
 
+    public static SealiftException OverlayRewritten(string overlay, string name, string driver) =>
+        new("SL7144", "look through the overlay of a conversion", overlay, $"its header does not name {name} ({driver}) as what lies below it any more", "Resume: it is converted anew. Where that ends so again, look at what rewrites the overlay; the log of the conversion may say");
+
     public static SealiftException OutOfRange(string disk, long offset, long lengthBytes, long diskBytes) =>
         new("SL4202", $"access {lengthBytes} bytes at offset {offset}", disk, $"the disk has {diskBytes} bytes", "Report this as a bug");
 

@@ -15,14 +15,14 @@ internal static class Qcow2File
     private const int BackingAt = 8, FeaturesAt = 72, HeaderLengthAt = 100;
 
     /// <summary>Throws unless the header of an overlay names what it was made over, in the format that it was given, and no file beside that.</summary>
-    /// <exception cref="SealiftException">SL4201.</exception>
+    /// <exception cref="SealiftException">SL7144.</exception>
     public static void DemandBacking(string path, string name, string driver)
     {
         using var file = PosixFile.Open(path, OpenMode.Read);
         // All of the header is in the first cluster.
         var head = new byte[Math.Min(Overlay.ClusterBytes, file.Facts().LengthBytes)];
         file.ReadExactlyAt(head, 0);
-        if (NamedBy(head) is not { } found || found != (name, driver)) throw DiskErrors.Changed(path, $"its header does not name {name} ({driver}) as what lies below it any more");
+        if (NamedBy(head) is not { } found || found != (name, driver)) throw DiskErrors.OverlayRewritten(path, name, driver);
     }
 
     /// <summary>What a header of version 3 names, and the format of that; null where it is none, or names more.</summary>

@@ -53,6 +53,9 @@ public sealed record DiskTarget(string Disk, string Device)
         var uri = NbdUri.Parse(text);
         if (uri.UsesTls) throw MigrationErrors.BadExport(uri.ToString(), "it is to be reached by TLS, whose certificates QEMU would need as well, in its own way, for the conversion and for the new machine", "Reach it by a network that needs no TLS, or by a tunnel with a Unix socket");
         if (uri.SocketPath is { } socket && !Path.IsPathFullyQualified(socket)) throw MigrationErrors.BadExport(uri.ToString(), "the path of its socket is not absolute", "Give the full path");
+        if (uri.ExportName.Any(char.IsControl) || uri.SocketPath?.Any(char.IsControl) is true) throw MigrationErrors.BadExport(uri.ToString(), "it has control characters in the name of the export or the path of its socket", "Give them names without");
+        // QEMU and the tools around it do not agree on what these mean there.
+        if (uri.SocketPath?.AsSpan().IndexOfAny('%', '&') >= 0) throw MigrationErrors.BadExport(uri.ToString(), "the path of its socket has a % or a &", "Give the socket another name");
         if (Encoding.UTF8.GetByteCount(uri.ToString()) > LongestUri) throw MigrationErrors.BadExport(uri.ToString(), $"it is longer than {LongestUri} bytes", "Give export and socket shorter names");
         return uri;
     }

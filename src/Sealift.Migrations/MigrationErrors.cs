@@ -100,8 +100,11 @@ internal static class MigrationErrors
     public static SealiftException TooFewClients(string export, SealiftException inner) =>
         new("SL7141", "connect to an NBD export as often as a copy to it will", export, $"{inner.Code}: {inner.Said}", "It was reached a moment ago. Have its server go on when a client has left, and serve 8 clients at once (qemu-nbd --persistent --shared=8)", inner);
 
-    public static SealiftException NoExportNamed(string path, string said) =>
-        new("SL7142", "read which NBD export a disk is on", path, said, "Have it hold the URI of the export, in one line");
+    public static SealiftException NoExportNamed(string path, string said, SealiftException? inner = null) =>
+        new("SL7142", "read which NBD export a disk is on", path, said, "Have it hold the URI of the export, in one line", inner);
+
+    public static SealiftException OtherExportNamed(string path, string named, string sealedExport) =>
+        new("SL7143", "read which NBD export a disk is on", path, $"it names {named}, and sealed was {sealedExport}", "Find out who changed it, and write the sealed URI into it again; where the disk was brought elsewhere since, name a file with the new URI with --disk");
 
     public static SealiftException InheritedDamage(int count, string first) =>
         new("SL7201", "pass the check of the source", $"{Measures.Count(count, "finding")} of damage, the first: {first}", "the source is damaged and no waiver names it", "Repair it in the source machine and start again, or waive each finding by class and file system with a reason (--waive)");

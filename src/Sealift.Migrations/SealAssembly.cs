@@ -93,6 +93,7 @@ internal static class SealAssembly
             Mismatches = mismatches,
             Changed = changed is null ? null : SealedRanges.Of(changed.Changed),
             TargetFile = handedOver is null ? string.Empty : Path.GetFileName(new TargetNames(context.Request, context.Source.Machine).Disk(disk.Key)),
+            TargetExport = handedOver is null ? null : context.CopiedDisk(disk.Key).Export?.ToString(),
             TargetFormat = context.Extension,
             BlockMap = handedOver?.Maps.FirstOrDefault(m => m.Key == disk.Key)?.File,
             CacheBypass = final?.CacheBypass ?? readBack?.CacheBypass ?? string.Empty,

@@ -73,14 +73,27 @@ internal static class TargetPlaces
     /// <summary>Whether a disk goes to a device or an export, which it overwrites, and not to a file.</summary>
     public static bool IsInPlace(MigrationContext context, string key) => context.Request.Target.Disks.Count > 0 && context.Request.Target.Of(context.Disk(key)) is not null;
 
-    /// <summary>Throws where the device of a disk is what a running machine of this host has it on.</summary>
+    /// <summary>Throws where the device that a disk goes to is what a running machine of this host has a disk on.</summary>
     /// <param name="context">The migration.</param>
     /// <param name="key">The disk's key.</param>
-    /// <param name="path">The file or device that the machine has it on.</param>
+    /// <param name="path">The file or device that the machine has a disk on: this one or another.</param>
     /// <exception cref="SealiftException">SL7105.</exception>
     public static void DemandNotSource(MigrationContext context, string key, string path)
     {
         if (Find(context, key) is { } device && RunningSource.IsOfThisHost(context.Request.Sources[0]) && Path.IsPathFullyQualified(path) && Path.Exists(path) && IsSame(device, path)) throw MigrationErrors.SourceInTarget(path, device.Path);
+    }
+
+    /// <summary>Whether an error is of a place that a disk goes to, and says nothing of the source: a copied disk, or the connection to an export.</summary>
+    public static bool IsOfTarget(MigrationContext context, SealiftException error)
+    {
+        // What is written to a disk may have wrapped what the connection said.
+        for (Exception? e = error; e is not null; e = e.InnerException)
+        {
+            if (e is DiskAccessException { Side: DiskSide.Target }) return true;
+            if (e is NbdException lost && context.Request.Target.Disks.Any(d => d.Export?.ToString() == lost.Subject)) return true;
+        }
+
+        return false;
     }
 
     private static async Task<TargetExport> FreeExportAsync(NbdUri uri, long lengthBytes, CancellationToken cancel)
@@ -90,7 +103,8 @@ internal static class TargetPlaces
         {
             await TargetExport.DemandFreeAsync(uri, lengthBytes, cancel);
         }
-        catch (NbdException e)
+        // What a server does that has no room for another client: it refuses, is silent, or goes. Anything else it said of itself.
+        catch (NbdException e) when (e.Code is "SL3010" or "SL3011" or "SL3018" or "SL3021" or "SL3022")
         {
             throw MigrationErrors.TooFewClients(export.Uri, e);
         }

@@ -14,7 +14,7 @@ public sealed record NbdUri
     // "Length of an export name: at most 4096 bytes" (NBD protocol, "Values").
     private const int MaxNameBytes = 4096;
 
-    /// <summary>Host name or address; null over a Unix socket.</summary>
+    /// <summary>Host name or address, in lower case; null over a Unix socket.</summary>
     public string? Host { get; private init; }
 
     /// <summary>TCP port; 0 over a Unix socket.</summary>
@@ -152,6 +152,7 @@ public sealed record NbdUri
         }
         if (Uri.CheckHostName(host) == UriHostNameType.Unknown)
             throw NbdErrors.BadUri(Redact(text), host.Length == 0 ? "it has no host, as in nbd://host/export" : $"its host \"{Printable.Of(host)}\" is not a host name or an address");
+        host = host.ToLowerInvariant(); // the same in either case: names (RFC 4343), and the digits of IPv6 addresses
         if (portText.Length == 0) return (host, DefaultPort);
         return ushort.TryParse(portText, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0
             ? (host, port)

@@ -54,6 +54,7 @@ public sealed class ExportTargetTests : IDisposable
         Assert.Contains(predicate.GetProperty("notProven").EnumerateArray(), n => n.GetString()!.Contains("one and the same export", StringComparison.Ordinal));
 
         Assert.True((await VerifyAsync(outcome)).Ok);
+        await AssertVerifiedByHandAsync(outcome);
         await SpoilAsync(70_000);
         Assert.Contains("offset 65536", Assert.Single((await VerifyAsync(outcome)).Claims, c => !c.Holds).Text, StringComparison.Ordinal);
 
@@ -63,6 +64,39 @@ public sealed class ExportTargetTests : IDisposable
         Assert.Empty(report.Kept);
         Assert.False(Path.Exists(rig.Target));
         Assert.Equal(left, await File.ReadAllBytesAsync(Storage, Cancel));
+    }
+
+    /// <summary>The file beside the seal is not signed: a right copy elsewhere, or whatever answers there, is not the disk that was sealed.</summary>
+    [Fact]
+    public async Task What_the_file_beside_the_seal_names_is_verified_only_where_the_seal_names_it_too()
+    {
+        await using var server = await ServedExport.ByQemuAsync(Storage, Socket);
+        var outcome = await rig.StartAsync(Request(server.Uri));
+        Assert.Equal(server.Uri, MigrationRig.Predicate(outcome.SealPath!).GetProperty("disks")[0].GetProperty("targetExport").GetString());
+        var copy = Path.Combine(rig.Root, "copy");
+        File.Copy(Storage, copy);
+        var other = $"{Socket}2";
+        await using var elsewhere = await ServedExport.ByQemuAsync(copy, other);
+        foreach (var (text, code) in new[] { ($"{elsewhere.Uri}\n", "SL7143"), ("nbd://127.0.0.1:1/x\n", "SL7143"), ($"{server.Uri}x", "SL7143"), ("nbds://127.0.0.1:1/x", "SL7143"), ("where it is", "SL7142"), ("", "SL7142"), (new string('x', 5000), "SL7142") })
+        {
+            await File.WriteAllTextAsync(Final, text, Cancel);
+            Assert.Contains(code, Assert.Single((await VerifyAsync(outcome)).Claims, c => !c.Holds).Text, StringComparison.Ordinal);
+        }
+
+        // One that is named is vouched for by whoever names it; but TLS is none of what a disk is brought to.
+        Assert.True((await NamedAsync(elsewhere.Uri)).Ok);
+        Assert.Contains("SL7142", Assert.Single((await NamedAsync("nbds://127.0.0.1:1/x")).Claims, c => !c.Holds).Text, StringComparison.Ordinal);
+        // What stands for the disk is a file, also where the disk itself lies in its place.
+        File.Delete(Final);
+        _ = File.CreateSymbolicLink(Final, "/dev/null"); // what it says of itself is not needed
+        Assert.Contains("SL7142", Assert.Single((await VerifyAsync(outcome)).Claims, c => !c.Holds).Text, StringComparison.Ordinal);
+
+        async Task<SealVerification> NamedAsync(string uri)
+        {
+            var file = Path.Combine(rig.Root, "named.nbd");
+            await File.WriteAllTextAsync(file, uri, Cancel);
+            return await SealVerifier.VerifyAsync(outcome.SealPath!, new SealVerifyOptions { StateDirectory = rig.State, DiskFiles = new Dictionary<string, string> { ["disk1"] = file } }, null, Cancel);
+        }
     }
 
     [Fact]
@@ -76,6 +110,10 @@ public sealed class ExportTargetTests : IDisposable
             await RefusedAsync("SL4206", On(("disk1", server.Uri)));
             await RefusedAsync("SL7128", On(("disk3", server.Uri)));
         }
+
+        // What a server with room for all clients says of itself stays what it is.
+        var grows = "echo >> \"$tmpdir/clients\"; test $(wc -l < \"$tmpdir/clients\") -gt 2 && echo 9M || echo 8M";
+        await using (var server = await ServedExport.ByNbdkitAsync(rig.Root, "eval", $"get_size={grows}", "pread=exit 1", "pwrite=exit 1", "flush=exit 0", "can_flush=exit 0", "can_multi_conn=exit 0")) await RefusedAsync("SL3019", On(("disk1", server.Uri)));
 
         // What qemu-nbd does where nobody tells it otherwise: it goes with its first client.
         await using (var server = await ServedExport.ByQemuAsync(Storage, Socket, "--shared=1")) await RefusedAsync("SL7141", On(("disk1", server.Uri)));
@@ -234,8 +272,12 @@ public sealed class ExportTargetTests : IDisposable
         };
         var outcome = await MigrationRunner.StartAsync(store, Request(server.Uri) with { Convert = true }, new Recorder(), Cancel);
         Assert.Equal(Verdict.Failed, outcome.Verdict);
-        Assert.StartsWith("SL4201", outcome.Reasons[0], StringComparison.Ordinal);
+        Assert.StartsWith("SL7144", outcome.Reasons[0], StringComparison.Ordinal);
+        Assert.True(outcome.CanResume);
         await AssertArrivedAsync();
+        store.Converter = ConvertAsync;
+        outcome = await MigrationRunner.ResumeAsync(store, outcome.Id, new Recorder(), Cancel);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
     }
 
     [Fact]
@@ -290,16 +332,35 @@ public sealed class ExportTargetTests : IDisposable
     [InlineData("disk1=nbds://host/x", "SL7140")]
     [InlineData("disk1=nbd+unix:///x?socket=run/nbd", "SL7140")]
     [InlineData("disk1=nbd+unix:///x", "SL3001")]
+    [InlineData("disk1=nbd://host/a%0Ab", "SL7140")]
+    [InlineData("disk1=nbd+unix:///x?socket=/run/a%0Ab", "SL7140")]
+    [InlineData("disk1=nbd+unix:///x?socket=/run/a%25b", "SL7140")]
+    [InlineData("disk1=nbd+unix:///x?socket=/run/a%26b", "SL7140")]
     [InlineData("nbd+unix:///x?socket=/run/nbd", "SL7128")]
     [InlineData("=nbd://host/x", "SL7128")]
     public void What_names_no_export_is_refused(string text, string code) => Assert.Equal(code, Assert.ThrowsAny<SealiftException>(() => DiskTarget.Parse(text)).Code);
 
     [Theory]
     [InlineData("uuid=7=nbd+unix:///x?socket=/run/nbd", "uuid=7", "nbd+unix:///x?socket=/run/nbd")]
-    [InlineData("disk1=nbd://somebody:secret@HOST:10809/x", "disk1", "nbd://HOST/x")]
+    [InlineData("disk1=nbd://somebody:secret@HOST:10809/x", "disk1", "nbd://host/x")]
     public void It_is_named_by_its_uri_without_what_is_secret(string text, string disk, string uri) => Assert.Equal(new DiskTarget(disk, uri), DiskTarget.Parse(text));
 
     private static MachineTarget On(params IEnumerable<(string Disk, string Device)> disks) => new() { Disks = [.. disks.Select(d => new DiskTarget(d.Disk, d.Device))] };
+
+    /// <summary>As the page and docs/formats/seal.md say: what the export holds, in a file of the name of that which stands for it.</summary>
+    private async Task AssertVerifiedByHandAsync(MigrationOutcome outcome)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(rig.Root, "by hand")).FullName;
+        foreach (var file in Directory.EnumerateFiles(rig.Target).Where(f => f != Final)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        var page = XDocument.Parse((await File.ReadAllTextAsync(outcome.HtmlPath!, Cancel)).Replace("<!DOCTYPE html>", "", StringComparison.OrdinalIgnoreCase));
+        var commands = Assert.Single(page.Descendants(), e => e.Name.LocalName == "pre" && e.Value.Contains("nbdcopy", StringComparison.Ordinal)).Value;
+        _ = await ChildProcess.RunAsync(new ChildCommand("sh", "-e", "-c", commands.Replace("ELSEWHERE", "'by hand'", StringComparison.Ordinal)) { WorkingDirectory = rig.Root }, Cancel); // anything but exit code 0 is thrown
+        await File.WriteAllTextAsync(Path.Combine(rig.Root, "verify.py"), VerifyByHand.Script, Cancel);
+        var seal = Path.Combine(folder, Path.GetFileName(outcome.SealPath!));
+        var run = await ChildProcess.RunAsync(new ChildCommand("python3", Path.Combine(rig.Root, "verify.py"), seal, Path.Combine(rig.State, "keys", "seal.pub")) { WorkingDirectory = folder, AcceptedExitCodes = [0, 1] }, Cancel);
+        Assert.True(run.ExitCode == 0, run.Output + run.ErrorTail);
+        Assert.Contains("box-disk1.nbd ok ", run.Output, StringComparison.Ordinal);
+    }
 
     private MigrationRequest Request(string uri) => rig.Request with { Sources = [rig.First, rig.Second], Target = On(("disk1", uri)) };
 

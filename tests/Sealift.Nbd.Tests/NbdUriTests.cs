@@ -6,7 +6,7 @@ public sealed class NbdUriTests
     [InlineData("nbd://host", "host", 10809, null, "", false, "nbd://host/")]
     [InlineData("nbd://host:1234/", "host", 1234, null, "", false, "nbd://host:1234/")]
     [InlineData("nbds://[::1]:10809/a%20b", "::1", 10809, null, "a b", true, "nbds://[::1]/a%20b")]
-    [InlineData("NBD://Host//leading/slash", "Host", 10809, null, "/leading/slash", false, "nbd://Host/%2Fleading%2Fslash")]
+    [InlineData("NBD://Host//leading/slash", "host", 10809, null, "/leading/slash", false, "nbd://host/%2Fleading%2Fslash")]
     [InlineData("nbd://user:secret@host/x?unknown=1", "host", 10809, null, "x", false, "nbd://host/x")]
     [InlineData("nbd+unix:///?socket=/run/a b.sock", null, 0, "/run/a b.sock", "", false, "nbd+unix:///?socket=/run/a%20b.sock")]
     [InlineData("nbds+unix:///disk%3F?socket=%2Frun%2Fs", null, 0, "/run/s", "disk?", true, "nbds+unix:///disk%3F?socket=/run/s")]

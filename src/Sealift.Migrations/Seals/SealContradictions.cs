@@ -1,7 +1,9 @@
 using System.Buffers;
 using Sealift.Guests.Boot;
 using Sealift.Guests.Files;
+using Sealift.Nbd;
 using Sealift.Posix;
+using Sealift.Providers;
 
 namespace Sealift.Migrations.Seals;
 
@@ -85,6 +87,7 @@ internal static class SealContradictions
             require(parts.EndBytes >= 0 && parts.EndBytes <= d.VirtualBytes && parts.EarlierBytes == d.VirtualBytes - parts.EndBytes && (parts.EarlierBytes > 0) == parts.Since.HasValue && (parts.EarlierBytes == 0 || parts.Scope == ReadBackScope.Changed), $"{d.Key}: the parts that were read back do not make up the disk");
         require(d.TargetFile.Length == 0 || IsPlainName(d.TargetFile), $"{d.Key}: the name of its file is not plain");
         require(d.TargetFormat is "raw" or "qcow2", $"{d.Key}: its target format is neither raw nor qcow2");
+        require(d.TargetExport is null || (d.TargetFormat == "raw" && d.TargetFile.EndsWith($".{TargetMachine.ExportExtension}", StringComparison.Ordinal) && IsExport(d.TargetExport)), $"{d.Key}: what is said of its NBD export makes no sense");
         if (d.BlockMap is { } map) CheckFile(map, require);
         require(d.Mismatches.All(m => IsWithin(m.Offset, m.LengthBytes, d)), $"{d.Key}: a mismatch lies outside of the disk");
         if (d.Changed is { } changed)
@@ -97,6 +100,19 @@ internal static class SealContradictions
         {
             var layers = new[] { picture.Data, picture.Zero, picture.Changed, picture.Mismatched };
             require(picture.CellBytes > 0 && layers.All(l => l.Length <= DiskPicture.MaxCells && l.Length == picture.Data.Length && l.All(char.IsAsciiDigit)), $"{d.Key}: its picture is not well-formed");
+        }
+    }
+
+    /// <summary>Whether it is the canonical URI of an export that is reached without TLS.</summary>
+    private static bool IsExport(string text)
+    {
+        try
+        {
+            return NbdUri.Parse(text) is { UsesTls: false } uri && uri.ToString() == text;
+        }
+        catch (NbdException)
+        {
+            return false; // it is no URI of NBD's at all
         }
     }
 

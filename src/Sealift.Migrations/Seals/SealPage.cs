@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Sealift.Disks;
 using Sealift.Guests.Boot;
 using Sealift.Guests.Lint;
+using Sealift.Providers;
 
 namespace Sealift.Migrations.Seals;
 
@@ -114,7 +116,7 @@ public static class SealPage
         return Markup.Of($"""
             <article class="disk">
             <h3>{d.Key} · <bdi>{d.Identity}</bdi></h3>
-            <p class="quiet">{Measures.Size(d.VirtualBytes)} ({Measures.Exact(d.VirtualBytes)}), {d.SourceFormat}{(d.SourceSubformat.Length > 0 ? " " + d.SourceSubformat : "")} to {d.TargetFormat}{(d.TargetFile.Length > 0 ? Markup.Of($", now <code>{d.TargetFile}</code>") : Markup.Empty)}. Roots: blkhash, {d.Algorithm} over blocks of {Measures.Size(d.BlockBytes)}.</p>
+            <p class="quiet">{Measures.Size(d.VirtualBytes)} ({Measures.Exact(d.VirtualBytes)}), {d.SourceFormat}{(d.SourceSubformat.Length > 0 ? " " + d.SourceSubformat : "")} to {d.TargetFormat}{(d.TargetFile.Length > 0 ? Markup.Of($", now <code>{d.TargetFile}</code>{(d.TargetExport is { } export ? Markup.Of($", which names <code>{export}</code>") : Markup.Empty)}") : Markup.Empty)}. Roots: blkhash, {d.Algorithm} over blocks of {Measures.Size(d.BlockBytes)}.</p>
             <ol class="chain">
             {Link("S", "Source, as read", d.SourceRoot, copied ? "hashed while it was copied" : "not read to its end", copied ? LinkState.Neutral : LinkState.Off)}
             {Link("T", "Target, read back", d.TargetRoot, !readBack ? "not read back to its end" : equal ? d.ReadBack is { EarlierBytes: > 0 } ? "✓ equal to S, every block, in parts" : "✓ equal to S, every block" : "✕ differs from S", !readBack ? LinkState.Off : equal ? LinkState.Good : LinkState.Broken)}
@@ -380,6 +382,11 @@ public static class SealPage
     {
         var handedOver = p.Verdict is Verdict.Sealed or Verdict.Degraded;
         var image = p.Disks.Any(d => d.TargetFormat != "raw");
+        // Of a seal that does not say which export it is, the file beside it is all there is to go by.
+        var exports = p.Disks.Where(d => d.TargetFile.EndsWith($".{TargetMachine.ExportExtension}", StringComparison.Ordinal)).Select(d => Markup.Of($"""
+            <pre>nbdcopy "{d.TargetExport ?? $"$(cat {d.TargetFile})"}" ELSEWHERE/{d.TargetFile}
+            truncate --size={d.VirtualBytes.ToString(CultureInfo.InvariantCulture)} ELSEWHERE/{d.TargetFile}</pre>
+            """)).ToList();
         return Section("How to verify", Markup.Of($"""
             <p>{(handedOver ? "Before the machine is started for the first time: a guest that runs changes its disks, and then they rightly differ." : "The signature shows that nobody changed this report; there is no disk to verify.")}</p>
             <h3>With Sealift, where it was signed</h3>
@@ -389,6 +396,7 @@ public static class SealPage
             <p class="quiet">Compare the key's fingerprint with one that you have from its owner: <code>openssl pkey -pubin -in seal.pub -outform DER | sha256sum</code> must print <code>{context.KeyId}</code>.</p>
             <h3>Without Sealift, with Python and openssl</h3>
             <p class="quiet">Save as <code>verify.py</code> and run <code>python3 verify.py {context.SealFile} seal.pub</code>.{(image ? " It reads raw disks; turn a qcow2 into raw first, under the same name in another directory: qemu-img convert -O raw." : "")} <code>blksum</code> and <code>nbdcopy --blkhash</code> print the same roots.</p>
+            {(exports.Count == 0 ? Markup.Empty : Markup.Of($"""<p class="quiet">A file that ends in <code>.{TargetMachine.ExportExtension}</code> only names the NBD export that its disk is on, and <code>verify.py</code> would hash the name. Bring what the export holds to a raw file of that name first, in another directory, with copies of the seal and the files beside it, and cut it to the length of the disk:</p>{exports}"""))}
             <pre>{VerifyByHand.Script}</pre>
             """));
     }

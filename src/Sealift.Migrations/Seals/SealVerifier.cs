@@ -25,7 +25,7 @@ public static class SealVerifier
             claims.Add(new ClaimResult(key, false, $"the seal speaks of no disk {key}, but of {string.Join(", ", predicate.Disks.Select(d => d.Key))}", "Name disks by these keys."));
         var directory = Path.GetDirectoryName(Path.GetFullPath(sealPath))!;
         foreach (var disk in predicate.Disks)
-            claims.Add(await SealedDiskCheck.RunAsync(disk, options.DiskFiles.GetValueOrDefault(disk.Key) ?? Path.Combine(directory, disk.TargetFile), directory, progress, cancel));
+            claims.Add(await SealedDiskCheck.RunAsync(disk, options.DiskFiles.GetValueOrDefault(disk.Key), directory, progress, cancel));
         foreach (var file in predicate.HandedOver)
             claims.Add(CheckFile(file, Path.Combine(directory, file.Name), cancel));
         return new SealVerification(claims, predicate);

@@ -14,15 +14,22 @@ internal static class SealedDiskCheck
     private const int UriLimitBytes = 4096;
     private const string Started = "Has the machine been started since? A guest that runs changes its disks, and then they rightly differ. If it has not, the storage or somebody changed it: do not start it, and migrate again.";
 
-    public static async Task<ClaimResult> RunAsync(SealedDisk disk, string path, string sealDirectory, IProgress<SealProgress>? progress, CancellationToken cancel)
+    /// <param name="disk">What the seal says.</param>
+    /// <param name="named">Where whoever verifies says that it is; null: beside the seal.</param>
+    /// <param name="sealDirectory">Where the seal and its block map are.</param>
+    /// <param name="progress">Told.</param>
+    /// <param name="cancel">Stops it.</param>
+    public static async Task<ClaimResult> RunAsync(SealedDisk disk, string? named, string sealDirectory, IProgress<SealProgress>? progress, CancellationToken cancel)
     {
+        var path = named ?? Path.Combine(sealDirectory, disk.TargetFile);
         if (FileFacts.OfPathIfExists(path) is null)
             return new ClaimResult(disk.Key, false, $"{path} is not there", $"Put it beside the seal, or name it: --disk {disk.Key}=FILE.");
         // A directory of our own, with a short name: a socket's path has at most 107 bytes (unix(7)).
         using var work = new WorkDirectory();
         try
         {
-            return await CompareAsync(disk, path, sealDirectory, work.Path, progress, cancel);
+            // What lies beside the seal is not signed: it has to lead to what is. Whoever names a file vouches for it.
+            return await CompareAsync(disk, path, named is null ? disk.TargetExport : null, sealDirectory, work.Path, progress, cancel);
         }
         catch (SealiftException e)
         {
@@ -31,9 +38,9 @@ internal static class SealedDiskCheck
         }
     }
 
-    private static async Task<ClaimResult> CompareAsync(SealedDisk disk, string path, string sealDirectory, string work, IProgress<SealProgress>? progress, CancellationToken cancel)
+    private static async Task<ClaimResult> CompareAsync(SealedDisk disk, string path, string? sealedExport, string sealDirectory, string work, IProgress<SealProgress>? progress, CancellationToken cancel)
     {
-        if (ExportOf(path) is { } export) return await CompareAsync(disk, await CopiedDisk.OnExport(export).OpenUncachedAsync(disk.VirtualBytes, work, cancel), export.ToString(), sealDirectory, progress, cancel);
+        if (ExportOf(path, sealedExport) is { } export) return await CompareAsync(disk, await CopiedDisk.OnExport(export).OpenUncachedAsync(disk.VirtualBytes, work, cancel), export.ToString(), sealDirectory, progress, cancel);
         var format = disk.TargetFormat == "qcow2" && FileFacts.OfPath(path).Kind != FileKind.BlockDevice ? ImageFormat.Qcow2 : ImageFormat.Raw;
         // The image may have been replaced by one that names other files: our own look comes first, and refuses that.
         if (format == ImageFormat.Qcow2) await ImageProbe.ExamineAsync(new ImageLocation(path), new ImageProbeOptions { Format = format }, cancel);
@@ -44,12 +51,27 @@ internal static class SealedDiskCheck
         return await CompareAsync(disk, opened, Path.GetFileName(path), sealDirectory, progress, cancel);
     }
 
-    /// <summary>The export that a disk is on, out of the file that stands for it; null where the path is the disk's own.</summary>
-    private static NbdUri? ExportOf(string path)
+    /// <summary>The export that a disk is on, out of the file that stands for it; null where the path is the disk's own. Nothing is connected to.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="sealedExport">What it has to hold; null where that is not known, or is left to whoever named the file.</param>
+    /// <exception cref="SealiftException">SL7142: it holds no URI that can be used. SL7143: it holds another one.</exception>
+    private static NbdUri? ExportOf(string path, string? sealedExport)
     {
-        if (Path.GetExtension(path) != $".{TargetMachine.ExportExtension}" || FileFacts.OfPath(path).Kind != FileKind.Regular) return null;
+        if (sealedExport is null && Path.GetExtension(path) != $".{TargetMachine.ExportExtension}") return null;
+        var kind = FileFacts.OfPath(path).Kind;
+        if (kind != FileKind.Regular) return sealedExport is null ? null : throw MigrationErrors.NoExportNamed(path, $"it is a {kind}");
         using var file = PosixFile.Open(path, OpenMode.Read);
-        return SmallFile.ReadText(file, UriLimitBytes) is { } text ? NbdUri.Parse(text.Trim()) : throw MigrationErrors.NoExportNamed(path, $"it is longer than {UriLimitBytes} bytes");
+        if (SmallFile.ReadText(file, UriLimitBytes)?.Trim() is not { } text) throw MigrationErrors.NoExportNamed(path, $"it is longer than {UriLimitBytes} bytes");
+        try
+        {
+            var uri = NbdUri.Parse(text);
+            if (sealedExport is not null && text != sealedExport) throw MigrationErrors.OtherExportNamed(path, uri.ToString(), sealedExport);
+            return uri.UsesTls ? throw MigrationErrors.NoExportNamed(path, "the export is to be reached by TLS, which none that a disk was brought to is") : uri;
+        }
+        catch (NbdException e)
+        {
+            throw MigrationErrors.NoExportNamed(path, e.Said, e);
+        }
     }
 
     /// <param name="disk">What the seal says.</param>

@@ -3,7 +3,7 @@ namespace Sealift.Migrations.Seals;
 /// <summary>How to verify a seal without Sealift: the same text on every page and in docs/formats/seal.md.</summary>
 public static class VerifyByHand
 {
-    /// <summary>A Python program that needs nothing but Python 3 and openssl. Its arguments: the seal, the public key.</summary>
+    /// <summary>A Python program that needs nothing but Python 3 and openssl, and reads raw disks in files. Its arguments: the seal, the public key.</summary>
     public const string Script = """
         import base64, hashlib, json, os, subprocess, sys
 

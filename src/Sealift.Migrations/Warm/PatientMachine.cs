@@ -26,7 +26,8 @@ internal sealed class PatientMachine(MigrationContext context, string step) : IA
                 machine ??= await WarmMachine.ConnectAsync(context, cancel);
                 return await question(machine);
             }
-            catch (SealiftException e) when (RunningSource.IsLost(e) && context.Time.GetUtcNow() - (lostAt ??= context.Time.GetUtcNow()) < patience)
+            // The guest is not frozen again and again for a target that is away: that ends the run, and a resume goes on.
+            catch (SealiftException e) when (RunningSource.IsLost(e) && !TargetPlaces.IsOfTarget(context, e) && context.Time.GetUtcNow() - (lostAt ??= context.Time.GetUtcNow()) < patience)
             {
                 context.Events.Send(new Note(step, $"the source was lost, and is looked for again until {lostAt.Value + patience:HH:mm:ss} UTC: {e.Message}"));
                 await LeaveAsync();

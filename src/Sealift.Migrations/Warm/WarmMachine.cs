@@ -85,6 +85,12 @@ internal sealed class WarmMachine : IAsyncDisposable
         var number = passes.Count == 0 ? 0 : passes[^1].Number + 1;
         var now = await machine.DisksAsync(cancel);
         var disks = WarmChain.Next(context.Source.Machine.Disks, now, passes, Plan.UseTracker);
+        // Before a point in time is made or a byte written: a target may be what the machine has any of its disks on, not only the one that goes there.
+        foreach (var disk in disks)
+        {
+            foreach (var own in now) TargetPlaces.DemandNotSource(context, disk.Key, own.File);
+        }
+
         foreach (var disk in disks.Where(d => d.FullBecause is not null && passes.Count > 0)) context.Events.Send(new Note(step, $"{disk.Key}: everything is read and compared: {disk.FullBecause}"));
         var record = new PassRecord(number, isFinal, $"{Owner}-{number}", DateTimeOffset.UtcNow, audit, disks);
         context.Journal.PassPlanned(context.Id, record); // before the source is touched: whatever is found there later is known
@@ -210,7 +216,6 @@ internal sealed class WarmMachine : IAsyncDisposable
     private async Task<PassDisk> DiskAsync(PointInTime point, PassDisk disk, TransferEnd place, PassRecord pass, IReadOnlyList<PassRecord> earlier, string step, CancellationToken cancel)
     {
         await TargetPlaces.VerifyAsync(context, disk.Key, cancel);
-        TargetPlaces.DemandNotSource(context, disk.Key, disk.File);
         await using var source = await point.OpenAsync(disk.Key, cancel);
         var before = CopyTargets.Interrupted(context, disk.Key, disk.LengthBytes, step);
         if (before is null) await TargetPlaces.BeginAsync(context, disk.Key, disk.LengthBytes, cancel);

@@ -131,7 +131,7 @@ public sealed record TargetMachine
             if (disk.Key.Length is 0 or > 20 || !disk.Key.All(char.IsAsciiLetterOrDigit)) throw ProviderErrors.TargetName("disk key", disk.Key, "it becomes the disk's serial number: 1 to 20 letters and digits");
             if (disk.Format is not (ImageFormat.Raw or ImageFormat.Qcow2)) throw ProviderErrors.TargetName("disk format", disk.Format.ToString(), "a target's disks are raw or qcow2");
             if (disk.DevicePath is { } device && (!Path.IsPathFullyQualified(device) || device.Any(char.IsControl) || disk.Format != ImageFormat.Raw)) throw ProviderErrors.TargetName("disk device", device, "it is not an absolute path, or its format is not raw");
-            if (disk.Export is { } export && (disk.DevicePath is not null || disk.Format != ImageFormat.Raw || export.UsesTls || export.ToString().Any(char.IsControl))) throw ProviderErrors.TargetName("disk export", export.ToString(), "it is one without TLS, raw, and beside no device");
+            if (disk.Export is { } export && (disk.DevicePath is not null || disk.Format != ImageFormat.Raw || export.UsesTls || export.ExportName.Any(char.IsControl) || export.SocketPath?.Any(char.IsControl) is true)) throw ProviderErrors.TargetName("disk export", export.ToString(), "it is not one without TLS and control characters, raw, and beside no device");
             if (disk.Bus == DiskBus.Nvme) throw ProviderErrors.TargetName("disk bus", disk.Key, "libvirt does not emulate NVMe everywhere; use SATA or virtio");
         }
 

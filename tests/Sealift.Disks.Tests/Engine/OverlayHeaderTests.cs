@@ -23,7 +23,7 @@ public sealed class OverlayHeaderTests : IDisposable
         Assert.Equal((scratch["base"], "raw"), Qcow2File.NamedBy(head));
         Qcow2File.DemandBacking(scratch["overlay"], scratch["base"], "raw");
         foreach (var (name, driver) in new[] { (scratch["base"], "qcow2"), (scratch["base"] + "x", "raw"), (scratch["base"][..^1], "raw") })
-            Assert.Equal("SL4201", Assert.Throws<SealiftException>(() => Qcow2File.DemandBacking(scratch["overlay"], name, driver)).Code);
+            Assert.Equal("SL7144", Assert.Throws<SealiftException>(() => Qcow2File.DemandBacking(scratch["overlay"], name, driver)).Code);
 
         // A data file beside it holds what is read, whatever lies below.
         var beside = head.ToArray();

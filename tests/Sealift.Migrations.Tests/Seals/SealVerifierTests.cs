@@ -179,6 +179,8 @@ public sealed class SealVerifierTests : IDisposable
             p with { Disks = [d with { Mismatches = [new SealedMismatch(0, 65536, "read-back", "", "", "", false)] }] },
             p with { Disks = [d, d] },
             p with { Disks = [d with { TargetFile = "a/b" }] },
+            .. new[] { "nbds://host/x", "nbd://HOST/x", "nbd://host/x\n", "where", "" }.Select(e => p with { Disks = [d with { TargetFile = "a.nbd", TargetFormat = "raw", TargetExport = e }] }),
+            p with { Disks = [d with { TargetExport = "nbd://host/x" }] }, // beside a file that does not stand for it
             p with { FindingsAfter = [new SealedFinding("c", FindingStanding.New, "f", "d", "t", null)] },
             p with { FindingsBefore = [new SealedFinding("c", FindingStanding.Inherited, "f", "d", "t", null)] },
             p with { FindingsAfter = [new SealedFinding("c", FindingStanding.Waived, "f", "d", "t", "because")] },
@@ -193,7 +195,7 @@ public sealed class SealVerifierTests : IDisposable
         ];
         foreach (var lie in lies) Assert.Equal("SL7501", Assert.Throws<SealiftException>(() => SealWriter.Write(folder, "lie", lie, key)).Code);
         Assert.Empty(Directory.GetFiles(folder, "lie*"));
-        foreach (var honest in new[] { p, ExampleSeals.Degraded(), ExampleSeals.Failed() }) SealWriter.Write(folder, "honest", honest, key, replace: true);
+        foreach (var honest in new[] { p, p with { Disks = [d with { TargetFile = "a.nbd", TargetFormat = "raw", TargetExport = "nbd://host/x" }] }, ExampleSeals.Degraded(), ExampleSeals.Failed() }) SealWriter.Write(folder, "honest", honest, key, replace: true);
     }
 
     private static IEnumerable<IReadOnlyList<SealedPoint>> PointLies(IReadOnlyList<SealedPoint> points)

@@ -95,18 +95,59 @@ public sealed class WarmPlaceTests : IDisposable
         }
     }
 
-    [Fact]
-    public async Task A_loop_device_over_what_the_machine_runs_on_is_its_source_and_is_not_written_to()
+    /// <summary>Its other disks as well: what goes to the device is the first.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task A_loop_device_over_what_the_machine_runs_on_is_its_source_and_is_not_written_to(int disk)
     {
-        await using var qemu = await RunningQemu.StartAsync(rig.SourceDirectory, "raw", [DiskBytes], Cancel);
+        await using var qemu = await RunningQemu.StartAsync(rig.SourceDirectory, "raw", [DiskBytes, DiskBytes], Cancel);
         await WriteAsync(qemu, 10);
-        var before = await File.ReadAllBytesAsync(qemu.Images[0], Cancel);
-        await using var over = await LoopDevice.OfAsync(qemu.Images[0], Cancel);
+        var before = await File.ReadAllBytesAsync(qemu.Images[disk], Cancel);
+        await using var over = await LoopDevice.OfAsync(qemu.Images[disk], Cancel);
         using var store = rig.OpenStore();
         var outcome = await MigrationRunner.StartAsync(store, Request(qemu, over.Path) with { Warm = Plan with { CutoverAt = DateTimeOffset.UtcNow } }, new Recorder(), Cancel);
         Assert.Equal(Verdict.Failed, outcome.Verdict);
         Assert.StartsWith("SL7105", outcome.Reasons[0], StringComparison.Ordinal);
-        Assert.Equal(before, await File.ReadAllBytesAsync(qemu.Images[0], Cancel));
+        Assert.Equal(before, await File.ReadAllBytesAsync(qemu.Images[disk], Cancel));
+        Assert.Empty(store.Journal.Passes(outcome.Id)); // its guest was not frozen for that
+    }
+
+    /// <summary>It is the source that is waited for, with a new point in time each; where the target is away that would only disturb the guest.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_server_of_the_target_that_dies_ends_the_run_without_another_pass_and_a_resume_goes_on(bool whileWritten)
+    {
+        var socket = Path.Combine(rig.Root, "nbd");
+        var server = await ServedExport.ByQemuAsync(Storage, socket);
+        try
+        {
+            await using var qemu = await RunningQemu.StartAsync(rig.SourceDirectory, "qcow2", [DiskBytes], Cancel);
+            for (var at = 0; at < DiskBytes; at += 1 << 20) await qemu.WriteAsync(0, at, 1 << 20, 7, Cancel);
+            using var store = rig.OpenStore();
+            var killed = false;
+            var request = Request(qemu, server.Uri) with { Warm = Plan with { Patience = TimeSpan.FromSeconds(20) }, BandwidthBytesPerSecond = 4 << 20, CheckpointBytes = 1 << 20 };
+            var outcome = await MigrationRunner.StartAsync(store, request, new Recorder(e =>
+            {
+                if (killed || !(whileWritten ? e is StepProgress { DataBytes: > 0, Disk: "disk1" } : e is PassFinished)) return;
+                killed = true;
+                server.Kill();
+            }), Cancel);
+            Assert.True(killed);
+            Assert.Equal((Verdict.Failed, true), (outcome.Verdict, outcome.CanResume));
+            Assert.StartsWith(whileWritten ? "SL42" : "SL3010", outcome.Reasons[0], StringComparison.Ordinal);
+            Assert.Equal(whileWritten ? 1 : 2, store.Journal.Passes(outcome.Id).Count);
+            await server.DisposeAsync();
+            server = await ServedExport.ByQemuAsync(Storage, socket);
+            outcome = await MigrationRunner.ResumeAsync(store, outcome.Id, AfterTwoPasses(store), Cancel);
+            Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+            AssertArrived(qemu);
+        }
+        finally
+        {
+            await server.DisposeAsync();
+        }
     }
 
     [Fact]
