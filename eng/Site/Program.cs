@@ -1,6 +1,6 @@
 using Sealift.Site;
 
-// usage: Site REPOSITORY SITE MAN. Writes the site and the manual pages of the book into two directories, which are there afterwards and only have what is of now.
+// usage: Site REPOSITORY SITE MAN. Writes the site and the manual pages of the book into two directories; what is there already stays, so eng/build-site removes both before.
 if (args is not [var repository, var site, var man])
 {
     Console.Error.WriteLine("usage: Site REPOSITORY SITE-DIRECTORY MAN-DIRECTORY");

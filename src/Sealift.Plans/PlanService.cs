@@ -120,8 +120,7 @@ public sealed class PlanService : IPlanService
     /// <summary>Whether a machine that is still to be cut over is so at another time than a document says. What it said before is of no interest.</summary>
     private async Task<bool> IsOtherwiseAsync(PlanRun run, DateTimeOffset at, CancellationToken cancel)
     {
-        var ofRun = run.Documents.OfType<MigrationDocument>().FirstOrDefault()?.Spec.Cutover ?? run.PlanDocument.Spec.Precopy?.Cutover;
-        return (await Store.MachinesAsync(run.Id, 0, int.MaxValue, cancel)).Any(m => IsWarm(run, m.Machine) && m is { IsOver: false, CutoverBegunAt: null } && (m.CutoverAt ?? ofRun) != at);
+        return (await Store.MachinesAsync(run.Id, cancel)).Any(m => IsWarm(run, m.Machine) && m is { IsOver: false, CutoverBegunAt: null } && (m.CutoverAt ?? run.Cutover) != at);
     }
 
     private async Task<PlanRun> CreateAsync(string plan, string id, MigrationDocument? order, string actor, CancellationToken cancel)
@@ -202,7 +201,7 @@ public sealed class PlanService : IPlanService
     /// <exception cref="SealiftException">SL7650: they are over too.</exception>
     private async Task<RunOrder> WithWindowsAsync(PlanRun run, MachineRun? machine, RunOrder order, CancellationToken cancel)
     {
-        var asked = machine is null ? await Store.MachinesAsync(run.Id, 0, int.MaxValue, cancel) : [machine];
+        var asked = machine is null ? await Store.MachinesAsync(run.Id, cancel) : [machine];
         var own = run.PlanDocument.Spec.MaintenanceWindows;
         var windows = machine?.Windows ?? own;
         if (await Store.FindAsync(DocumentKind.Plan, run.Plan, cancel) is { Document: PlanDocument { Spec.MaintenanceWindows: var planned } })
@@ -247,7 +246,7 @@ public sealed class PlanService : IPlanService
 
     private const string OutOfWindows = "the time of the cutover is in none of the maintenance windows";
 
-    private static bool IsInWindow(IReadOnlyList<MaintenanceWindow> windows, DateTimeOffset at) => windows.Count == 0 || windows.Any(w => w.Start <= at && at < w.End);
+    private static bool IsInWindow(IReadOnlyList<MaintenanceWindow> windows, DateTimeOffset at) => windows.Count == 0 || windows.Any(w => w.Contains(at));
 
     private bool IsOurs(string run)
     {

@@ -16,7 +16,7 @@ namespace Sealift.Docs;
 /// </code>
 /// (several words in this order: <c>exit</c>, <c>with</c>, <c>after</c>) and in the block <c>$ </c> before each command, <c>&gt; </c> before its further lines, and below it what it prints, on either stream. A line <c>…</c> stands
 /// for lines that are left out, <c>…</c> within a line for anything; times, dates, digests, rates, sizes with a fraction and names of migrations are not compared
-/// (<see cref="Site.ShownOutput"/>). The lines that are shown have to be printed in the order in which they are shown.
+/// (<see cref="ShownOutput"/>). The lines that are shown have to be printed in the order in which they are shown.
 /// <para>
 /// Each NAME has a fresh directory, with
 /// </para>

@@ -259,4 +259,7 @@ public sealed record MaintenanceWindow
 
     /// <summary>Until when no more is begun; what was begun is finished.</summary>
     public required DateTimeOffset End { get; init; }
+
+    /// <summary>Whether something may be begun at an instant.</summary>
+    public bool Contains(DateTimeOffset at) => Start <= at && at < End;
 }

@@ -19,6 +19,9 @@ public sealed record PlanRun(string Id, string Plan, long Generation, PlanRunSta
 {
     /// <summary>The plan among <see cref="Documents"/>: lists of runs have none.</summary>
     internal PlanDocument PlanDocument => Documents.OfType<PlanDocument>().First();
+
+    /// <summary>When machines are cut over of which nothing else was ordered: as was said when it was begun, or else as the plan says; null for neither.</summary>
+    internal DateTimeOffset? Cutover => Documents.OfType<MigrationDocument>().FirstOrDefault()?.Spec.Cutover ?? PlanDocument.Spec.Precopy?.Cutover;
 }
 
 /// <summary>Where a run stands.</summary>

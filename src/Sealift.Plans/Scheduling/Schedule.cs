@@ -62,7 +62,7 @@ public sealed class Schedule
         ArgumentNullException.ThrowIfNull(machines);
         (Run, this.place, this.newMigration) = (run, place, newMigration);
         plan = run.PlanDocument.Spec;
-        runCutover = run.Documents.OfType<MigrationDocument>().FirstOrDefault()?.Spec.Cutover ?? plan.Precopy?.Cutover;
+        runCutover = run.Cutover;
         this.machines = [.. machines];
         var spec = new Dictionary<string, PlannedMachine>(StringComparer.Ordinal);
         foreach (var machine in plan.Vms) spec[machine.Name] = machine;
@@ -261,7 +261,7 @@ public sealed class Schedule
         var own = WindowsOf(index);
         if (own.Count == 0) return true;
         foreach (var window in own)
-            if (window.Start <= at && at < window.End) return true;
+            if (window.Contains(at)) return true;
         return false;
     }
 

@@ -197,7 +197,7 @@ public static class PlanValidation
         if (windows.Count > 0 && windows.All(w => w.End <= now)) yield return PlanProblems.BadWindow("spec.maintenanceWindows", "all windows are over: nothing would ever be begun");
         if (spec.Precopy?.Cutover is not { } cutover) yield break;
         if (cutover <= now) yield return PlanProblems.BadCutover("spec.precopy.cutover", "it is in the past");
-        else if (windows.Count > 0 && !windows.Any(w => w.Start <= cutover && cutover < w.End)) yield return PlanProblems.BadCutover("spec.precopy.cutover", "it is in none of the maintenance windows");
+        else if (windows.Count > 0 && !windows.Any(w => w.Contains(cutover))) yield return PlanProblems.BadCutover("spec.precopy.cutover", "it is in none of the maintenance windows");
     }
 
     private static IEnumerable<PlanProblem> Storage(PlanDocuments documents)

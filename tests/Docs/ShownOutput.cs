@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace Sealift.Site;
+namespace Sealift.Docs;
 
 /// <summary>Whether a command said what a page shows of it.</summary>
 internal static partial class ShownOutput

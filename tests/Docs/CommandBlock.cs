@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Markdig.Syntax;
+using Sealift.Site;
 
-namespace Sealift.Site;
+namespace Sealift.Docs;
 
 /// <summary>What stands in the line before a block of commands: whether a test runs it, or why none can.</summary>
 internal abstract record CommandMark
