@@ -20,18 +20,22 @@ internal sealed class GuestAgent(string socketPath, string machine)
     /// <summary>
     /// Greets; then, for a line from us, says the first thing, and for another one or for our end the second. The shell that the kernel
     /// kills when we die is not the one that talks: so what was frozen is thawed also then, and the connection stays long enough for the
-    /// agent to hear it. Nothing is said to an agent that has not answered: one that wakes up later would find it.
+    /// agent to hear it. Its answers are still taken when nobody reads ours any more: socat would end at the first that it cannot pass on,
+    /// before the second thing is said. Nothing is said to an agent that has not answered: one that wakes up later would find it.
     /// </summary>
     private const string Script = """
-        exec 3<&0
+        exec 3<&0 5>&1
         talk() {
-          {
-            printf '\377%s\n' "$2"
-            if read -r _ <&3; then
-              printf '%s\n' "$3"; read -r _ <&3
-              printf '%s\n' "$4"; read -r _ <&3 || sleep 5
-            fi
-          } | socat -t 0.5 - "UNIX-CONNECT:$1"
+          ended=$({
+            {
+              printf '\377%s\n' "$2"
+              if read -r _ <&3; then
+                printf '%s\n' "$3"; read -r _ <&3
+                printf '%s\n' "$4"; read -r _ <&3 || sleep 5
+              fi
+            } | { socat -t 0.5 - "UNIX-CONNECT:$1"; echo $? >&4; } | { cat; cat >/dev/null; } >&5
+          } 4>&1)
+          return "$ended"
         }
         talk "$@" & wait $!
         """;

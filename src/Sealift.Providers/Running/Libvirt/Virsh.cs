@@ -16,9 +16,11 @@ internal sealed class Virsh(LibvirtName name, SshHost? host)
 
     /// <summary>
     /// Freezes, begins, thaws. It is one process of its own and not three calls of ours: it goes on to the thaw also when we are killed, so
-    /// that no guest is left frozen. (The kernel's signal at our death goes to the shell, and not to what it started.)
+    /// that no guest is left frozen. (The kernel's signal at our death goes to the shell, and not to what it started; and what that says
+    /// to nobody must not end it.)
     /// </summary>
     private const string BeginFrozen = """
+        trap '' PIPE
         begin() {
           virsh -q -c "$1" domfsfreeze --domain "$2" || echo "not frozen" >&2
           virsh -q -c "$1" backup-begin --domain "$2" --backupxml "$3" ${4:+--checkpointxml "$4"}; result=$?
