@@ -9,7 +9,9 @@ public sealed class CopiedDisk
     private readonly string path;
     private readonly ImageFormat format;
 
-    private CopiedDisk(string path, ImageFormat format, NbdUri? export) => (this.path, this.format, Export) = (path, format, export);
+    private readonly string? cacheBypass;
+
+    private CopiedDisk(string path, ImageFormat format, NbdUri? export, string? cacheBypass = null) => (this.path, this.format, Export, this.cacheBypass) = (path, format, export, cacheBypass);
 
     /// <summary>What errors call it: a path or a URI without secrets.</summary>
     public string Name => Export?.ToString() ?? path;
@@ -29,7 +31,9 @@ public sealed class CopiedDisk
     public static CopiedDisk InFile(string path, ImageFormat format) => new(path, format, null);
 
     /// <summary>An export, which is raw. It may be longer than the disk.</summary>
-    public static CopiedDisk OnExport(NbdUri export) => new(string.Empty, ImageFormat.Raw, export);
+    /// <param name="export">Where it is.</param>
+    /// <param name="cacheBypass">How its server keeps clear of the page cache of its host; null where that is not known.</param>
+    public static CopiedDisk OnExport(NbdUri export, string? cacheBypass = null) => new(string.Empty, ImageFormat.Raw, export, cacheBypass);
 
     /// <summary>Opens it for writing.</summary>
     /// <param name="lengthBytes">The length of the disk in bytes; what lies behind it on a device or an export is out of reach.</param>
@@ -46,14 +50,14 @@ public sealed class CopiedDisk
     /// <param name="cancel">As above.</param>
     /// <exception cref="SealiftException">It is shorter (SL4206), a file that is longer (SL4201), or cannot be opened.</exception>
     public async Task<IUncachedReader> OpenUncachedAsync(long lengthBytes, string workDirectory, CancellationToken cancel) => await OfLengthAsync(
-        Export is null ? await DiskImage.OpenUncachedAsync(path, format, workDirectory, cancel) : await NbdDisk.ConnectUncachedAsync(Export, new NbdOptions(), cancel),
+        Export is null ? await DiskImage.OpenUncachedAsync(path, format, workDirectory, cancel) : await NbdDisk.ConnectUncachedAsync(Export, new NbdOptions(), cacheBypass, cancel),
         lengthBytes);
 
     /// <summary>The same while somebody of ours writes it; null where that cannot be: what a qcow2 image holds is known only to the one process that writes it.</summary>
     /// <param name="lengthBytes">As above.</param>
     /// <param name="cancel">As above.</param>
     public async Task<IUncachedReader?> OpenUncachedWhileWrittenAsync(long lengthBytes, CancellationToken cancel) =>
-        (Export is null ? DiskImage.OpenUncachedWhileWritten(path, format) : await NbdDisk.ConnectUncachedAsync(Export, new NbdOptions(), cancel)) is { } whole ? await OfLengthAsync(whole, lengthBytes) : null;
+        (Export is null ? DiskImage.OpenUncachedWhileWritten(path, format) : await NbdDisk.ConnectUncachedAsync(Export, new NbdOptions(), cacheBypass, cancel)) is { } whole ? await OfLengthAsync(whole, lengthBytes) : null;
 
     /// <summary>Serves it read-only on a socket of this host, to programs that know nothing of exports.</summary>
     /// <param name="workDirectory">Where the socket is made.</param>

@@ -52,8 +52,12 @@ internal sealed class NbdDisk : IDiskWriter, IUncachedReader
     }
 
     /// <summary>The same for a read-back, of what was flushed over other connections.</summary>
-    public static async Task<IUncachedReader> ConnectUncachedAsync(NbdUri uri, NbdOptions options, CancellationToken cancel) =>
-        await ConnectAsync(uri, options, "over new connections after a flush; what the server itself keeps in memory is beyond our reach", forWriting: false, cancel);
+    /// <param name="uri">Where it is.</param>
+    /// <param name="options">How it is reached.</param>
+    /// <param name="cacheBypass">How its server keeps clear of caches; null where that is not known.</param>
+    /// <param name="cancel">Gives up.</param>
+    public static async Task<IUncachedReader> ConnectUncachedAsync(NbdUri uri, NbdOptions options, string? cacheBypass, CancellationToken cancel) =>
+        await ConnectAsync(uri, options, cacheBypass ?? "over new connections after a flush; what the server itself keeps in memory is beyond our reach", forWriting: false, cancel);
 
     /// <summary>Connects to a server of our own and takes it over: it ends with the disk, also when this fails.</summary>
     public static async Task<NbdDisk> OwnAsync(QemuNbdServer server, string name, SourceFiles? files, string cacheBypass, bool forWriting, CancellationToken cancel, string? mapDoubt = null)

@@ -103,6 +103,26 @@ public sealed class QemuNbdServer : IAsyncDisposable
         throw DiskErrors.ServerEndedBadly(image, $"qemu-nbd went away while it was in use: {child.End}", LastWords, cause);
     }
 
+    /// <summary>How qemu-nbd is told to serve an image that names no other file, wherever it runs.</summary>
+    /// <param name="path">The image.</param>
+    /// <param name="format">raw or qcow2.</param>
+    /// <param name="socket">Where it listens.</param>
+    /// <param name="ready">The file that it writes its process id to once it listens.</param>
+    /// <param name="writable">Whether it may be written.</param>
+    /// <param name="cache">How the page cache of its host is used.</param>
+    /// <returns>Its arguments; qemu-nbd(8).</returns>
+    public static IReadOnlyList<string> Arguments(string path, ImageFormat format, string socket, string ready, bool writable, QemuCache cache) =>
+        [.. Options(socket, ready, writable, cache), QemuNode.Json(DiskImage.Plain(path, format, 0))];
+
+    private static IEnumerable<string> Options(string socket, string ready, bool writable, QemuCache cache) =>
+    [
+        "--persistent", $"--shared={ClientLimit}", $"--socket={socket}", $"--pid-file={ready}",
+        $"--cache={cache switch { QemuCache.None => "none", QemuCache.Writethrough => "writethrough", _ => "writeback" }}", "--aio=threads",
+        // Bytes are written as they were read: only Sealift itself decides what is a hole.
+        "--detect-zeroes=off", writable ? "--discard=unmap" : "--discard=ignore",
+        .. writable ? Array.Empty<string>() : ["--read-only"],
+    ];
+
     private async ValueTask EndAsync(bool judge)
     {
         if (Interlocked.Exchange(ref stopped, 1) == 1) return;
@@ -130,16 +150,7 @@ public sealed class QemuNbdServer : IAsyncDisposable
         var directory = new SocketDirectory(workDirectory);
         var socket = Path.Combine(directory.Path, "nbd");
         var ready = Path.Combine(directory.Path, "pid");
-        List<string> arguments =
-        [
-            "--persistent", $"--shared={ClientLimit}", $"--socket={socket}", $"--pid-file={ready}",
-            $"--cache={cache switch { QemuCache.None => "none", QemuCache.Writethrough => "writethrough", _ => "writeback" }}", "--aio=threads",
-            // Bytes are written as they were read: only Sealift itself decides what is a hole.
-            "--detect-zeroes=off", writable ? "--discard=unmap" : "--discard=ignore",
-        ];
-        if (!writable) arguments.Add("--read-only");
-        if (allocationDepth) arguments.Add("--allocation-depth");
-        arguments.Add(node);
+        List<string> arguments = [.. Options(socket, ready, writable, cache), .. allocationDepth ? new[] { "--allocation-depth" } : [], node];
 
         // It serves as long as its owner lives; every request to it has a deadline of its own.
         var child = ChildProcess.Start(new ChildCommand("qemu-nbd", arguments) { Deadline = TimeSpan.MaxValue });

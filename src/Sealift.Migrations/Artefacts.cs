@@ -10,10 +10,11 @@ internal sealed class Artefacts(Journal journal, string id, string workDirectory
 {
     public const string WorkDirectory = "work-directory", ScratchDirectory = "scratch-directory", Disk = "disk", ClonedDisk = "cloned-disk", Clone = "clone", BlockMap = "block-map", Overlay = "overlay",
         Domain = "domain", StartScript = "start-script", Seal = "seal", Page = "seal-page", Paper = "paper", TargetDirectory = "target-directory",
-        ReplacedDirectory = "replaced-directory", Replaced = "replaced", FileChanges = "file-changes", DefinedDomain = "defined-domain", OverwrittenDevice = "overwritten-device";
+        ReplacedDirectory = "replaced-directory", Replaced = "replaced", FileChanges = "file-changes", DefinedDomain = "defined-domain", OverwrittenDevice = "overwritten-device",
+        FarVolume = "far-volume", FarDirectory = "far-directory", SocketDirectory = "socket-directory";
 
     /// <summary>Whether what bears a name of this kind is no file that was made: it is never removed as one.</summary>
-    public static bool IsNoFile(string kind) => kind is DefinedDomain or OverwrittenDevice;
+    public static bool IsNoFile(string kind) => kind is DefinedDomain or OverwrittenDevice or FarVolume or FarDirectory;
 
     /// <summary>Makes way for a file that is to be made anew: what an earlier run left of it is removed, and the path is journaled.</summary>
     /// <exception cref="SealiftException">SL7206: something else is there.</exception>
@@ -69,7 +70,7 @@ internal sealed class Artefacts(Journal journal, string id, string workDirectory
             if (facts.Kind == FileKind.Directory)
             {
                 // A scratch directory holds what was made by us, or by tools that were pointed at it.
-                if (record.Kind == ScratchDirectory) PosixTree.Remove(path);
+                if (record.Kind is ScratchDirectory or SocketDirectory) PosixTree.Remove(path);
                 else if (PosixPath.List(path).Count > 0 || !PosixPath.RemoveDirectory(path)) return false;
             }
             else if (!PosixPath.RemoveFile(path)) return false;

@@ -13,7 +13,7 @@ internal static class CopyTargets
         var (path, mapPath) = (context.DiskPath(disk), context.SourceMapPath(disk));
         context.Files.Claim(path, Artefacts.Disk);
         context.Files.Claim(mapPath, Artefacts.BlockMap);
-        if (!TargetPlaces.Make(context, disk, path)) await DiskImage.CreateAsync(path, context.Request.Format, lengthBytes, cancel);
+        if (!await TargetPlaces.MakeAsync(context, disk, lengthBytes, path, cancel)) await DiskImage.CreateAsync(path, context.Request.Format, lengthBytes, cancel);
         context.Files.Own(path, Artefacts.Disk);
         BlockMap.Create(mapPath, lengthBytes, context.Hash).Close();
         context.Files.Own(mapPath, Artefacts.BlockMap);

@@ -10,13 +10,20 @@ namespace Sealift.Migrations;
 internal static class DefinedDomain
 {
     /// <summary>How the journal names it: as libvirt would, by its UUID.</summary>
-    public static string NameOf(LibvirtTarget target, Guid uuid) => $"{target.Uri}/{uuid:D}";
+    public static string NameOf(LibvirtTarget target, Guid uuid) => NameOf(target, uuid.ToString("D"));
+
+    /// <summary>As libvirt's own tools take it: the domain is the end of the path, before what says how its host is reached.</summary>
+    public static string NameOf(LibvirtTarget target, string domain)
+    {
+        var query = target.Uri.IndexOf('?', StringComparison.Ordinal);
+        return query < 0 ? $"{target.Uri}/{domain}" : $"{target.Uri[..query]}/{domain}{target.Uri[query..]}";
+    }
 
     /// <summary>What keeps the machine from being defined, as far as that can be known before anything is copied.</summary>
     public static async Task<IReadOnlyList<SealiftException>> LookAsync(MigrationRequest request, SourceMachine source, string? migration, CancellationToken cancel)
     {
         if (request.Target.Libvirt is not { } libvirt) return [];
-        var host = new LibvirtHost(libvirt.Uri);
+        await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
         var problems = new List<SealiftException>();
         try
         {
@@ -30,9 +37,9 @@ internal static class DefinedDomain
         var target = TargetMachine.For(source.Machine, request.TargetDirectory, request.Format, request.Convert);
         if (await TakenAsync(host, target, migration, cancel) is { } taken) problems.Add(taken);
         problems.AddRange(await NetworksAsync(libvirt, host, target, cancel));
-        // A migration that runs as somebody else cannot try it as QEMU's user.
-        if (Environment.IsPrivilegedProcess && await host.QemuUserAsync(cancel) is { } user && !await user.CanReachAsync(request.TargetDirectory, cancel))
-            problems.Add(MigrationErrors.QemuCannotReach(request.TargetDirectory, user.UserId));
+        // Whoever runs as somebody else than root cannot try it as QEMU's user.
+        var pool = libvirt.PoolDirectory ?? request.TargetDirectory;
+        if (await host.QemuUserAsync(cancel) is { } user && await host.CanReachAsync(user, pool, cancel) is false) problems.Add(MigrationErrors.QemuCannotReach(pool, user.UserId));
         return problems;
     }
 
@@ -42,7 +49,7 @@ internal static class DefinedDomain
     public static async Task<IReadOnlyList<string>> MakeAsync(MigrationContext context, TargetMachine machine, CancellationToken cancel)
     {
         if (context.Request.Target.Libvirt is not { } libvirt) return [];
-        var host = new LibvirtHost(libvirt.Uri);
+        await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
         await VerifyPoolAsync(context.Request, libvirt, host, cancel);
         var concerns = new List<string>();
         if (await RefreshAsync(libvirt, cancel) is { } why) concerns.Add($"The volumes are in the pool's directory, and libvirt was not told of them: {why}");
@@ -72,7 +79,8 @@ internal static class DefinedDomain
     {
         if (context.Request.Target.Libvirt is not { } libvirt) return;
         var uuid = UuidOf(context);
-        var found = await new LibvirtHost(libvirt.Uri).FindDomainAsync(uuid, cancel);
+        await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
+        var found = await host.FindDomainAsync(uuid, cancel);
         if (found?.MigrationId != context.Id) throw MigrationErrors.DomainReplaced(NameOf(libvirt, uuid), found is null ? "it is not defined any more" : "it is not the one that Sealift defined");
         if (found.IsActive) throw MigrationErrors.DomainRuns(found.Name);
     }
@@ -100,12 +108,18 @@ internal static class DefinedDomain
     /// <exception cref="SealiftException">SL7124: it runs, whoever's it is by now: its disks are not to be taken from it. SL6412: libvirt refused.</exception>
     public static async Task<(DomainFate Fate, string Name)> UndefineAsync(LibvirtTarget libvirt, string migration, string name, CancellationToken cancel)
     {
-        var host = new LibvirtHost(libvirt.Uri);
-        if (!Guid.TryParse(name[(name.LastIndexOf('/') + 1)..], out var uuid) || await host.FindDomainAsync(uuid, cancel) is not { } found) return (DomainFate.NotThere, string.Empty);
+        await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
+        if (!Guid.TryParse(UuidIn(libvirt, name), out var uuid) || await host.FindDomainAsync(uuid, cancel) is not { } found) return (DomainFate.NotThere, string.Empty);
         if (found.IsActive) throw MigrationErrors.DomainRuns(found.Name);
         if (found.MigrationId != migration) return (DomainFate.NotOurs, found.Name);
         await host.UndefineAsync(uuid, cancel);
         return (DomainFate.Undefined, found.Name);
+    }
+
+    private static string UuidIn(LibvirtTarget libvirt, string name)
+    {
+        var start = NameOf(libvirt, string.Empty).Split('?')[0].Length;
+        return start < name.Length ? name[start..].Split('?')[0] : string.Empty;
     }
 
     /// <summary>After the seal: what the plan says of the domain's power.</summary>
@@ -113,9 +127,10 @@ internal static class DefinedDomain
     public static async Task PowerAsync(MigrationContext context, CancellationToken cancel)
     {
         if (context.Request.Target.Libvirt is not { } libvirt) return;
-        var (host, uuid) = (new LibvirtHost(libvirt.Uri), UuidOf(context));
+        var uuid = UuidOf(context);
         try
         {
+            await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
             if (libvirt.Autostart) await host.StartWithHostAsync(uuid, cancel);
             // A run that was killed right here has started it already.
             if (libvirt.Start && await host.FindDomainAsync(uuid, cancel) is not { IsActive: true }) await host.StartAsync(uuid, cancel);
@@ -133,9 +148,9 @@ internal static class DefinedDomain
     /// <returns>Why it could not; null where it did.</returns>
     public static async Task<string?> RefreshAsync(LibvirtTarget libvirt, CancellationToken cancel)
     {
-        var host = new LibvirtHost(libvirt.Uri);
         try
         {
+            await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
             await host.RefreshAsync(libvirt.PoolUuid ?? libvirt.Pool, cancel);
             return null;
         }
@@ -152,13 +167,25 @@ internal static class DefinedDomain
     /// long as it is not active, and what Sealift made would seem to be gone.
     /// </summary>
     /// <exception cref="SealiftException">SL6603: it is not active. SL7123: it has another directory. SL6602, SL6604, SL6605, SL6412: it cannot be asked or used.</exception>
-    public static Task DemandPoolAsync(MigrationRequest request, CancellationToken cancel) =>
-        request.Target.Libvirt is { } libvirt ? VerifyPoolAsync(request, libvirt, new LibvirtHost(libvirt.Uri), cancel) : Task.CompletedTask;
+    public static async Task DemandPoolAsync(MigrationRequest request, CancellationToken cancel)
+    {
+        if (request.Target.Libvirt is not { } libvirt) return;
+        await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
+        await VerifyPoolAsync(request, libvirt, host, cancel);
+    }
+
+    /// <summary>Whether KVM runs machines there.</summary>
+    public static async Task<bool> HasKvmAsync(LibvirtTarget libvirt, CancellationToken cancel)
+    {
+        await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
+        return await host.HasKvmAsync(cancel);
+    }
 
     private static async Task VerifyPoolAsync(MigrationRequest request, LibvirtTarget libvirt, LibvirtHost host, CancellationToken cancel)
     {
         var pool = await host.PoolAsync(libvirt.PoolUuid ?? libvirt.Pool, cancel);
-        if (pool.DirectoryPath != request.TargetDirectory) throw MigrationErrors.PoolMoved(libvirt.Pool, pool.DirectoryPath, request.TargetDirectory);
+        var planned = libvirt.PoolDirectory ?? request.TargetDirectory;
+        if (pool.DirectoryPath != planned) throw MigrationErrors.PoolMoved(libvirt.Pool, pool.DirectoryPath, planned);
     }
 
     private static async Task<SealiftException?> TakenAsync(LibvirtHost host, TargetMachine target, string? migration, CancellationToken cancel)
@@ -178,7 +205,7 @@ internal static class DefinedDomain
         {
             if (name.StartsWith(Bridge, StringComparison.Ordinal))
             {
-                if (!Directory.Exists(Path.Combine("/sys/class/net", Path.GetFileName(name[Bridge.Length..]), "bridge"))) problems.Add(MigrationErrors.NoNetwork(name, "this host has no such bridge", "Make it, or map the network to another with --map-network"));
+                if (!await host.HasBridgeAsync(name[Bridge.Length..], cancel)) problems.Add(MigrationErrors.NoNetwork(name, "its host has no such bridge", "Make it, or map the network to another with --map-network"));
             }
             else if (!networks.TryGetValue(name, out var isActive)) problems.Add(MigrationErrors.NoNetwork(name, "libvirt has no such network", $"Choose another with --map-network; there {(networks.Count == 0 ? "is none" : $"are {string.Join(", ", networks.Keys)}")}"));
             else if (!isActive && (libvirt.Start || libvirt.Autostart)) problems.Add(MigrationErrors.NoNetwork(name, "it is not active, and a domain on it cannot start", $"Start it: virsh net-start {name}"));

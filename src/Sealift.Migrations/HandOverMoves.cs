@@ -32,7 +32,7 @@ internal static class HandOverMoves
                 new HandOverMove(context.FinalMapPath(d.Key), names.BlockMap(d.Key), Artefacts.BlockMap),
             }),
             new HandOverMove(DomainPaper(context), names.Domain, Artefacts.Domain),
-            new HandOverMove(ScriptPaper(context), names.StartScript, Artefacts.StartScript),
+            .. names.StartScript is { } script ? new[] { new HandOverMove(ScriptPaper(context), script, Artefacts.StartScript) } : [],
             .. HasFileChanges(context) ? new[] { new HandOverMove(context.FileChangesPath, names.FileChanges, Artefacts.FileChanges) } : [],
         ];
     }

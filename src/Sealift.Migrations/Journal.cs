@@ -231,10 +231,13 @@ internal sealed class Journal : IDisposable
         ("$id", id), ("$path", artefact), ("$kind", kind)));
 
     /// <summary>Records the identity of a file that now exists, or of one that is about to be renamed to this path.</summary>
-    public void Own(string id, string artefact, string kind, FileFacts facts, bool handedOver = false) => Do(() => Execute(
+    public void Own(string id, string artefact, string kind, FileFacts facts, bool handedOver = false) => Own(id, artefact, kind, facts.Device, facts.Inode, handedOver);
+
+    /// <summary>The same of a file of another host.</summary>
+    public void Own(string id, string artefact, string kind, ulong device, ulong inode, bool handedOver = false) => Do(() => Execute(
         "INSERT INTO artefact (migration, path, kind, device, inode, handed_over) VALUES ($id, $path, $kind, $device, $inode, $handed) ON CONFLICT (migration, path) DO UPDATE SET kind = $kind, device = $device, inode = $inode, handed_over = $handed",
         ("$id", id), ("$path", artefact), ("$kind", kind),
-        ("$device", facts.Device.ToString(CultureInfo.InvariantCulture)), ("$inode", facts.Inode.ToString(CultureInfo.InvariantCulture)), ("$handed", handedOver ? 1 : 0)));
+        ("$device", device.ToString(CultureInfo.InvariantCulture)), ("$inode", inode.ToString(CultureInfo.InvariantCulture)), ("$handed", handedOver ? 1 : 0)));
 
     public void Disown(string id, string artefact) =>
         Do(() => Execute("DELETE FROM artefact WHERE migration = $id AND path = $path", ("$id", id), ("$path", artefact)));

@@ -61,9 +61,12 @@ public sealed record DiskTarget(string Disk, string Device)
     }
 }
 
-/// <summary>libvirt of this host as the receiver of a machine: its disks become volumes of a storage pool, and the domain is defined.</summary>
-/// <param name="Uri">Its daemon: <c>qemu:///system</c> or <c>qemu:///session</c>.</param>
-/// <param name="Pool">The storage pool, by name or UUID. Its directory is <see cref="MigrationRequest.TargetDirectory"/>.</param>
+/// <summary>libvirt as the receiver of a machine: its disks become volumes of a storage pool, and the domain is defined.</summary>
+/// <param name="Uri">Its daemon: <c>qemu:///system</c> or <c>qemu:///session</c>; or that of another host, <c>qemu+ssh://USER@HOST/system</c>.</param>
+/// <param name="Pool">
+/// The storage pool, by name or UUID. On this host, its directory is <see cref="MigrationRequest.TargetDirectory"/>. On another one, that is
+/// where seal, block maps and the domain's description are kept here.
+/// </param>
 public sealed record LibvirtTarget(string Uri, string Pool)
 {
     /// <summary>Whether the domain is started once it is sealed.</summary>
@@ -72,17 +75,35 @@ public sealed record LibvirtTarget(string Uri, string Pool)
     /// <summary>Whether the domain starts with its host from then on.</summary>
     public bool Autostart { get; init; }
 
+    /// <summary>The directory of the pool on another host, as it was found when the migration began; null before that, and on this host.</summary>
+    public string? PoolDirectory { get; init; }
+
+    /// <summary>Whether it is on another host.</summary>
+    internal bool IsFar => LibvirtHost.IsFar(Uri);
+
     /// <summary>The UUID of the pool as it was found when the migration began; null before that.</summary>
     public string? PoolUuid { get; init; }
 
     /// <summary>Finds the pool of a plan, and with it the directory that the machine's files are made in.</summary>
-    /// <exception cref="Posix.SealiftException">SL66xx: the pool cannot be used. SL7010: a directory is named beside it.</exception>
-    internal static async Task<MigrationRequest> LocateAsync(MigrationRequest request, CancellationToken cancel)
+    /// <param name="stateDirectory">Where what belongs to a machine of another host is kept, unless the plan says otherwise.</param>
+    /// <param name="request">The plan.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="Posix.SealiftException">SL66xx: the pool cannot be used. SL7010: a directory is named beside one of this host.</exception>
+    internal static async Task<MigrationRequest> LocateAsync(string stateDirectory, MigrationRequest request, CancellationToken cancel)
     {
         if (request.Target.Libvirt is not { } libvirt) return request;
+        if (libvirt.IsFar) return await LocateFarAsync(stateDirectory, request, libvirt, cancel);
         if (request.TargetDirectory.Length > 0) throw MigrationErrors.BadPlan("target", $"{request.TargetDirectory} is named, and {libvirt.Uri} with its pool", "Name the one or the other");
-        var host = new LibvirtHost(libvirt.Uri);
+        await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
         var pool = await host.PoolAsync(libvirt.Pool, cancel);
         return request with { TargetDirectory = pool.DirectoryPath, Target = request.Target with { Libvirt = libvirt with { Uri = host.Uri, Pool = pool.Name, PoolUuid = pool.Uuid } } };
+    }
+    private static async Task<MigrationRequest> LocateFarAsync(string stateDirectory, MigrationRequest request, LibvirtTarget libvirt, CancellationToken cancel)
+    {
+        await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
+        var pool = await host.PoolAsync(libvirt.Pool, cancel);
+        // Machines of one pool have different names, as in the directory of one.
+        var here = request.TargetDirectory.Length > 0 ? request.TargetDirectory : Path.Combine(stateDirectory, "hosts", $"{SafeName.Of(LibvirtHost.HostNameOf(host.Uri))}-{SafeName.Of(pool.Name)}");
+        return request with { TargetDirectory = here, Target = request.Target with { Libvirt = libvirt with { Uri = host.Uri, Pool = pool.Name, PoolUuid = pool.Uuid, PoolDirectory = pool.DirectoryPath } } };
     }
 }

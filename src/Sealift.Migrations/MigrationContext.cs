@@ -35,6 +35,7 @@ internal sealed class MigrationContext
             RequestBytes = Request.RequestBytes ?? CopyOptions.Default.RequestBytes,
             CheckpointBytes = Request.CheckpointBytes ?? CopyOptions.Default.CheckpointBytes,
         };
+        Far = FarDisks.Of(this);
         results = Journal.Steps(Id).Where(s => s is { State: StepState.Done, Result: not null }).ToDictionary(s => s.Step, s => s.Result!);
     }
 
@@ -57,6 +58,12 @@ internal sealed class MigrationContext
     public CopyOptions Copying { get; }
 
     public Artefacts Files { get; }
+
+    /// <summary>The disks, where they become volumes of another host; null where they do not.</summary>
+    public FarDisks? Far { get; }
+
+    /// <summary>Whether a disk is on an NBD export, or is reached as one.</summary>
+    public bool HasExports => Far is not null || Request.Target.Disks.Any(d => d.Export is not null);
 
     /// <summary>
     /// What was found where a disk was read back while it was copied, by its key. Not journaled: a run that is killed before the
@@ -118,12 +125,12 @@ internal sealed class MigrationContext
     public string Extension => Request.Format == ImageFormat.Qcow2 ? "qcow2" : "raw";
 
     /// <summary>A copied disk; or what stands for it where it is not in the target directory.</summary>
-    public string DiskPath(string key) => Path.Combine(WorkDirectory, $"{key}.{(ExportOf(key) is null ? Extension : TargetMachine.ExportExtension)}");
+    public string DiskPath(string key) => Path.Combine(WorkDirectory, $"{key}.{(Far is not null ? TargetMachine.VolumeExtension : ExportOf(key) is null ? Extension : TargetMachine.ExportExtension)}");
 
     /// <summary>A copied disk, wherever it is.</summary>
-    public CopiedDisk CopiedDisk(string key) => ExportOf(key) is { } export ? Disks.CopiedDisk.OnExport(export) : Disks.CopiedDisk.InFile(DiskPath(key), Request.Format);
+    public CopiedDisk CopiedDisk(string key) => ExportOf(key) is { } export ? Disks.CopiedDisk.OnExport(export, Far?.CacheBypass) : Disks.CopiedDisk.InFile(DiskPath(key), Request.Format);
 
-    private NbdUri? ExportOf(string key) => Request.Target.Disks.Count == 0 ? null : Request.Target.Of(Disk(key))?.Export;
+    private NbdUri? ExportOf(string key) => Far is not null ? Far.Export(key) : Request.Target.Disks.Count == 0 ? null : Request.Target.Of(Disk(key))?.Export;
 
     public string OverlayPath(string key) => Path.Combine(WorkDirectory, $"{key}.overlay.qcow2");
 

@@ -75,6 +75,7 @@ internal sealed class MigrationRun
         {
             await endWatch.CancelAsync();
             await watch;
+            if (context.Far is not null) await context.Far.DisposeAsync();
         }
 
         events.Send(new MigrationFinished(outcome));
@@ -97,6 +98,7 @@ internal sealed class MigrationRun
         {
             await DefinedDomain.TakeBackAsync(context, CancellationToken.None);
             HandOverMoves.TakeBack(context);
+            if (context.Far is not null) await context.Far.TakeBackAsync(CancellationToken.None);
         }
 
         var steps = MigrationSteps.For(context.Request, context.Source.Machine);
@@ -175,6 +177,7 @@ internal sealed class MigrationRun
         Journal.StepStarted(context.Id, step.Planned);
         events.Send(new StepStarted(step.Planned.Step, step.Planned.Disk));
         if (step is CommitStep) commitDecided = true;
+        if (context.Far is not null && step.ReachesDisks) await context.Far.ShowAsync(step.IsCancellable ? cancel : CancellationToken.None);
         var result = await step.RunAsync(context, step.IsCancellable ? cancel : CancellationToken.None);
         Journal.StepDone(context.Id, step.Planned, elapsed.Elapsed, result.Summary, result.Json);
         context.Keep(step.Planned, result.Json);
@@ -220,11 +223,11 @@ internal sealed class MigrationRun
         var names = new TargetNames(context.Request, context.Source.Machine);
         var outcome = new MigrationOutcome(context.Id, decision.Verdict, seal.SealPath, seal.PagePath, names.Domain, names.StartScript, decision.Reasons, CanResume: false)
         {
-            DefinedDomain = context.Request.Target.Libvirt is { } libvirt ? $"{libvirt.Uri}/{context.Source.Machine.FileName}" : null,
+            DefinedDomain = context.Request.Target.Libvirt is { } libvirt ? DefinedDomain.NameOf(libvirt, context.Source.Machine.FileName) : null,
         };
         // The seal stands, and so does its verdict. What cannot be written down is told; a resume then only tidies up.
         var troubles = new List<string>();
-        Try(() => Journal.MarkHandedOver(context.Id, [.. names.All, .. Journal.Artefacts(context.Id).Where(a => a.Kind == Artefacts.DefinedDomain).Select(a => a.Path)]), troubles);
+        Try(() => Journal.MarkHandedOver(context.Id, [.. names.All, .. Journal.Artefacts(context.Id).Where(a => a.Kind is Artefacts.DefinedDomain or Artefacts.FarVolume).Select(a => a.Path)]), troubles);
         // Not before the seal: a guest that runs changes its disks, and a host that starts would start a machine that nobody has sealed.
         var unstarted = troubles.Count == 0 ? await PowerAsync() : null;
         if (unstarted is not null) outcome = outcome with { Reasons = [.. outcome.Reasons, unstarted], CanResume = true };
@@ -288,7 +291,8 @@ internal sealed class MigrationRun
 
         var final = IsFinal(cause);
         keepsHalfCopy = !final && !LacksSpace(cause);
-        return await EndAsync(Verdict.Failed, [cause.Message], [$"{cause.NextStep}."], final);
+        IReadOnlyList<string> more = context.Far is not null && TargetPlaces.IsOfTarget(context, cause) ? await context.Far.LastWordsAsync() : [];
+        return await EndAsync(Verdict.Failed, [cause.Message, .. more], [$"{cause.NextStep}."], final);
     }
 
     /// <summary>
@@ -315,6 +319,7 @@ internal sealed class MigrationRun
         await SettleSourceAsync(final, troubles);
         await TakeDomainBackAsync(troubles);
         Try(Undo, troubles);
+        await SettleFarAsync(troubles);
         Try(Dismantle, troubles);
         if (context.Request.Target.Libvirt is { } libvirt)
         {
@@ -366,6 +371,22 @@ internal sealed class MigrationRun
         catch (SealiftException e)
         {
             troubles.Add($"What was handed over by halves could not be taken back; a resume does that first: {e.Message}");
+        }
+    }
+
+    /// <summary>What was made on another host, as far as nothing of it is of use.</summary>
+    private async Task SettleFarAsync(List<string> troubles)
+    {
+        if (context.Far is null || context.Find(StepName.Describe, string.Empty, JournalJson.Default.SourceMachine) is null) return;
+        try
+        {
+            // A domain that could not be undefined keeps its disks until it can be.
+            if (!DefinedDomain.IsJournaled(context)) await context.Far.TakeBackAsync(CancellationToken.None);
+            await context.Far.SettleAsync(CancellationToken.None);
+        }
+        catch (SealiftException e)
+        {
+            troubles.Add($"What was made on the other host could not be put in order; a resume, or `sealift remove`, does that: {e.Message}");
         }
     }
 

@@ -16,7 +16,7 @@ public static class MigrationRunner
     /// <exception cref="SealiftException">The plan makes no sense (SL7010), or the source cannot be read (SL4xxx, SL6xxx).</exception>
     public static async Task<MigrationForecast> DescribeAsync(MigrationStore store, MigrationRequest request, CancellationToken cancel)
     {
-        request = await LibvirtTarget.LocateAsync(request, cancel);
+        request = await LibvirtTarget.LocateAsync(store.StateDirectory, request, cancel);
         Validate(request);
         var work = Path.Combine(store.StateDirectory, $"forecast-{Environment.ProcessId}-{Guid.NewGuid():N}");
         PosixPath.CreateDirectory(work, 0x1C0 /* 0700 */);
@@ -38,7 +38,7 @@ public static class MigrationRunner
             return new MigrationForecast(
                 source.Machine,
                 source.Kind,
-                [.. source.Machine.Disks.Select(d => new ForecastDisk(d.Key, d.Image.Location.ToString(), d.Image.Format, d.Image.Subformat, d.Image.VirtualLengthBytes, d.Image.AllocatedBytes, names.Disk(d.Key), request.Format))],
+                [.. source.Machine.Disks.Select(d => new ForecastDisk(d.Key, d.Image.Location.ToString(), d.Image.Format, d.Image.Subformat, d.Image.VirtualLengthBytes, d.Image.AllocatedBytes, request.Target.Libvirt is { IsFar: true, PoolDirectory: { } far } libvirt ? FarDisks.NameOf(libvirt.Uri, Path.Combine(far, names.Volume(d.Key))) : names.Disk(d.Key), request.Format))],
                 [.. names.All.Where(n => n != names.Nvram)],
                 preflight.NeededBytes,
                 preflight.FreeBytes,
@@ -75,7 +75,7 @@ public static class MigrationRunner
     public static async Task<MigrationOutcome> StartAsync(MigrationStore store, MigrationRequest request, MigrationTerms terms, IMigrationObserver observer, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(terms);
-        request = await LibvirtTarget.LocateAsync(request, cancel);
+        request = await LibvirtTarget.LocateAsync(store.StateDirectory, request, cancel);
         Validate(request);
         var row = store.Create(request, terms.Id);
         using var held = await store.LockAsync(row.Id, CancellationToken.None);
@@ -162,9 +162,10 @@ public static class MigrationRunner
         kept.AddRange(await MadeFiles.EndAllAsync(row.Request, store.Journal.Artefacts(row.Id)));
         // Killed between the seal and its note in the journal, the machine is handed over all the same.
         if (store.Journal.IsSealed(row.Id))
-            store.Journal.MarkHandedOver(row.Id, [.. store.Journal.Artefacts(row.Id).Where(a => a.Kind == Artefacts.DefinedDomain || (Path.GetDirectoryName(a.Path) == row.Request.TargetDirectory && a.Kind != Artefacts.WorkDirectory)).Select(a => a.Path)]);
+            store.Journal.MarkHandedOver(row.Id, [.. store.Journal.Artefacts(row.Id).Where(a => a.Kind is Artefacts.DefinedDomain or Artefacts.FarVolume || (Path.GetDirectoryName(a.Path) == row.Request.TargetDirectory && a.Kind != Artefacts.WorkDirectory)).Select(a => a.Path)]);
         // Before its disks: where it runs, nothing of it may go.
         var keepsDisks = row.Request.Target.Libvirt is { } libvirt && await RemoveDomainAsync(store, row, libvirt, includeHandedOver, removed, kept);
+        if (row.Request.Target.Libvirt is { IsFar: true }) await FarDisks.RemoveAllAsync(store.Journal, row, includeHandedOver, keepsDisks, removed, kept);
         // The content before its directory: longer paths first.
         foreach (var artefact in store.Journal.Artefacts(row.Id).OrderByDescending(a => a.Path.Length))
         {
@@ -192,7 +193,7 @@ public static class MigrationRunner
             else if (there) removed.Add(artefact.Path);
         }
 
-        if (row.Request.Target.Libvirt is { } refreshed && removed.Exists(p => Path.GetDirectoryName(p) == row.Request.TargetDirectory) && await DefinedDomain.RefreshAsync(refreshed, CancellationToken.None) is { } why)
+        if (row.Request.Target.Libvirt is { IsFar: false } refreshed && removed.Exists(p => Path.GetDirectoryName(p) == row.Request.TargetDirectory) && await DefinedDomain.RefreshAsync(refreshed, CancellationToken.None) is { } why)
             kept.Add($"libvirt still lists the volumes, until `virsh pool-refresh {refreshed.Pool}`: {why}");
         store.Forget(row.Id);
         removed.Add(store.DirectoryOf(row.Id));
@@ -297,6 +298,13 @@ public static class MigrationRunner
         if (request.TargetDirectory != Path.GetFullPath(request.TargetDirectory).TrimEnd('/'))
             throw MigrationErrors.BadPlan("target", $"{request.TargetDirectory} is not in its simplest form, or is the root", "Give the path without . and .. and without a slash at its end");
         if (request.Format is not (ImageFormat.Raw or ImageFormat.Qcow2)) throw MigrationErrors.BadPlan("format", $"{request.Format} is not a target format", "Choose raw or qcow2");
+        if (request.Target.Libvirt is { IsFar: true })
+        {
+            if (request.Target.Disks.Count > 0) throw MigrationErrors.BadPlan("disk targets", "the machine goes to another host, and a disk of it to a device or an export of this one's", "Leave them out: its disks become volumes there");
+            if (request.Warm is { ReadBack: ReadBackScope.Changed }) throw MigrationErrors.BadPlan("read-back", "the disks are on another host, where a time of modification alone shows whether anybody has written to them between two passes", "Have all of it read back at the end");
+            if (request.Transfer.Name is not (TransferPlan.Auto or TransferPlan.Stream)) throw MigrationErrors.BadPlan("transfer", $"the disks go to another host, and {request.Transfer.Name} is asked for", "Choose auto or stream");
+        }
+
         if (request.Target.Disks.Count > 0)
         {
             if (request.Format != ImageFormat.Raw) throw MigrationErrors.BadPlan("format", "a disk goes to a block device or an NBD export, which holds the bytes of the disk themselves", "Choose raw");

@@ -29,7 +29,7 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
     {
         var here = Look(request, source);
         var (devices, exports, problems) = await TargetPlaces.LookAsync(request, source, cancel);
-        return here with { Problems = [.. here.Problems, .. problems, .. await DefinedDomain.LookAsync(request, source, migration, cancel)], Devices = devices.Count == 0 ? null : devices, Exports = exports.Count == 0 ? null : exports };
+        return here with { Problems = [.. here.Problems, .. problems, .. await DefinedDomain.LookAsync(request, source, migration, cancel), .. await FarDisks.LookAsync(request, source, cancel)], Devices = devices.Count == 0 ? null : devices, Exports = exports.Count == 0 ? null : exports };
     }
 
     private static Preflight Look(MigrationRequest request, SourceMachine source)
@@ -58,7 +58,7 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
         {
             var image = disk.Image;
             total += image.VirtualLengthBytes;
-            if (request.Target.Of(disk) is null) needed += Math.Min(image.VirtualLengthBytes, image.AllocatedBytes);
+            if (request.Target.Libvirt is not { IsFar: true } && request.Target.Of(disk) is null) needed += Math.Min(image.VirtualLengthBytes, image.AllocatedBytes);
             // Two block maps of one leaf (at most 64 bytes and some state) a block, and qcow2's tables (8 bytes a 64 KiB cluster).
             needed += 2 * ((image.VirtualLengthBytes / request.BlockBytes) + 1) * 72 + (image.VirtualLengthBytes / 65536 * 16) + (1 << 20);
         }

@@ -49,7 +49,7 @@ internal static class SealAssembly
             FileChanges = after?.FileChanges is not { } changes ? null : SealedFileChanges.Of(changes, handedOver?.Files.FirstOrDefault(f => f.Role == SealedFileChanges.ListRole)?.Name ?? string.Empty),
             Passes = [.. context.Journal.Passes(context.Id).Where(p => p.IsDone).Select(SealedPass.Of)],
             Boot = boot is null ? null : SealedBoot.Of(boot),
-            NotProven = [.. NotProven(boot), .. context.Request.Target.Disks.SelectMany(NotProven)],
+            NotProven = [.. NotProven(boot), .. context.Request.Target.Disks.SelectMany(NotProven), .. context.Request.Target.Libvirt is { IsFar: true } far ? NotProven(far) : []],
             Steps = [.. rows.Select(r => StepOf(r, verdict))],
             Tools = ToolsOf(context, [before, after, committed], convert),
             HostKernel = ToolVersions.Kernel,
@@ -93,7 +93,8 @@ internal static class SealAssembly
             Mismatches = mismatches,
             Changed = changed is null ? null : SealedRanges.Of(changed.Changed),
             TargetFile = handedOver is null ? string.Empty : Path.GetFileName(new TargetNames(context.Request, context.Source.Machine).Disk(disk.Key)),
-            TargetExport = handedOver is null ? null : context.CopiedDisk(disk.Key).Export?.ToString(),
+            TargetExport = handedOver is null || context.Far is not null ? null : context.CopiedDisk(disk.Key).Export?.ToString(),
+            TargetVolume = handedOver is null ? null : context.Far?.VolumeName(disk.Key),
             TargetFormat = context.Extension,
             BlockMap = handedOver?.Maps.FirstOrDefault(m => m.Key == disk.Key)?.File,
             CacheBypass = final?.CacheBypass ?? readBack?.CacheBypass ?? string.Empty,
@@ -150,6 +151,11 @@ internal static class SealAssembly
         if (convert is not null && !tools.Any(t => $"{t.Key} {t.Value}" == convert.Conversion.Tool)) tools["converter"] = convert.Conversion.Tool;
         return [new SealedTool("sealift", ToolVersions.Sealift), .. tools.Select(t => new SealedTool(t.Key, t.Value))];
     }
+
+    private static IEnumerable<string> NotProven(LibvirtTarget far) =>
+    [
+        $"That the kernel of {LibvirtHost.HostNameOf(far.Uri)} tells the truth: that its qemu-nbd had the volumes open with O_DIRECT, and when they were written to last, is its word.",
+    ];
 
     private static IEnumerable<string> NotProven(DiskTarget target) => target.Export is null
         ? [$"That nobody wrote to {target.Device} between its last read-back and the hand-over: a block device does not show that."]

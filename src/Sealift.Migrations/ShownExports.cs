@@ -24,7 +24,7 @@ internal sealed class ShownExports : IAsyncDisposable
         var shown = new ShownExports();
         try
         {
-            foreach (var disk in context.Request.Target.Disks.Count == 0 ? [] : context.Source.Machine.Disks)
+            foreach (var disk in !context.HasExports ? [] : context.Source.Machine.Disks)
             {
                 var copied = context.CopiedDisk(disk.Key);
                 if (copied.Export is null) continue;

@@ -15,9 +15,12 @@ internal sealed class TargetNames(MigrationRequest request, VirtualMachine machi
     };
 
     /// <summary>A disk, or what stands for it.</summary>
-    public string Disk(string key) => In(request.Target.Disks.Count > 0 && request.Target.Of(machine.Disks.Single(d => d.Key == key)) is { Export: not null }
+    public string Disk(string key) => In(IsFar ? $"{machine.FileName}-{SafeName.Of(key)}.{TargetMachine.VolumeExtension}" : request.Target.Disks.Count > 0 && request.Target.Of(machine.Disks.Single(d => d.Key == key)) is { Export: not null }
         ? TargetMachine.ExportFileName(machine, key)
         : TargetMachine.DiskFileName(machine, key, request.Format));
+
+    /// <summary>What a disk is called as a volume of a storage pool.</summary>
+    public string Volume(string key) => TargetMachine.DiskFileName(machine, key, request.Format);
 
     public string BlockMap(string key) => In($"{machine.FileName}-{SafeName.Of(key)}.blockmap");
 
@@ -26,7 +29,8 @@ internal sealed class TargetNames(MigrationRequest request, VirtualMachine machi
 
     public string Domain => In(names.DomainFileName);
 
-    public string StartScript => In(names.StartScriptFileName);
+    /// <summary>What boots the machine with QEMU alone; null where its disks are on another host.</summary>
+    public string? StartScript => IsFar ? null : In(names.StartScriptFileName);
 
     /// <summary>Made when the machine first starts; one that is left over from another machine must not be taken for its own.</summary>
     public string Nvram => In(names.NvramFileName);
@@ -39,12 +43,14 @@ internal sealed class TargetNames(MigrationRequest request, VirtualMachine machi
     [
         .. machine.Disks.SelectMany(d => new[] { Disk(d.Key), BlockMap(d.Key) }),
         Domain,
-        StartScript,
+        .. StartScript is { } script ? new[] { script } : [],
         .. request is { Convert: true, Check: true } ? new[] { FileChanges } : [],
-        .. machine.Firmware == Firmware.Uefi ? new[] { Nvram } : [],
+        .. machine.Firmware == Firmware.Uefi && !IsFar ? new[] { Nvram } : [],
         Seal,
         Page,
     ];
+
+    private bool IsFar => request.Target.Libvirt is { IsFar: true };
 
     private string In(string name) => Path.Combine(request.TargetDirectory, name);
 }

@@ -90,7 +90,7 @@ internal static class TargetPlaces
         for (Exception? e = error; e is not null; e = e.InnerException)
         {
             if (e is DiskAccessException { Side: DiskSide.Target }) return true;
-            if (e is NbdException lost && context.Request.Target.Disks.Any(d => d.Export?.ToString() == lost.Subject)) return true;
+            if (e is NbdException lost && (context.Request.Target.Disks.Any(d => d.Export?.ToString() == lost.Subject) || (context.Far is { } far && context.Source.Machine.Disks.Any(d => far.Export(d.Key).ToString() == lost.Subject)))) return true;
         }
 
         return false;
@@ -129,16 +129,17 @@ internal static class TargetPlaces
     /// <exception cref="SealiftException">SL7205: the journal does not hold it.</exception>
     private static TargetExport? FindExport(MigrationContext context, string key)
     {
-        if (context.CopiedDisk(key).Export is null) return null;
+        if (context.Far is not null || context.CopiedDisk(key).Export is null) return null;
         var exports = context.Result(StepName.Preflight, string.Empty, JournalJson.Default.PreflightResult).Exports;
         return exports is not null && exports.TryGetValue(key, out var export) ? export : throw MigrationErrors.EvidenceMissing($"the export that {key} goes to");
     }
 
     /// <summary>Throws where the path leads to another device than it did, or the device or the export was resized.</summary>
-    /// <exception cref="SealiftException">SL7130; SL30xx: the export cannot be reached.</exception>
+    /// <exception cref="SealiftException">SL7130; SL30xx: the export cannot be reached; SL7206: the volume is another.</exception>
     public static async Task VerifyAsync(MigrationContext context, string key, CancellationToken cancel)
     {
         if (Find(context, key) is { } before && TargetDevice.Of(before.Path).ChangeSince(before) is { } change) throw MigrationErrors.DeviceChanged(before.Path, change);
+        if (context.Far is not null) await context.Far.VerifyAsync(key, cancel);
         if (FindExport(context, key) is { } export && (await TargetExport.OfAsync(NbdUri.Parse(export.Uri), cancel)).ChangeSince(export) is { } resized) throw MigrationErrors.DeviceChanged(export.Uri, resized);
     }
 
@@ -163,14 +164,21 @@ internal static class TargetPlaces
         context.Journal.Claim(context.Id, device.Path, Artefacts.OverwrittenDevice);
     }
 
-    /// <summary>Makes what stands for a disk that goes to a device or an export, durably.</summary>
+    /// <summary>Makes what stands for a disk that is no file of the target, durably; and the disk itself, where it is a volume of another host.</summary>
     /// <param name="context">The migration.</param>
     /// <param name="key">The disk's key.</param>
+    /// <param name="lengthBytes">Its length in bytes.</param>
     /// <param name="path">Where; nothing is there.</param>
+    /// <param name="cancel">Stops it.</param>
     /// <returns>False where it goes to a file, which is then to be made.</returns>
-    public static bool Make(MigrationContext context, string key, string path)
+    public static async Task<bool> MakeAsync(MigrationContext context, string key, long lengthBytes, string path, CancellationToken cancel)
     {
-        if (context.CopiedDisk(key).Export is { } export) PosixPath.WriteFileDurably(path, Encoding.UTF8.GetBytes($"{export}\n"), replace: false);
+        if (context.Far is { } far)
+        {
+            await far.MakeAsync(key, lengthBytes, cancel);
+            PosixPath.WriteFileDurably(path, Encoding.UTF8.GetBytes($"{far.VolumeName(key)}\n"), replace: false);
+        }
+        else if (context.CopiedDisk(key).Export is { } export) PosixPath.WriteFileDurably(path, Encoding.UTF8.GetBytes($"{export}\n"), replace: false);
         else if (Find(context, key) is { } device) Link(path, device);
         else return false;
         return true;
@@ -190,7 +198,15 @@ internal static class TargetPlaces
         PosixPath.SyncDirectory(Path.GetDirectoryName(path)!);
     }
 
-    /// <summary>When a copied disk was written to last, in nanoseconds since 1970; 0 for a device, which does not tell.</summary>
+    /// <summary>When a copied disk was written to last, in nanoseconds since 1970; 0 for a device, which does not tell. An export does not, either: it is that of what stands for it.</summary>
+    /// <param name="context">The migration.</param>
+    /// <param name="key">The disk's key.</param>
+    /// <param name="path">The disk, or what stands for it.</param>
+    /// <param name="cancel">Stops it.</param>
+    public static async Task<long> ModifiedAsync(MigrationContext context, string key, string path, CancellationToken cancel) =>
+        context.Far is null ? ModifiedNanoseconds(FileFacts.OfPath(path)) : await context.Far.ModifiedAsync(key, cancel);
+
+    /// <summary>The same of a file.</summary>
     public static long ModifiedNanoseconds(string path) => ModifiedNanoseconds(FileFacts.OfPath(path));
 
     /// <summary>The same of what is known of it. The node of a device is touched by others (udev does at each change), and not by everybody who writes to the device.</summary>

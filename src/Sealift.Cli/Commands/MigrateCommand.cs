@@ -17,8 +17,9 @@ internal static class MigrateCommand
         Arity = ArgumentArity.OneOrMore,
     };
 
-    private static readonly Option<string> To = new("--to") { Description = "Directory that receives the disks, the libvirt domain, the start script and the seal; or qemu:///system: libvirt of this host, which gets the disks in a storage pool and defines the domain.", HelpName = "DIR|URI", Required = true };
+    private static readonly Option<string> To = new("--to") { Description = "Directory that receives the disks, the libvirt domain, the start script and the seal; or qemu:///system, qemu+ssh://USER@HOST/system: libvirt of this host or of another one, which gets the disks in a storage pool and defines the domain.", HelpName = "DIR|URI", Required = true };
     private static readonly Option<string?> Pool = new("--pool") { Description = "libvirt: the storage pool that receives the disks, of type dir, fs or netfs [default: default].", HelpName = "POOL" };
+    private static readonly Option<string?> Papers = new("--papers") { Description = "libvirt of another host: the directory of this one that keeps the seal, the block maps and the domain's description [default: hosts/HOST-POOL in the state directory].", HelpName = "DIR" };
     private static readonly Option<bool> StartIt = new("--start") { Description = "libvirt: start the new machine once it is sealed." };
     private static readonly Option<bool> Autostart = new("--autostart") { Description = "libvirt: have the new machine start with its host." };
     private static readonly Option<string[]> DiskTargets = new("--disk-target") { Description = "Bring a disk to a block device or an NBD export (nbd://, nbd+unix://), which it overwrites, and not to a file. DISK is its key (disk1) or what the source identifies it by. May be repeated.", HelpName = "DISK=DEVICE|URI" };
@@ -64,7 +65,7 @@ internal static class MigrateCommand
         Digest.AcceptOnlyFromAmong("md5", "sha1", "sha256", "sha512");
         var command = new Command("migrate", "Migrate a machine and prove that every byte arrived.")
         {
-            Source, To, Pool, StartIt, Autostart, DiskTargets, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
+            Source, To, Pool, Papers, StartIt, Autostart, DiskTargets, Format, SourceFormat, Overwrite, NoConvert, NoCheck, BootIt, RequireBoot, NoBootCheck, BootDeadline, AllowBacking, LuksKey, Waive, AcceptDegraded, DryRun,
             Name, Cpus, Memory, BootFirmware, SecureBoot, Bus, Nic, MapNetwork, StaticIp, Digest, TransferOption.Way, TransferOption.NoFallback, TransferOption.Esxi, TransferOption.Datastore, Checkpoint.Option,
             Interval, Downtime, CutoverAt, Audit, ReadBack, NoTracker, Patience, ShutdownDeadline, ForceOff, RestartSource, Scratch,
         };
@@ -82,6 +83,7 @@ internal static class MigrateCommand
             "sealift migrate web01.ova --to /srv/vms",
             "sealift migrate web01.ova --to /srv/vms --format qcow2 --dry-run",
             "sealift migrate web01.ova --to qemu:///system --pool default --autostart --start --map-network '*=default'",
+            "sealift migrate web01.ova --to qemu+ssh://root@kvm7/system --pool default --start",
             "sealift migrate web01.ova --to /srv/vms --disk-target disk1=/dev/vg0/web01",
             "sealift migrate system.vmdk data.vmdk --to /srv/vms --name db01 --cpus 4 --memory 16G --firmware uefi",
             "sealift migrate laptop.vmdk --to /srv/vms --luks-key 1b2c7c1e-5d0f-4c6b-9a55-2f1f4f0e8a11=file:keys/laptop.key",
@@ -100,7 +102,7 @@ internal static class MigrateCommand
     private static MigrationRequest Plan(ParseResult parsed) => new()
     {
         Sources = [.. parsed.GetValue(Source)!.Select(SourceName.Full)],
-        TargetDirectory = LibvirtHost.Is(parsed.GetValue(To)!) ? string.Empty : Path.GetFullPath(parsed.GetValue(To)!),
+        TargetDirectory = !LibvirtHost.Is(parsed.GetValue(To)!) ? Path.GetFullPath(parsed.GetValue(To)!) : parsed.GetValue(Papers) is { } papers ? Path.GetFullPath(papers) : string.Empty,
         Target = TargetOf(parsed),
         Format = parsed.GetValue(Format) == "qcow2" ? ImageFormat.Qcow2 : ImageFormat.Raw,
         SourceFormat = parsed.GetValue(SourceFormat),
@@ -135,7 +137,7 @@ internal static class MigrateCommand
         var to = parsed.GetValue(To)!;
         IReadOnlyList<DiskTarget> disks = [.. (parsed.GetValue(DiskTargets) ?? []).Select(DiskTarget.Parse)];
         if (LibvirtHost.Is(to)) return new MachineTarget { Disks = disks, Libvirt = new LibvirtTarget(LibvirtHost.Parse(to), parsed.GetValue(Pool) ?? "default") { Start = parsed.GetValue(StartIt), Autostart = parsed.GetValue(Autostart) } };
-        if (Array.Find([Pool, StartIt, (Option)Autostart], o => parsed.GetResult(o) is { Implicit: false }) is { } useless) throw CliErrors.BadValue(useless.Name, "given", "--to qemu:///system: a directory has neither pools nor power");
+        if (Array.Find([Pool, Papers, StartIt, (Option)Autostart], o => parsed.GetResult(o) is { Implicit: false }) is { } useless) throw CliErrors.BadValue(useless.Name, "given", "--to qemu:///system: a directory has neither pools nor power");
         return new MachineTarget { Disks = disks };
     }
 

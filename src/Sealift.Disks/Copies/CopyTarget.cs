@@ -187,7 +187,7 @@ internal sealed class NbdTarget(NbdUri uri, NbdOptions connection, string stateD
         await LeadingPart.OfAsync<IDiskWriter>(await NbdDisk.ConnectAsync(uri, connection, string.Empty, forWriting: true, cancel), lengthBytes);
 
     internal override async Task<IUncachedReader> OpenUncachedAsync(CopyWork work, long lengthBytes, CancellationToken cancel) =>
-        await LeadingPart.OfAsync(await NbdDisk.ConnectUncachedAsync(uri, connection, cancel), lengthBytes);
+        await LeadingPart.OfAsync(await NbdDisk.ConnectUncachedAsync(uri, connection, null, cancel), lengthBytes);
 
     internal override async Task<IUncachedReader?> OpenUncachedWhileWrittenAsync(CopyWork work, long lengthBytes, CancellationToken cancel) => await OpenUncachedAsync(work, lengthBytes, cancel);
 }

@@ -44,7 +44,7 @@ internal static class SealContradictions
 
         Require(p.Boot is not { Outcome: BootOutcome.Failed }, "the machine is handed over and did not boot");
         Require(p.Disks.Count > 0, "nothing is sealed without a disk");
-        Require(p.Target is not { } target || target.Volumes.SequenceEqual(p.Disks.Select(d => d.TargetFile)), "the volumes are not the disks");
+        Require(p.Target is not { } target || target.Volumes.SequenceEqual(p.Disks.Select(d => d.TargetVolume is { } volume ? Path.GetFileName(volume) : d.TargetFile)), "the volumes are not the disks");
         foreach (var disk in p.Disks) CheckCustody(disk, Require);
         var names = p.Disks.SelectMany(d => d.BlockMap is { } map ? new[] { d.TargetFile, map.Name } : [d.TargetFile]).Concat(p.HandedOver.Select(f => f.Name)).ToList();
         Require(names.Distinct(StringComparer.Ordinal).Count() == names.Count, "two files have the same name");
@@ -88,6 +88,7 @@ internal static class SealContradictions
         require(d.TargetFile.Length == 0 || IsPlainName(d.TargetFile), $"{d.Key}: the name of its file is not plain");
         require(d.TargetFormat is "raw" or "qcow2", $"{d.Key}: its target format is neither raw nor qcow2");
         require(d.TargetExport is null || (d.TargetFormat == "raw" && d.TargetFile.EndsWith($".{TargetMachine.ExportExtension}", StringComparison.Ordinal) && IsExport(d.TargetExport)), $"{d.Key}: what is said of its NBD export makes no sense");
+        require(d.TargetVolume is null || (d.TargetExport is null && d.TargetFile.EndsWith($".{TargetMachine.VolumeExtension}", StringComparison.Ordinal) && FarDisks.Parse(d.TargetVolume) is not null), $"{d.Key}: what is said of its volume makes no sense");
         if (d.BlockMap is { } map) CheckFile(map, require);
         require(d.Mismatches.All(m => IsWithin(m.Offset, m.LengthBytes, d)), $"{d.Key}: a mismatch lies outside of the disk");
         if (d.Changed is { } changed)

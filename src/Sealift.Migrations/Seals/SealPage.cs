@@ -116,7 +116,7 @@ public static class SealPage
         return Markup.Of($"""
             <article class="disk">
             <h3>{d.Key} · <bdi>{d.Identity}</bdi></h3>
-            <p class="quiet">{Measures.Size(d.VirtualBytes)} ({Measures.Exact(d.VirtualBytes)}), {d.SourceFormat}{(d.SourceSubformat.Length > 0 ? " " + d.SourceSubformat : "")} to {d.TargetFormat}{(d.TargetFile.Length > 0 ? Markup.Of($", now <code>{d.TargetFile}</code>{(d.TargetExport is { } export ? Markup.Of($", which names <code>{export}</code>") : Markup.Empty)}") : Markup.Empty)}. Roots: blkhash, {d.Algorithm} over blocks of {Measures.Size(d.BlockBytes)}.</p>
+            <p class="quiet">{Measures.Size(d.VirtualBytes)} ({Measures.Exact(d.VirtualBytes)}), {d.SourceFormat}{(d.SourceSubformat.Length > 0 ? " " + d.SourceSubformat : "")} to {d.TargetFormat}{(d.TargetFile.Length > 0 ? Markup.Of($", now <code>{d.TargetFile}</code>{((d.TargetExport ?? d.TargetVolume) is { } place ? Markup.Of($", which names <code>{place}</code>") : Markup.Empty)}") : Markup.Empty)}. Roots: blkhash, {d.Algorithm} over blocks of {Measures.Size(d.BlockBytes)}.</p>
             <ol class="chain">
             {Link("S", "Source, as read", d.SourceRoot, copied ? "hashed while it was copied" : "not read to its end", copied ? LinkState.Neutral : LinkState.Off)}
             {Link("T", "Target, read back", d.TargetRoot, !readBack ? "not read back to its end" : equal ? d.ReadBack is { EarlierBytes: > 0 } ? "✓ equal to S, every block, in parts" : "✓ equal to S, every block" : "✕ differs from S", !readBack ? LinkState.Off : equal ? LinkState.Good : LinkState.Broken)}
@@ -387,6 +387,9 @@ public static class SealPage
             <pre>nbdcopy "{d.TargetExport ?? $"$(cat {d.TargetFile})"}" ELSEWHERE/{d.TargetFile}
             truncate --size={d.VirtualBytes.ToString(CultureInfo.InvariantCulture)} ELSEWHERE/{d.TargetFile}</pre>
             """)).ToList();
+        var volumes = p.Disks.Where(d => d.TargetVolume is not null && d.TargetFormat == "raw").Select(d => (Disk: d, Place: FarDisks.Parse(d.TargetVolume!))).Where(v => v.Place is not null).Select(v => Markup.Of($"""
+            <pre>ssh {LibvirtHost.HostNameOf(v.Place!.Value.Uri)} dd if={v.Place!.Value.Path} iflag=direct bs=1M &gt; ELSEWHERE/{v.Disk.TargetFile}</pre>
+            """)).ToList();
         return Section("How to verify", Markup.Of($"""
             <p>{(handedOver ? "Before the machine is started for the first time: a guest that runs changes its disks, and then they rightly differ." : "The signature shows that nobody changed this report; there is no disk to verify.")}</p>
             <h3>With Sealift, where it was signed</h3>
@@ -397,6 +400,7 @@ public static class SealPage
             <h3>Without Sealift, with Python and openssl</h3>
             <p class="quiet">Save as <code>verify.py</code> and run <code>python3 verify.py {context.SealFile} seal.pub</code>.{(image ? " It reads raw disks; turn a qcow2 into raw first, under the same name in another directory: qemu-img convert -O raw." : "")} <code>blksum</code> and <code>nbdcopy --blkhash</code> print the same roots.</p>
             {(exports.Count == 0 ? Markup.Empty : Markup.Of($"""<p class="quiet">A file that ends in <code>.{TargetMachine.ExportExtension}</code> only names the NBD export that its disk is on, and <code>verify.py</code> would hash the name. Bring what the export holds to a raw file of that name first, in another directory, with copies of the seal and the files beside it, and cut it to the length of the disk:</p>{exports}"""))}
+            {(volumes.Count == 0 ? Markup.Empty : Markup.Of($"""<p class="quiet">A file that ends in <code>.{TargetMachine.VolumeExtension}</code> only names the volume of another host that its disk is. Bring that to a raw file of its name first, in another directory, with copies of the seal and the files beside it:</p>{volumes}"""))}
             <pre>{VerifyByHand.Script}</pre>
             """));
     }

@@ -82,6 +82,9 @@ public sealed record SealedDisk
     /// <summary>The NBD export that the target disk is on, as its URI, which the file then holds; null where it is not on one, and in seals of earlier versions.</summary>
     public string? TargetExport { get; init; }
 
+    /// <summary>The volume of another host's storage pool that the target disk is, as <c>URI:PATH</c>, which the file then holds; null where it is none, and in seals of earlier versions.</summary>
+    public string? TargetVolume { get; init; }
+
     /// <summary>The format of the target: <c>raw</c> or <c>qcow2</c>.</summary>
     public required string TargetFormat { get; init; }
 

@@ -29,6 +29,7 @@ internal static class SealedDiskCheck
         try
         {
             // What lies beside the seal is not signed: it has to lead to what is. Whoever names a file vouches for it.
+            if (named is null && disk.TargetVolume is { } volume) return await CompareFarAsync(disk, path, volume, sealDirectory, work.Path, progress, cancel);
             return await CompareAsync(disk, path, named is null ? disk.TargetExport : null, sealDirectory, work.Path, progress, cancel);
         }
         catch (SealiftException e)
@@ -49,6 +50,27 @@ internal static class SealedDiskCheck
         // A device may be longer than the disk that was brought to it; what lies behind was never a part of it.
         if (FileFacts.OfPath(path).Kind == FileKind.BlockDevice && opened.LengthBytes > disk.VirtualBytes) opened = await DiskImage.OfLengthAsync(opened, disk.VirtualBytes);
         return await CompareAsync(disk, opened, Path.GetFileName(path), sealDirectory, progress, cancel);
+    }
+
+    /// <summary>A volume of another host, read there past the page cache by a server that opens it for reading only.</summary>
+    private static async Task<ClaimResult> CompareFarAsync(SealedDisk disk, string path, string volume, string sealDirectory, string work, IProgress<SealProgress>? progress, CancellationToken cancel)
+    {
+        // What lies beside the seal is not signed: it has to say what is.
+        using (var file = PosixFile.Open(path, OpenMode.Read | OpenMode.NoFollow))
+            if (SmallFile.ReadText(file, UriLimitBytes)?.Trim() is var said && said != volume) throw MigrationErrors.OtherVolumeNamed(path, volume);
+        var (uri, place) = FarDisks.Parse(volume) ?? throw MigrationErrors.OtherVolumeNamed(path, volume);
+        var directory = $"/var/tmp/sealift-verify-{Guid.NewGuid().ToString("N")[..12]}";
+        await using var host = await LibvirtHost.ConnectAsync(uri, cancel);
+        await host.MakeDirectoryAsync(directory, cancel);
+        try
+        {
+            await using var server = await host.ServeAsync(place, disk.TargetFormat == "qcow2" ? ImageFormat.Qcow2 : ImageFormat.Raw, writable: false, directory, "disk", Path.Combine(work, "disk"), cancel);
+            return await CompareAsync(disk, await CopiedDisk.OnExport(server.Uri, VolumeServer.CacheBypass(LibvirtHost.HostNameOf(uri))).OpenUncachedAsync(disk.VirtualBytes, work, cancel), $"{Path.GetFileName(place)} on {LibvirtHost.HostNameOf(uri)}", sealDirectory, progress, cancel);
+        }
+        finally
+        {
+            await host.EndServersAsync(directory, CancellationToken.None);
+        }
     }
 
     /// <summary>The export that a disk is on, out of the file that stands for it; null where the path is the disk's own. Nothing is connected to.</summary>

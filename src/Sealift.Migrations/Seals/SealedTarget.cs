@@ -1,7 +1,7 @@
 namespace Sealift.Migrations.Seals;
 
 /// <summary>The libvirt that the machine was handed over to.</summary>
-/// <param name="Uri">Its daemon on the host that the seal was made on: <c>qemu:///system</c>.</param>
+/// <param name="Uri">Its daemon: <c>qemu:///system</c> of the host that the seal was made on, or that of another one.</param>
 /// <param name="Domain">The name of the domain.</param>
 /// <param name="Uuid">Its UUID.</param>
 /// <param name="Pool">The storage pool.</param>
@@ -15,6 +15,6 @@ public sealed record SealedTarget(string Uri, string Domain, string Uuid, string
         if (context.Request.Target.Libvirt is not { } libvirt) return null;
         var machine = context.Source.Machine;
         var names = new TargetNames(context.Request, machine);
-        return new SealedTarget(libvirt.Uri, machine.FileName, DefinedDomain.UuidOf(context).ToString("D"), libvirt.Pool, libvirt.PoolUuid ?? string.Empty, [.. machine.Disks.Select(d => Path.GetFileName(names.Disk(d.Key)))]);
+        return new SealedTarget(libvirt.Uri, machine.FileName, DefinedDomain.UuidOf(context).ToString("D"), libvirt.Pool, libvirt.PoolUuid ?? string.Empty, [.. machine.Disks.Select(d => libvirt.IsFar ? names.Volume(d.Key) : Path.GetFileName(names.Disk(d.Key)))]);
     }
 }

@@ -69,7 +69,7 @@ internal sealed class ConvertStep() : Step(StepName.Convert, string.Empty)
         context.Files.Verify(path);
         await TargetPlaces.VerifyAsync(context, key, cancel);
         var proven = context.Result(StepName.ReadBack, key, JournalJson.Default.ReadBackStepResult);
-        if (TargetPlaces.ModifiedNanoseconds(path) != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
+        if (await TargetPlaces.ModifiedAsync(context, key, path, cancel) != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
     }
 }
 

@@ -61,6 +61,6 @@ internal sealed class GateStep() : Step(StepName.Gate, string.Empty)
         await TargetPlaces.VerifyAsync(context, key, cancel);
         var proven = context.Result(context.Request.Convert ? StepName.Prove : StepName.ReadBack, key, JournalJson.Default.ReadBackStepResult);
         // The proof was about the bytes at that time: a write since then voids it.
-        if (TargetPlaces.ModifiedNanoseconds(path) != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
+        if (await TargetPlaces.ModifiedAsync(context, key, path, cancel) != proven.ModifiedNanoseconds) throw MigrationErrors.FileReplaced(path);
     }
 }

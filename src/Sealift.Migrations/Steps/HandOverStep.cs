@@ -17,25 +17,28 @@ internal sealed class HandOverStep() : Step(StepName.HandOver, string.Empty)
         if (decision.Verdict is not (Verdict.Sealed or Verdict.Degraded)) throw MigrationErrors.GateClosed(string.Join(" ", decision.Reasons));
 
         var machine = context.Source.Machine;
+        // What they wrote is on storage only when they have ended well.
+        if (context.Far is not null) await context.Far.StopAsync();
         // Hours may lie between the gate and this, where a crash does.
         foreach (var disk in machine.Disks) await GateStep.VerifyProvenAsync(context, disk.Key, cancel);
         var names = new TargetNames(context.Request, machine);
-        var target = NewMachine.Of(context) with { Kvm = await context.Store.KvmUsable(cancel) };
+        var target = NewMachine.There(context) with { Kvm = context.Request.Target.Libvirt is { IsFar: true } far ? await DefinedDomain.HasKvmAsync(far, cancel) : await context.Store.KvmUsable(cancel) };
         var domain = Encoding.UTF8.GetBytes(DomainXml.Build(target));
-        var script = Encoding.UTF8.GetBytes(StartScript.Build(target));
 
         var moves = HandOverMoves.Of(context);
         // Seen before the first of them is touched; each is looked at again when its turn comes.
         foreach (var to in names.All)
             if (!context.Request.Overwrite && FileFacts.OfPathIfExists(to) is not null && !context.Files.IsOurs(to)) throw MigrationErrors.TargetExists(to);
         // The UEFI variables of the machine that is replaced are not those of the new one.
-        if (machine.Firmware == Firmware.Uefi) HandOverMoves.SetAside(context, names.Nvram);
+        if (machine.Firmware == Firmware.Uefi && context.Far is null) HandOverMoves.SetAside(context, names.Nvram);
 
         Write(HandOverMoves.DomainPaper(context), names.Domain, domain, 0x1A4 /* 0644 */);
-        Write(HandOverMoves.ScriptPaper(context), names.StartScript, script, 0x1ED /* 0755 */);
+        if (names.StartScript is { } script) Write(HandOverMoves.ScriptPaper(context), script, Encoding.UTF8.GetBytes(StartScript.Build(target)), 0x1ED /* 0755 */);
+        if (context.Far is not null) await context.Far.HandOverAsync(cancel);
         foreach (var move in moves) HandOverMoves.Make(context, move);
         // What is there is measured, not what this run would have written: an earlier run may have moved its own.
-        var files = new List<SealedFile> { FileDigest.Of("domain XML", names.Domain, cancel), FileDigest.Of("start script", names.StartScript, cancel) };
+        var files = new List<SealedFile> { FileDigest.Of("domain XML", names.Domain, cancel) };
+        if (names.StartScript is not null) files.Add(FileDigest.Of("start script", names.StartScript, cancel));
         if (HandOverMoves.HasFileChanges(context)) files.Add(FileDigest.Of(SealedFileChanges.ListRole, names.FileChanges, cancel));
         var maps = machine.Disks.Select(d => new HandedOverMap(d.Key, FileDigest.Of("block map", names.BlockMap(d.Key), cancel))).ToList();
         // The last of all: it names files that are there, and that were not touched since.

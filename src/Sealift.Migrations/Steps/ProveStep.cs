@@ -21,7 +21,7 @@ internal sealed class ProveStep(string disk) : Step(StepName.Prove, disk)
         using var proven = left is null ? null : CopyTargets.Proofs(context, Disk, map, left, StepName.Prove);
         if (proven is not null) WarmPass.ForgetProofs(proven, map);
         // Before the first byte is read: a write during the reading, or right after it, is not covered by the proof; nor is one since it was read before.
-        var modified = proven is not null && proven.UnknownBlocks < proven.BlockCount ? left!.ModifiedNanoseconds : TargetPlaces.ModifiedNanoseconds(path);
+        var modified = proven is not null && proven.UnknownBlocks < proven.BlockCount ? left!.ModifiedNanoseconds : await TargetPlaces.ModifiedAsync(context, Disk, path, cancel);
         await using var target = await context.CopiedDisk(Disk).OpenUncachedAsync(map.LengthBytes, context.Scratch, cancel);
         var found = await ReadBack.RunAsync(target, map, proven, context.Copying, context.Events.Progress(Planned), cancel);
         var root = MigrationContext.Hex(found.Root);

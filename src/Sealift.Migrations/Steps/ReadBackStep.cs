@@ -25,7 +25,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var begunAt = DateTimeOffset.UtcNow;
         // What was found while it was copied counts only if nobody has written to the file since its copy closed it.
         context.ReadBackWhileCopied.Remove(Disk, out var whileCopied);
-        if (whileCopied is not null && TargetPlaces.ModifiedNanoseconds(path) != modified)
+        if (whileCopied is not null && await TargetPlaces.ModifiedAsync(context, Disk, path, cancel) != modified)
         {
             context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {path} was written to after it was copied; all of it is read back again"));
             whileCopied = null;
@@ -46,12 +46,12 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
                 return context.OpenSourceAsync(Disk, c);
             },
             c => context.CopiedDisk(Disk).OpenWriteAsync(copy.LengthBytes, context.Scratch, c),
-            c =>
+            async c =>
             {
                 // What was read back before was read back of the file as it was then.
                 state = proven is not null && proven.UnknownBlocks < proven.BlockCount ? last!.Target! : TargetState.Of(path);
-                modified = state.ModifiedNanoseconds;
-                return context.CopiedDisk(Disk).OpenUncachedAsync(copy.LengthBytes, context.Scratch, c);
+                modified = context.Far is null ? state.ModifiedNanoseconds : await context.Far.ModifiedAsync(Disk, c);
+                return await context.CopiedDisk(Disk).OpenUncachedAsync(copy.LengthBytes, context.Scratch, c);
             },
             map,
             whileCopied,

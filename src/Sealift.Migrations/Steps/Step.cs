@@ -13,6 +13,9 @@ internal abstract class Step(string name, string disk)
     /// <summary>Whether a cancellation may stop it half-way.</summary>
     public virtual bool IsCancellable => true;
 
+    /// <summary>Whether it opens copied disks: those that are on another host are to be served then.</summary>
+    public bool ReachesDisks => Planned.Step is not (StepName.Describe or StepName.Preflight or StepName.CheckSource or StepName.Gate or StepName.HandOver or StepName.Seal);
+
     /// <summary>Does it; when it returns, its results are on stable storage.</summary>
     public abstract Task<StepResult> RunAsync(MigrationContext context, CancellationToken cancel);
 }

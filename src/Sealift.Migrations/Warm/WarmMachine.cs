@@ -58,10 +58,10 @@ internal sealed class WarmMachine : IAsyncDisposable
     }
 
     /// <summary>
-    /// Whether the copied disks show that somebody has written to them. Where one is on a device or an export, which do not, nothing that a
+    /// Whether the copied disks show that somebody has written to them. Where one is on a device, an export or another host, which do not as a file here does, nothing that a
     /// pass has read back counts later: all of them is read back at the end.
     /// </summary>
-    public static bool ShowsWrites(MigrationContext context) => context.Request.Target.Disks.Count == 0;
+    public static bool ShowsWrites(MigrationContext context) => context.Request.Target.Disks.Count == 0 && context.Far is null;
 
     /// <summary>Throws unless the machine that was shut down at the cutover is still off, and nobody has written to its disks.</summary>
     /// <exception cref="SealiftException">SL7307.</exception>

@@ -7,6 +7,16 @@ namespace Sealift.Providers;
 /// <summary>A POSIX shell script that boots a target machine with QEMU alone.</summary>
 public static class StartScript
 {
+    /// <summary>A function of a POSIX shell that tells whether KVM works.</summary>
+    internal const string KvmWorks = """
+        # /dev/kvm may exist and yet run nothing, and QEMU's own fallback then hangs: see whether a BIOS comes up on it.
+        kvm_works() {
+          [ -w /dev/kvm ] || return 1
+          timeout -k 1 5 qemu-system-x86_64 -accel kvm -cpu host -m 64 -nodefaults -display none -no-reboot -boot reboot-timeout=1 \
+            -chardev stdio,id=log -device isa-debugcon,iobase=0x402,chardev=log </dev/null 2>/dev/null | grep -q "No bootable device"
+        }
+        """;
+
     /// <summary>Writes the script. It finds the machine's files beside itself, so the directory may be moved.</summary>
     /// <exception cref="Posix.SealiftException">SL6301 or SL6302: the target cannot be described.</exception>
     public static string Build(TargetMachine target)
@@ -24,12 +34,7 @@ public static class StartScript
             cd -- "$(dirname -- "$0")"
             command -v qemu-system-x86_64 >/dev/null || { echo "qemu-system-x86_64 is not installed" >&2; exit 127; }
 
-            # /dev/kvm may exist and yet run nothing, and QEMU's own fallback then hangs: see whether a BIOS comes up on it.
-            kvm_works() {
-              [ -w /dev/kvm ] || return 1
-              timeout -k 1 5 qemu-system-x86_64 -accel kvm -cpu host -m 64 -nodefaults -display none -no-reboot -boot reboot-timeout=1 \
-                -chardev stdio,id=log -device isa-debugcon,iobase=0x402,chardev=log </dev/null 2>/dev/null | grep -q "No bootable device"
-            }
+            {{KvmWorks}}
             accel=${SEALIFT_ACCEL:-}
             if [ -z "$accel" ]; then
               # What the shell itself would say of a QEMU that aborts is no news either.

@@ -51,6 +51,9 @@ public sealed record TargetMachine
     /// <summary>The extension of the file that stands for a disk on an NBD export, and holds the export's URI.</summary>
     public const string ExportExtension = "nbd";
 
+    /// <summary>The extension of the file that stands for a disk in a storage pool of another host, and holds where it is.</summary>
+    public const string VolumeExtension = "volume";
+
     /// <summary>The file name of what stands for a disk on an NBD export: <c>NAME-disk1.nbd</c>.</summary>
     public static string ExportFileName(VirtualMachine machine, string key)
     {

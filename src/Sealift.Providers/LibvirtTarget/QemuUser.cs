@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Xml.Linq;
-using Sealift.Posix;
 
 namespace Sealift.Providers;
 
@@ -9,8 +8,6 @@ namespace Sealift.Providers;
 /// <param name="GroupId">The number of the group.</param>
 public sealed record QemuUser(uint UserId, uint GroupId)
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
-
     /// <summary>Reads it out of what libvirt says of its host; null where libvirt leaves QEMU with its own user.</summary>
     internal static QemuUser? Of(XElement capabilities)
     {
@@ -21,13 +18,11 @@ public sealed record QemuUser(uint UserId, uint GroupId)
         static uint? Number(string text) => uint.TryParse(text.TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
     }
 
-    /// <summary>Whether the user can reach what lies in a directory. It is tried, because modes are not all that decides; only root can try it.</summary>
+    /// <summary>The command by which root tries whether the user can reach what lies in a directory: modes are not all that decides.</summary>
     /// <param name="directory">The directory, as an absolute path.</param>
-    /// <param name="cancel">Stops it.</param>
-    public async Task<bool> CanReachAsync(string directory, CancellationToken cancel)
-    {
-        string[] user = [string.Create(CultureInfo.InvariantCulture, $"--reuid={UserId}"), string.Create(CultureInfo.InvariantCulture, $"--regid={GroupId}"), "--clear-groups"];
-        var tried = await ChildProcess.RunAsync(new ChildCommand("setpriv", [.. user, "--", "test", "-x", directory]) { AcceptedExitCodes = [0, 1], Deadline = Deadline }, cancel);
-        return tried.ExitCode == 0;
-    }
+    /// <returns>Its words; its exit code is 0 or 1.</returns>
+    internal IReadOnlyList<string> TryToReach(string directory) =>
+    [
+        "setpriv", string.Create(CultureInfo.InvariantCulture, $"--reuid={UserId}"), string.Create(CultureInfo.InvariantCulture, $"--regid={GroupId}"), "--clear-groups", "--", "test", "-x", directory,
+    ];
 }

@@ -23,9 +23,9 @@ public sealed class LibvirtMachine : IRunningMachine
     private readonly LibvirtName name;
     private readonly SharedSsh? ssh;
     private readonly Virsh virsh;
-    private readonly SourceHost host;
+    private readonly HostCommands host;
 
-    private LibvirtMachine(LibvirtName name, SharedSsh? ssh) => (this.name, this.ssh, virsh, host) = (name, ssh, new Virsh(name, ssh?.Host), new SourceHost(ssh?.Host));
+    private LibvirtMachine(LibvirtName name, SharedSsh? ssh) => (this.name, this.ssh, virsh, host) = (name, ssh, new Virsh(name, ssh?.Host), new HostCommands(ssh?.Host));
 
     /// <inheritdoc/>
     public string Name => name.Source;

@@ -34,12 +34,19 @@ internal sealed record LibvirtName(string Source, string Daemon, string Domain, 
 
     /// <summary>What virsh connects to.</summary>
     /// <param name="host">The host and the client that it is reached by; null for this one.</param>
-    public string ConnectionBy(SshHost? host)
-    {
-        if (host is null) return $"qemu://{Daemon}";
-        var name = host.Name.Contains(':', StringComparison.Ordinal) ? $"[{host.Name}]" : host.Name; // IPv6
-        return $"qemu+ssh://{(host.User is null ? string.Empty : Uri.EscapeDataString(host.User) + "@")}{name}{(host.Port is { } port ? string.Create(CultureInfo.InvariantCulture, $":{port}") : string.Empty)}{Daemon}?no_tty=1{Parameter("keyfile", host.KeyFile)}{Parameter("command", host.Program)}";
+    public string ConnectionBy(SshHost? host) => Connection(Daemon, host, "no_tty=1");
 
-        static string Parameter(string name, string? value) => value is null ? string.Empty : $"&{name}={Uri.EscapeDataString(value)}";
+    /// <summary>What virsh connects to.</summary>
+    /// <param name="daemon">The daemon: <c>/system</c>, or <c>/session</c>.</param>
+    /// <param name="host">As above.</param>
+    /// <param name="parameters">Those that do not say how the host is reached.</param>
+    public static string Connection(string daemon, SshHost? host, params IEnumerable<string> parameters)
+    {
+        if (host is null) return $"qemu://{daemon}";
+        var name = host.Name.Contains(':', StringComparison.Ordinal) ? $"[{host.Name}]" : host.Name; // IPv6
+        List<string> query = [.. parameters, .. Parameter("keyfile", host.KeyFile), .. Parameter("command", host.Program)];
+        return $"qemu+ssh://{(host.User is null ? string.Empty : Uri.EscapeDataString(host.User) + "@")}{name}{(host.Port is { } port ? string.Create(CultureInfo.InvariantCulture, $":{port}") : string.Empty)}{daemon}{(query.Count == 0 ? string.Empty : $"?{string.Join('&', query)}")}";
+
+        static IEnumerable<string> Parameter(string name, string? value) => value is null ? [] : [$"{name}={Uri.EscapeDataString(value)}"];
     }
 }

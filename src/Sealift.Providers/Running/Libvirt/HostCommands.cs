@@ -4,8 +4,8 @@ using Sealift.Posix;
 
 namespace Sealift.Providers;
 
-/// <summary>The host that a machine runs on: this one, or one over SSH. What little is done there beside libvirt is done by coreutils.</summary>
-internal sealed class SourceHost(SshHost? remote) : IAsyncDisposable
+/// <summary>Commands on the host of a machine: this one, or one over SSH. What little is done there beside libvirt is done by coreutils.</summary>
+internal sealed class HostCommands(SshHost? remote) : IAsyncDisposable
 {
     private static readonly TimeSpan ForwardDeadline = TimeSpan.FromSeconds(30);
     private ChildProcess? forwarding;
@@ -68,7 +68,12 @@ internal sealed class SourceHost(SshHost? remote) : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await LeaveAsync();
 
-    private async Task<ChildResult> RunAsync(IReadOnlyList<string> command, CancellationToken cancel, params IReadOnlyCollection<int> accepted)
+    /// <summary>Runs a command there, without a shell of ours between its words.</summary>
+    /// <param name="command">Program and arguments.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <param name="accepted">Exit codes that are no error; none for 0 alone.</param>
+    /// <exception cref="SealiftException">SL6419: the host is lost. SL1102: another exit code.</exception>
+    public async Task<ChildResult> RunAsync(IReadOnlyList<string> command, CancellationToken cancel, params IReadOnlyCollection<int> accepted)
     {
         const int SshFailed = 255; // ssh(1): any other is of what was run there
         if (accepted.Count == 0) accepted = [0];

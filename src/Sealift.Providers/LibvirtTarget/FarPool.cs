@@ -1,0 +1,160 @@
+using System.Globalization;
+using Sealift.Disks;
+using Sealift.Posix;
+
+namespace Sealift.Providers;
+
+/// <summary>
+/// A storage pool of another host's libvirt. Its volumes are made by libvirt, so that they are what libvirt makes of them there; they are
+/// named and removed by coreutils, which tell what they do to which file; and they are written and read by a qemu-nbd of that host.
+/// </summary>
+public sealed class FarPool : IAsyncDisposable
+{
+    private readonly LibvirtHost host;
+
+    private FarPool(LibvirtHost host, StoragePool pool) => (this.host, Pool) = (host, pool);
+
+    /// <summary>What libvirt says of it. Its directory is one of that host.</summary>
+    public StoragePool Pool { get; }
+
+    /// <summary>What its host is called.</summary>
+    public string HostName => LibvirtHost.HostNameOf(host.Uri);
+
+    private HostCommands Commands => host.Commands;
+
+    /// <summary>Logs in to the host and finds the pool.</summary>
+    /// <param name="uri">libvirt there, as <see cref="LibvirtHost.Parse"/> gives it.</param>
+    /// <param name="pool">The pool's name or UUID.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="SealiftException">SL6418: no login. As <see cref="LibvirtHost.PoolAsync"/>.</exception>
+    public static async Task<FarPool> OpenAsync(string uri, string pool, CancellationToken cancel)
+    {
+        var host = await LibvirtHost.ConnectAsync(uri, cancel);
+        try
+        {
+            return new FarPool(host, await host.PoolAsync(pool, cancel));
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>What keeps disks from being made here, as far as that can be known before.</summary>
+    /// <param name="names">The files that are to be in the pool.</param>
+    /// <param name="neededBytes">What they need at most.</param>
+    /// <param name="cancel">Gives up.</param>
+    public async Task<IReadOnlyList<SealiftException>> LookAsync(IReadOnlyList<string> names, long neededBytes, CancellationToken cancel)
+    {
+        const string Script = """for tool in "$@"; do command -v "$tool" >/dev/null || printf '%s\n' "$tool"; done""";
+        string[] tools = ["qemu-nbd", "stat", "mv", "rm", "sync", "mkdir", "rmdir", "realpath", "readlink", "sed", "tr", "grep", "uname"];
+        var problems = new List<SealiftException>();
+        var missing = (await Commands.RunAsync(["sh", "-c", Script, "sh", .. tools], cancel)).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (missing.Length > 0) problems.Add(LibvirtTargetErrors.ToolsMissing(HostName, missing));
+        if ((await Commands.RunAsync(["test", "-w", Pool.DirectoryPath], cancel, 0, 1)).ExitCode != 0) problems.Add(LibvirtTargetErrors.NotWritable(HostName, Pool.Name, Pool.DirectoryPath));
+        if (missing.Contains("stat")) return problems;
+        foreach (var path in names.Select(n => Path.Combine(Pool.DirectoryPath, n)))
+            if (await FindAsync(path, cancel) is not null) problems.Add(LibvirtTargetErrors.VolumeExists(HostName, path));
+        if (Pool.AvailableBytes is { } free && free < neededBytes) problems.Add(LibvirtTargetErrors.PoolTooSmall(Pool.Name, neededBytes, free));
+        return problems;
+    }
+
+    /// <summary>What is at a path there; null where nothing is.</summary>
+    /// <exception cref="SealiftException">SL6413: the answer makes no sense. SL6419: the host is lost.</exception>
+    public async Task<FarFile?> FindAsync(string path, CancellationToken cancel)
+    {
+        // Links are not followed: one would be somebody else's, whatever it leads to. stat's own exit code does not tell "not there" from other errors.
+        const string Script = """[ -e "$1" ] || [ -L "$1" ] || exit 0; exec stat -c '%d %i %s %.9Y' -- "$1" """;
+        var said = (await Commands.RunAsync(["sh", "-c", Script, "sh", path], cancel)).Output.Trim();
+        return said.Length == 0 ? null : FarFile.Parse(said) ?? throw ProviderErrors.BadLibvirtAnswer(HostName, $"stat {path}: {said}");
+    }
+
+    /// <summary>Has libvirt make an empty volume, and makes its name durable.</summary>
+    /// <param name="name">The volume.</param>
+    /// <param name="format">raw or qcow2.</param>
+    /// <param name="lengthBytes">The length of the disk in bytes.</param>
+    /// <param name="cancel">Stops it.</param>
+    /// <exception cref="SealiftException">SL6607: something of its name is there. SL6412: libvirt refused. SL6613: it has another length than was asked for.</exception>
+    public async Task<FarFile> CreateAsync(string name, ImageFormat format, long lengthBytes, CancellationToken cancel)
+    {
+        var path = Path.Combine(Pool.DirectoryPath, name);
+        if (await FindAsync(path, cancel) is not null) throw LibvirtTargetErrors.VolumeExists(HostName, path);
+        // libvirt has qemu-img make it in whole KiB.
+        if (format == ImageFormat.Qcow2 && lengthBytes % 1024 != 0) throw LibvirtTargetErrors.VolumeLength(HostName, path, (lengthBytes / 1024 * 1024) + 1024, lengthBytes);
+        await host.CreateVolumeAsync(Pool.Uuid, name, format, lengthBytes, cancel);
+        await SyncAsync(cancel);
+        var made = await FindAsync(path, cancel) ?? throw LibvirtTargetErrors.VolumeReplaced(HostName, path, "libvirt said that it made it, and it is not there");
+        if (format == ImageFormat.Raw && made.LengthBytes != lengthBytes) throw LibvirtTargetErrors.VolumeLength(HostName, path, made.LengthBytes, lengthBytes);
+        return made;
+    }
+
+    /// <summary>Gives a file there another name, durably. Nothing is replaced.</summary>
+    /// <param name="from">Its name.</param>
+    /// <param name="to">Its new one.</param>
+    /// <param name="file">What it is known by.</param>
+    /// <param name="cancel">Stops it.</param>
+    /// <exception cref="SealiftException">SL6607: something of the new name is there. SL6608: it is another file, or none.</exception>
+    public async Task RenameAsync(string from, string to, FarFile file, CancellationToken cancel)
+    {
+        if (await FindAsync(from, cancel) is not { } found || !found.IsSameAs(file)) throw LibvirtTargetErrors.VolumeReplaced(HostName, from, "it is gone, or no longer the one that Sealift made");
+        if (await FindAsync(to, cancel) is not null) throw LibvirtTargetErrors.VolumeExists(HostName, to);
+        // mv of coreutils 9 does both at once; what an older one did in between is seen by the look after it.
+        _ = await Commands.RunAsync(["mv", "-n", "-T", "--", from, to], cancel); // it prints nothing
+        if (await FindAsync(to, cancel) is not { } moved || !moved.IsSameAs(file)) throw LibvirtTargetErrors.VolumeExists(HostName, to);
+        await SyncAsync(cancel);
+    }
+
+    /// <summary>Removes a file there, where it is the one that is meant; and makes that durable.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="file">What it is known by; null where its name alone says whose it is.</param>
+    /// <param name="cancel">Stops it.</param>
+    /// <returns>False where another one is there, which stays.</returns>
+    public async Task<bool> RemoveAsync(string path, FarFile? file, CancellationToken cancel)
+    {
+        if (await FindAsync(path, cancel) is not { } found) return true;
+        if (file is not null && !found.IsSameAs(file)) return false;
+        _ = await Commands.RunAsync(["rm", "-f", "--", path], cancel); // it prints nothing
+        await SyncAsync(cancel);
+        return true;
+    }
+
+    /// <summary>Has libvirt look at what is in the pool.</summary>
+    public Task RefreshAsync(CancellationToken cancel) => host.RefreshAsync(Pool.Uuid, cancel);
+
+    /// <summary>The host, which serves volumes.</summary>
+    public LibvirtHost Host => host;
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => host.DisposeAsync();
+
+    // fsync(2) of the directory: a name that was made or changed is lost in a power cut otherwise.
+    private async Task SyncAsync(CancellationToken cancel) => _ = await Commands.RunAsync(["sync", "--", Pool.DirectoryPath], cancel); // it prints nothing
+}
+
+/// <summary>A file of another host, as stat(1) there tells.</summary>
+/// <param name="Device">The number of its file system.</param>
+/// <param name="Inode">Its number in that.</param>
+/// <param name="LengthBytes">Its length in bytes.</param>
+/// <param name="ModifiedNanoseconds">When its content was changed last, in nanoseconds since 1970.</param>
+public sealed record FarFile(ulong Device, ulong Inode, long LengthBytes, long ModifiedNanoseconds)
+{
+    /// <summary>Whether it is the same file.</summary>
+    public bool IsSameAs(FarFile other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return Device == other.Device && Inode == other.Inode;
+    }
+
+    /// <summary>Reads <c>DEVICE INODE LENGTH SECONDS.NANOSECONDS</c>; null where it is not that.</summary>
+    internal static FarFile? Parse(string said)
+    {
+        const int FractionDigits = 9;
+        if (said.Split(' ') is not [var device, var inode, var length, var modified] || modified.Split('.') is not [var seconds, { Length: FractionDigits } fraction]) return null;
+        return ulong.TryParse(device, NumberStyles.None, CultureInfo.InvariantCulture, out var d) && ulong.TryParse(inode, NumberStyles.None, CultureInfo.InvariantCulture, out var i)
+            && long.TryParse(length, NumberStyles.None, CultureInfo.InvariantCulture, out var l) && long.TryParse(seconds, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var s)
+            && s is > -9_000_000_000 and < 9_000_000_000 && long.TryParse(fraction, NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+            ? new FarFile(d, i, l, (s * 1_000_000_000) + n)
+            : null;
+    }
+}
