@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Microsoft.Data.Sqlite;
 using Sealift.Guests;
 using Sealift.Guests.Boot;
 using Sealift.Guests.Luks;
@@ -142,12 +143,21 @@ public sealed class MigrationStore : IDisposable
     /// <exception cref="SealiftException">SL7010: there is one of this id.</exception>
     internal MigrationRow Create(MigrationRequest request, string? asked = null)
     {
-        if (asked is not null && Journal.Exists(asked)) throw MigrationErrors.BadPlan("id", $"there is a migration {asked} already", "Resume it, or begin another");
+        const int Constraint = 19;
         while (true)
         {
             var id = asked ?? NewId(DateTimeOffset.UtcNow);
-            if (asked is null && Journal.Exists(id)) continue; // one chance in twenty thousand per second: the next differs
-            Journal.Insert(id, request);
+            try
+            {
+                Journal.Insert(id, request);
+            }
+            catch (SealiftException e) when (e.InnerException is SqliteException { SqliteErrorCode: Constraint })
+            {
+                // The journal takes an id once, whichever process comes first. Of new ones that is one chance in twenty thousand per second: the next differs.
+                if (asked is not null) throw MigrationErrors.BadPlan("id", $"there is a migration {asked} already", "Resume it, or begin another");
+                continue;
+            }
+
             PosixPath.EnsureDirectory(DirectoryOf(id), 0x1C0 /* 0700 */);
             return Journal.Migration(id);
         }

@@ -35,9 +35,9 @@ public interface IPlanService
     /// Carries out an order in a document: begins a run, once for each name. Of a run that was begun by it already, and goes on, the machines that
     /// it cancels by now are cancelled, and its cutover is ordered.
     /// </summary>
-    /// <returns>The run.</returns>
+    /// <returns>The run, and whether it was begun by this call.</returns>
     /// <exception cref="Posix.SealiftException">SL7657: a document of this name began a run of another plan. As <see cref="RunAsync"/> and <see cref="OrderAsync"/>.</exception>
-    Task<PlanRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel);
+    Task<OrderedRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel);
 
     /// <summary>Asks something of a run.</summary>
     /// <exception cref="Posix.SealiftException">There is no such run or machine, or it is past that.</exception>
@@ -52,6 +52,11 @@ public interface IPlanService
     /// <param name="cancel">Ends it.</param>
     IAsyncEnumerable<RunNews> WatchAsync(string? run, CancellationToken cancel);
 }
+
+/// <summary>The run that an order in a document is about.</summary>
+/// <param name="Run">The run.</param>
+/// <param name="IsBegun">Whether the order began it; false where it had been begun already.</param>
+public sealed record OrderedRun(PlanRun Run, bool IsBegun);
 
 /// <summary>News of a run.</summary>
 /// <param name="Run">The run as it stands; null where nothing changed there.</param>

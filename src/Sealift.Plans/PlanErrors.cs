@@ -19,9 +19,6 @@ internal static class PlanErrors
     public static SealiftException OrderedOtherwise(string name, string began, string plan) => new(
         "SL7657", "begin a run", $"Migration {name}", $"a document of this name began a run of plan {began}, and now names plan {plan}", "Give the new order a name of its own");
 
-    public static SealiftException ForeignMigration(string machine, string id) => new(
-        "SL7658", "carry a machine out", machine, $"migration {id}, which it was given, is of another machine: another process of this state directory began that in the same second", "Nothing was done. `sealift plan retry` gives it another migration");
-
     public static SealiftException NoWindowLeft(string machine, DateTimeOffset closed) => new(
         "SL7650", "begin or cut over a machine", machine, $"its last maintenance window closed {closed.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)}", "Give the plan another window with `sealift plan apply`, and `sealift plan retry` or `sealift plan cutover`, which take it over");
 

@@ -84,7 +84,7 @@ public sealed class PlanService : IPlanService
     }
 
     /// <inheritdoc/>
-    public async Task<PlanRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel)
+    public async Task<OrderedRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(order);
         var (name, plan) = (order.Metadata.Name, order.Spec.Plan.Name);
@@ -95,7 +95,7 @@ public sealed class PlanService : IPlanService
         {
             try
             {
-                return await CreateAsync(plan, id, order, actor, cancel);
+                return new OrderedRun(await CreateAsync(plan, id, order, actor, cancel), IsBegun: true);
             }
             catch (SealiftException e) when (e.Code == "SL7626")
             {
@@ -106,7 +106,7 @@ public sealed class PlanService : IPlanService
         }
 
         if (run.Plan != plan) throw PlanErrors.OrderedOtherwise(name, run.Plan, plan);
-        if (run.State == PlanRunState.Finished) return run;
+        if (run.State == PlanRunState.Finished) return new OrderedRun(run, IsBegun: false);
         if (order.Spec.Cutover is { } at && await IsOtherwiseAsync(run, at, cancel)) await OrderAsync(new RunOrder(id, RunOrderKind.Cutover, null, at, actor), cancel);
         foreach (var named in order.Spec.Cancel)
         {
@@ -114,7 +114,7 @@ public sealed class PlanService : IPlanService
             if (!machine.IsOver && machine.State != MachineRunState.Cancelling) await OrderAsync(new RunOrder(id, RunOrderKind.Cancel, named.Name, null, actor), cancel);
         }
 
-        return run;
+        return new OrderedRun(run, IsBegun: false);
     }
 
     /// <summary>Whether a machine that is still to be cut over is so at another time than a document says. What it said before is of no interest.</summary>

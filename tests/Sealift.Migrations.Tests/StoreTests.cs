@@ -217,6 +217,21 @@ public sealed class StoreTests : IDisposable
         MigrationContext Opened(MigrationRequest request) => new(store, store.Find(store.Create(request).Id), MigrationTerms.Alone(store), new EventSink(new Recorder()));
     }
 
+    [Fact]
+    public void Of_two_processes_that_begin_a_migration_of_one_id_the_later_is_told_so()
+    {
+        using var store = rig.OpenStore();
+        using var other = rig.OpenStore();
+        // In the last moment: what was looked for before is not there yet.
+        store.Journal.BeforeWrite = () =>
+        {
+            store.Journal.BeforeWrite = null;
+            _ = other.Create(rig.Request with { TargetDirectory = "/theirs" }, "261128-200000-abcde");
+        };
+        Assert.Equal("SL7010", Assert.ThrowsAny<SealiftException>(() => store.Create(rig.Request, "261128-200000-abcde")).Code);
+        Assert.Equal("/theirs", Assert.Single(store.List()).TargetDirectory);
+    }
+
     [Theory]
     [InlineData("relative")]
     [InlineData("/tmp/x/../y")]

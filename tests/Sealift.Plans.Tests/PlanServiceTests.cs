@@ -158,19 +158,20 @@ public sealed class PlanServiceTests : IAsyncLifetime
         var order = new MigrationDocument { Metadata = new DocumentMetadata { Name = "night" }, Spec = new MigrationSpec { Plan = new DocumentReference { Name = "saturday" }, Cancel = [new DocumentReference { Name = "third.raw" }] } };
         Assert.Equal("SL7671", (await Assert.ThrowsAsync<SealiftException>(() => service.BeginAsync(order with { Spec = order.Spec with { Cancel = [new DocumentReference { Name = "nobody" }] } }, "anna", Cancel))).Code);
         var runs = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => service.BeginAsync(order, "anna", Cancel)));
-        Assert.All(runs, r => Assert.Equal("run_night", r.Id));
+        Assert.All(runs, r => Assert.Equal("run_night", r.Run.Id));
+        Assert.Single(runs, r => r.IsBegun); // the others found it begun
         Assert.Single(await service.Store.RunsAsync(null, false, 10, Cancel));
         Assert.Empty(await service.Store.OrdersAsync("run_night", Cancel)); // who is cancelled from the beginning never waits
         Assert.Equal([MachineRunState.Waiting, MachineRunState.Waiting, MachineRunState.Cancelled], (await service.Store.MachinesAsync("run_night", Cancel)).Select(m => m.State));
 
         var later = order with { Spec = order.Spec with { Cutover = DateTimeOffset.UtcNow.AddHours(1), Cancel = [.. order.Spec.Cancel, new DocumentReference { Name = "second.raw" }] } };
-        _ = await service.BeginAsync(later, "bert", Cancel);
+        Assert.False((await service.BeginAsync(later, "bert", Cancel)).IsBegun);
         Assert.Equal([(RunOrderKind.Cancel, "second.raw")], (await service.Store.OrdersAsync("run_night", Cancel)).Select(o => (o.Order.Kind, o.Order.Machine))); // cold machines have no cutover
         Assert.Equal("SL7657", (await Assert.ThrowsAsync<SealiftException>(() => service.BeginAsync(order with { Spec = new MigrationSpec { Plan = new DocumentReference { Name = "sunday" } } }, "anna", Cancel))).Code);
         Assert.Equal("SL7626", (await Assert.ThrowsAsync<SealiftException>(() => service.BeginAsync(order with { Metadata = new DocumentMetadata { Name = "another" } }, "anna", Cancel))).Code); // one run of a plan at a time
         await FinishAsync("run_night");
         Assert.Equal([MachineRunState.Succeeded, MachineRunState.Cancelled, MachineRunState.Cancelled], (await service.Store.MachinesAsync("run_night", Cancel)).Select(m => m.State));
-        Assert.Equal(PlanRunState.Finished, (await service.BeginAsync(later, "bert", Cancel)).State); // it is over, and is not begun anew
+        Assert.Equal(PlanRunState.Finished, (await service.BeginAsync(later, "bert", Cancel)).Run.State); // it is over, and is not begun anew
     }
 
     [Fact]

@@ -58,6 +58,31 @@ public sealed class WizardTests(Chromium chromium)
     }
 
     [Fact]
+    public async Task WhatCouldNeverBeRunIsSaidOnTheReviewAndNotStored()
+    {
+        await using var rig = await BrowserRig.StartAsync(chromium);
+        await rig.PlanAsync("other", [new PlannedMachine { Name = "x.raw" }]);
+        await rig.LogInAsync();
+        var page = rig.Page;
+        await BeginAsync(page, "night");
+        await page.GetByLabel("Machines by name, one a line").FillAsync("a.raw");
+        await ClickAsync(page, "On to storage and networks");
+        await ClickAsync(page, "On to the way");
+        await page.GetByLabel("Start machines with their host").CheckAsync();
+        await ClickAsync(page, "On to the policies");
+        await ClickAsync(page, "On to the review");
+        await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("SL7635 spec.autostart");
+        await Expect(page.GetByRole(AriaRole.Button, new() { NameRegex = new("^Store") })).ToHaveCountAsync(0);
+        await rig.LookAsync("wizard-refused");
+        await page.GetByRole(AriaRole.Link, new() { Name = "Correct it in “Way”" }).ClickAsync();
+        await page.GetByLabel("Start machines with their host").UncheckAsync();
+        await ClickAsync(page, "On to the policies");
+        await ClickAsync(page, "On to the review");
+        await ClickAsync(page, "Store the plan");
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "night", Level = 1 })).ToBeVisibleAsync();
+    }
+
+    [Fact]
     public async Task WhoeverWasFasterIsNotOverwrittenUnseen()
     {
         await using var rig = await BrowserRig.StartAsync(chromium);

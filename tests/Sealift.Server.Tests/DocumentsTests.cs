@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Sealift.Server.Auditing;
 
 namespace Sealift.Server.Tests;
 
@@ -103,6 +105,27 @@ public sealed class DocumentsTests
         using (var hidden = await program.PutAsync("/api/v1/plans/weekend/archived", TestServer.Json("""{"value":true}"""), Cancel)) Assert.Equal(HttpStatusCode.NoContent, hidden.StatusCode);
         Assert.Equal("[]", await program.GetStringAsync("/api/v1/documents/Plan", Cancel));
         Assert.Contains("weekend", await program.GetStringAsync("/api/v1/documents/Plan?archived=true", Cancel), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_was_done_before_a_later_document_was_refused_is_in_the_audit_log()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var program = await server.ProgramAsync("admin");
+        const string First = """{"apiVersion":"sealift.io/v1alpha1","kind":"Migration","metadata":{"name":"first"},"spec":{"plan":{"name":"weekend"}}}""";
+        var body = $"{TestServer.PlanOf("weekend", "web01").TrimEnd()[..^1]},{First},{First.Replace("first", "second", StringComparison.Ordinal).Replace("weekend", "nowhere", StringComparison.Ordinal)}]";
+        using (var refused = await program.PostAsync("/api/v1/documents", TestServer.Json(body), Cancel)) Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
+        Assert.Single(await server.Plans.Store.RunsAsync("weekend", unfinishedOnly: true, 10, Cancel));
+        Assert.Equal(
+            ["document.apply Provider/from, Provider/to, Plan/weekend done", "run.begin Plan/weekend, Migration/first done", "run.begin Plan/nowhere, Migration/second SL9030", "document.apply Migration/first, Migration/second SL9030"],
+            await EntriesAsync(server, 0));
+
+        // Applied once more it begins no run, and nobody is said to have begun one.
+        using (var again = await program.PostAsync("/api/v1/documents", TestServer.Json($"[{First}]"), Cancel)) Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+        Assert.Equal(["document.apply Migration/first done"], await EntriesAsync(server, 4));
+
+        static async Task<IEnumerable<string>> EntriesAsync(TestServer server, int from) =>
+            (await server.Running.Services.GetRequiredService<AuditLog>().ListAsync(null, 100, Cancel)).Reverse().Skip(from).Select(e => $"{e.Action} {e.Subject} {e.Outcome}");
     }
 
     [Fact]

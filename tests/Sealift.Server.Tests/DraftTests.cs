@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
 using System.Text.RegularExpressions;
 using Sealift.Plans.Documents;
 
@@ -45,6 +47,44 @@ public sealed partial class DraftTests
         using var stored = await TestServer.SubmitAsync(browser, $"{draft}/review", [], $"{draft}/store");
         Assert.Equal("/plans/weekend", stored.Headers.Location?.OriginalString);
         Assert.Equal(3, (await server.Plans.Store.FindAsync(DocumentKind.StorageMap, "weekend-storage", Cancel))!.Generation);
+    }
+
+    [Fact]
+    public async Task A_plan_that_the_API_would_refuse_is_not_stored_by_the_wizard_either()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var admin = await server.ProgramAsync("admin");
+        await StoreAsync(admin, TestServer.PlanOf("weekend", "web01").Trim()[1..^1]);
+        using var browser = await server.LoggedInAsync("plan");
+        using var edited = await TestServer.SubmitAsync(browser, "/account", [], "/plans/weekend/edit");
+        var draft = edited.Headers.Location!.OriginalString[..^"/plan".Length];
+        (await TestServer.SubmitAsync(browser, $"{draft}/way", new() { ["step"] = "way", ["spec.type"] = "cold", ["spec.autostart"] = "true" })).Dispose();
+        (await TestServer.SubmitAsync(browser, $"{draft}/policies", new() { ["step"] = "policies" })).Dispose(); // no box is ticked: file systems are not checked, and a degraded verdict is not accepted
+
+        // What the API says of the very same plan.
+        using (var put = new HttpRequestMessage(HttpMethod.Put, "/api/v1/documents/Plan/weekend") { Headers = { IfMatch = { new EntityTagHeaderValue("\"1\"") } }, Content = new StringContent(await browser.GetStringAsync($"{draft}/plan.yaml", Cancel), Encoding.UTF8, "application/yaml") })
+        using (var answer = await admin.SendAsync(put, Cancel)) Assert.Equal("SL7656", await TestServer.CodeAsync(answer));
+
+        var review = WebUtility.HtmlDecode(await browser.GetStringAsync($"{draft}/review", Cancel));
+        Assert.Contains("A plan that could never be run is not stored", review, StringComparison.Ordinal);
+        Assert.Matches($"SL7635</code> spec\\.autostart: [^<]* <a href=\"{draft}/way\">", review); // where it can be corrected
+        Assert.Matches($"SL7647</code> spec\\.check: [^<]* <a href=\"{draft}/policies\">", review);
+        Assert.DoesNotContain($"action=\"{draft}/store\"", review, StringComparison.Ordinal);
+
+        // Nor is it where the form is sent all the same: somebody may have changed a provider since the review was looked at.
+        using (var refused = await TestServer.SubmitAsync(browser, "/account", [], $"{draft}/store"))
+        {
+            Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
+            Assert.Contains("SL7656", await refused.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(1, (await server.Plans.Store.FindAsync(DocumentKind.Plan, "weekend", Cancel))!.Generation);
+
+        // The draft is kept, and stored once it is corrected.
+        (await TestServer.SubmitAsync(browser, $"{draft}/way", new() { ["step"] = "way", ["spec.type"] = "cold" })).Dispose();
+        (await TestServer.SubmitAsync(browser, $"{draft}/policies", new() { ["step"] = "policies", ["spec.check"] = "true" })).Dispose();
+        using var stored = await TestServer.SubmitAsync(browser, $"{draft}/review", [], $"{draft}/store");
+        Assert.Equal("/plans/weekend", stored.Headers.Location?.OriginalString);
     }
 
     private static string MapOf(string format) =>

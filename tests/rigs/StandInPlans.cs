@@ -13,6 +13,7 @@ internal abstract class StandInPlans(IPlanStore store, MigrationStore migrations
 {
     private readonly Lock gate = new();
     private readonly List<(string? Run, Channel<RunNews> Channel)> watchers = [];
+    private readonly Dictionary<string, PlanRun> ordered = new(StringComparer.Ordinal);
     private int runs;
 
     /// <inheritdoc/>
@@ -53,8 +54,15 @@ internal abstract class StandInPlans(IPlanStore store, MigrationStore migrations
             cancel);
     }
 
-    /// <inheritdoc/>
-    public Task<PlanRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel) => RunAsync(order.Spec.Plan.Name, order.Spec.Cutover, actor, cancel);
+    /// <summary>Begins a run, once for each name of a document.</summary>
+    public async Task<OrderedRun> BeginAsync(MigrationDocument order, string actor, CancellationToken cancel)
+    {
+        lock (gate)
+            if (ordered.TryGetValue(order.Metadata.Name, out var known)) return new OrderedRun(known, IsBegun: false);
+        var run = await RunAsync(order.Spec.Plan.Name, order.Spec.Cutover, actor, cancel);
+        lock (gate) ordered.Add(order.Metadata.Name, run);
+        return new OrderedRun(run, IsBegun: true);
+    }
 
     /// <summary>Remembers it, and no more.</summary>
     public virtual Task OrderAsync(RunOrder order, CancellationToken cancel)

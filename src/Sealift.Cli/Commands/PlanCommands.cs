@@ -52,7 +52,7 @@ internal static class PlanCommands
 
             foreach (var order in orders)
             {
-                var run = await opened.Service.BeginAsync(order, PlanRunCommands.Actor, cancel);
+                var run = (await opened.Service.BeginAsync(order, PlanRunCommands.Actor, cancel)).Run;
                 if (json) RunText.WriteJson(run);
                 else Console.Out.WriteLine($"run       {run.Id} of plan {run.Plan} is {run.State.ToString().ToLowerInvariant()}; 'sealift plan run {run.Plan}' carries it out where no server does");
             }

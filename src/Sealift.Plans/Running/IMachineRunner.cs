@@ -6,7 +6,7 @@ namespace Sealift.Plans.Running;
 /// <summary>Carries machines out. No call waits for what it begins, none throws for what becomes of a machine, and each may come twice.</summary>
 public interface IMachineRunner
 {
-    /// <summary>Begins a machine under the migration's id that is written down, or goes on with it where it stands, until its <see cref="EndedSign"/>.</summary>
+    /// <summary>Begins a machine under the migration's id that is written down, or goes on with it where it stands, until its <see cref="EndedSign"/>, or its <see cref="TakenIdSign"/> where that id is another machine's.</summary>
     /// <param name="run">Its run.</param>
     /// <param name="machine">The machine as it is written down.</param>
     /// <param name="isGoingOn">Whether an earlier process may have come to its end without anybody hearing of it: then that end is told.</param>

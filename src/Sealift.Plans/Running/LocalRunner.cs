@@ -24,7 +24,7 @@ public sealed class LocalRunner : IMachineRunner
     private readonly MigrationStore migrations;
     private readonly RequestOf requestOf;
     private readonly TimeProvider time;
-    private readonly ConcurrentDictionary<string, Job> jobs = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<JobKey, Job> jobs = new();
     private readonly ConcurrentDictionary<string, BandwidthLimit> bandwidths = new(StringComparer.Ordinal);
 
     /// <summary>Makes a runner.</summary>
@@ -45,12 +45,12 @@ public sealed class LocalRunner : IMachineRunner
         var job = new Job(run, machine, isGoingOn, signs, WorkAsync);
         while (true)
         {
-            var there = jobs.GetOrAdd(machine.Migration!, job);
+            var there = jobs.GetOrAdd(job.Key, job);
             if (there == job) break;
             if (!there.Cancel.IsCancellationRequested && !there.IsOver) return; // it is at work
             // One that is on its way out is followed by the new one as soon as it has gone: two never work on one migration.
             job.Before = there.Work;
-            if (jobs.TryUpdate(machine.Migration!, job, there)) break;
+            if (jobs.TryUpdate(job.Key, job, there)) break;
         }
 
         job.Start();
@@ -60,14 +60,14 @@ public sealed class LocalRunner : IMachineRunner
     public void CutOver(MachineRun machine)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        if (machine.Migration is { } id && jobs.TryGetValue(id, out var job)) job.CutOver.TrySetResult();
+        JobOf(machine)?.CutOver.TrySetResult();
     }
 
     /// <inheritdoc/>
     public void Cancel(MachineRun machine)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        if (machine.Migration is { } id && jobs.TryGetValue(id, out var job)) job.CancelSoon();
+        JobOf(machine)?.CancelSoon();
     }
 
     /// <inheritdoc/>
@@ -78,13 +78,15 @@ public sealed class LocalRunner : IMachineRunner
         await Task.WhenAll(left.Select(j => j.Work));
     }
 
+    private Job? JobOf(MachineRun machine) => jobs.GetValueOrDefault(JobKey.Of(machine));
+
     private async Task WorkAsync(Job job)
     {
         var (name, id) = (job.Machine.Machine, job.Machine.Migration!);
         try
         {
             await job.Before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // it has told its own end
-            EndedSign end;
+            MachineSign end;
             try
             {
                 end = await CarryOutAsync(job);
@@ -108,38 +110,50 @@ public sealed class LocalRunner : IMachineRunner
             }
 
             // Gone before its end is told: whoever hears of it may begin the machine again.
-            jobs.TryRemove(new KeyValuePair<string, Job>(id, job)); // false: another one has taken its place
+            jobs.TryRemove(new KeyValuePair<JobKey, Job>(job.Key, job)); // false: another one has taken its place
             job.Signs.Tell(name, id, end);
         }
         finally
         {
             job.Dispose();
-            jobs.TryRemove(new KeyValuePair<string, Job>(id, job)); // likewise; it was left off
+            jobs.TryRemove(new KeyValuePair<JobKey, Job>(job.Key, job)); // likewise; it was left off
         }
     }
 
-    private async Task<EndedSign> CarryOutAsync(Job job)
+    private async Task<MachineSign> CarryOutAsync(Job job)
     {
         var id = job.Machine.Migration!;
-        // Another process on this state directory may have given the same id in the same second, to a machine of another run.
-        if (migrations.Exists(id) && !migrations.Show(id).Request.Sources.SequenceEqual(requestOf(job.Run, job.Planned).Sources)) return new EndedSign(MachineRunState.Failed, null, [PlanErrors.ForeignMigration(job.Machine.Machine, id).Message], CanResume: false);
-        var outcome = migrations.OutcomeOf(id);
+        var owner = OwnerOf(job);
+        if (owner == IdOwner.Another && !job.Machine.IsHandedOver) return new TakenIdSign();
+        var outcome = owner == IdOwner.Ours ? migrations.OutcomeOf(id) : null;
         // What was handed over stays so, even where somebody has taken its migration out of the journal since.
         if (outcome is null && job.Machine is { IsHandedOver: true, Verdict: { } verdict }) outcome = new MigrationOutcome(id, verdict, job.Machine.SealPath, null, null, null, [], CanResume: false);
         // What was ordered is written down before anything is done: after a crash in between, the end that the journal has is of the try before.
         var isOver = outcome is not null && ((job.IsGoingOn && !job.Machine.IsTriedAgain) || !outcome.CanResume || IsHandedOver(outcome.Verdict));
         if (!isOver)
         {
-            if (!migrations.Exists(id) && await HooksAsync(job, HookStep.PreHook, null) is { Count: > 0 } failed) return new EndedSign(MachineRunState.Failed, null, [.. failed, .. job.Remarks()], CanResume: true);
+            if (owner == IdOwner.Nobody && await HooksAsync(job, HookStep.PreHook, null) is { Count: > 0 } failed) return new EndedSign(MachineRunState.Failed, null, [.. failed, .. job.Remarks()], CanResume: true);
             job.Signs.Tell(job.Machine.Machine, id, new MigratingSign());
-            var request = migrations.Exists(id) ? migrations.Show(id).Request : Governed(job, requestOf(job.Run, job.Planned));
-            outcome = await MigrateAsync(job, request);
+            if (await MigrateAsync(job) is not { } ended) return new TakenIdSign();
+            outcome = ended;
         }
 
         if (!IsHandedOver(outcome!.Verdict)) return new EndedSign(outcome.Verdict == Verdict.Cancelled ? MachineRunState.Cancelled : MachineRunState.Failed, outcome, [.. outcome.Reasons, .. job.Remarks()], outcome.CanResume);
         await job.Signs.TellDurablyAsync(job.Machine.Machine, id, new PostHooksSign(outcome));
         var after = await HooksAsync(job, HookStep.PostHook, outcome);
         return new EndedSign(after.Count == 0 ? MachineRunState.Succeeded : MachineRunState.Failed, outcome, [.. outcome.Reasons, .. job.Remarks(), .. after], CanResume: false);
+    }
+
+    /// <summary>
+    /// Whose migration the id of a machine names. Another process on this state directory may have given it in the same second, to a machine of
+    /// another run; the journal takes each only once. Once it is ours it stays so; until then it is looked at before each use, as hooks may
+    /// have run for an hour.
+    /// </summary>
+    private IdOwner OwnerOf(Job job)
+    {
+        var id = job.Machine.Migration!;
+        if (!migrations.Exists(id)) return IdOwner.Nobody;
+        return migrations.Show(id).Request.Sources.SequenceEqual(requestOf(job.Run, job.Planned).Sources) ? IdOwner.Ours : IdOwner.Another;
     }
 
     /// <summary>When a running machine is cut over is the scheduler's to say, which knows the windows and the limits; what all may read together is shared.</summary>
@@ -149,9 +163,14 @@ public sealed class LocalRunner : IMachineRunner
         BandwidthBytesPerSecond = job.Plan.Limits.Bandwidth is null ? request.BandwidthBytesPerSecond : null,
     };
 
-    private async Task<MigrationOutcome> MigrateAsync(Job job, MigrationRequest request)
+    /// <summary>Begins the migration of a machine, or goes on with it.</summary>
+    /// <returns>How it ended; null where its id is another machine's.</returns>
+    private async Task<MigrationOutcome?> MigrateAsync(Job job)
     {
         var id = job.Machine.Migration!;
+        var owner = OwnerOf(job);
+        if (owner == IdOwner.Another) return null;
+        var request = owner == IdOwner.Ours ? migrations.Show(id).Request : Governed(job, requestOf(job.Run, job.Planned));
         using var end = CancellationTokenSource.CreateLinkedTokenSource(job.LeaveOff);
         var keys = KeysOf(request);
         // Of a cold machine that runs nobody says when: it is shut down after its first pass.
@@ -166,11 +185,16 @@ public sealed class LocalRunner : IMachineRunner
             {
                 try
                 {
-                    return migrations.Exists(id)
+                    if (owner == IdOwner.Another) return null;
+                    return owner == IdOwner.Ours
                         ? await MigrationRunner.ResumeAsync(migrations, id, terms, observer, job.Cancel)
                         : await MigrationRunner.StartAsync(migrations, request, terms, observer, job.Cancel);
                 }
-                catch (OperationCanceledException) when (job.Cancel.IsCancellationRequested && !job.LeaveOff.IsCancellationRequested && migrations.Exists(id))
+                catch (SealiftException e) when (e.Code == "SL7010" && OwnerOf(job) == IdOwner.Another)
+                {
+                    return null; // somebody was faster by a moment
+                }
+                catch (OperationCanceledException) when (job.Cancel.IsCancellationRequested && !job.LeaveOff.IsCancellationRequested && OwnerOf(job) == IdOwner.Ours)
                 {
                     // Before its lock was had: whoever holds it is told by the journal, and is waited for.
                     if (await CancelElsewhereAsync(id, observer, end.Token) is { } cancelled) return cancelled;
@@ -181,6 +205,8 @@ public sealed class LocalRunner : IMachineRunner
                     await Task.Delay(TryAgain, time, end.Token);
                     if (migrations.OutcomeOf(id) is { } told && migrations.EndOf(id) is { } at && at != before) return told;
                 }
+
+                owner = OwnerOf(job);
             }
         }
         finally
@@ -220,6 +246,12 @@ public sealed class LocalRunner : IMachineRunner
             {
                 try
                 {
+                    if (OwnerOf(job) != IdOwner.Ours)
+                    {
+                        await Task.Delay(TryAgain, time, end); // it does not exist yet
+                        continue;
+                    }
+
                     _ = MigrationRunner.Steer(migrations, id, s => s with { CutoverAt = DateTimeOffset.UnixEpoch /* now, whatever the clock does */, IsPaused = false }); // what is asked now is known
                     return;
                 }
@@ -229,7 +261,7 @@ public sealed class LocalRunner : IMachineRunner
                 }
                 catch (SealiftException)
                 {
-                    // It does not exist yet, or the journal is busy: asked again until it is told, or the migration is over.
+                    // It does not listen yet, or the journal is busy: asked again until it is told, or the migration is over.
                     await Task.Delay(TryAgain, time, end);
                 }
             }
@@ -329,6 +361,25 @@ public sealed class LocalRunner : IMachineRunner
 
     private static bool IsHandedOver(Verdict verdict) => verdict is Verdict.Sealed or Verdict.Degraded;
 
+    /// <summary>What tells one job from another: the id of a migration alone may be two machines' for a moment.</summary>
+    private readonly record struct JobKey(string Run, string Machine, string? Migration)
+    {
+        public static JobKey Of(MachineRun machine) => new(machine.Run, machine.Machine, machine.Migration);
+    }
+
+    /// <summary>Whose migration an id names.</summary>
+    private enum IdOwner
+    {
+        /// <summary>There is none of it.</summary>
+        Nobody,
+
+        /// <summary>That of the machine which was given it.</summary>
+        Ours,
+
+        /// <summary>That of another machine.</summary>
+        Another,
+    }
+
     /// <summary>One machine at work.</summary>
     private sealed class Job : IDisposable
     {
@@ -346,6 +397,8 @@ public sealed class LocalRunner : IMachineRunner
             either = CancellationTokenSource.CreateLinkedTokenSource(cancel.Token, leaveOff.Token);
             (Cancel, LeaveOff) = (either.Token, leaveOff.Token);
         }
+
+        public JobKey Key => JobKey.Of(Machine);
 
         public PlanRun Run { get; }
 

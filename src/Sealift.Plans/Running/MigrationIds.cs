@@ -17,8 +17,9 @@ internal sealed class MigrationIds(TimeProvider time)
     private long second;
 
     /// <summary>
-    /// The next one. It is given only once: with so few letters, five hundred of one second would meet now and then. That another process has given
-    /// it in the same second is for <see cref="LocalRunner"/> to find out: the journal may be busy, and whoever decides must not wait for it.
+    /// The next one. It is given only once: with so few letters, five hundred of one second would meet now and then. Another process may
+    /// give it in the same second: the journal, which takes each only once, decides whose it is, and the other machine gets the next one
+    /// (<see cref="Scheduling.TakenIdSign"/>). It is not asked here: it may be busy, and whoever decides must not wait for it.
     /// </summary>
     public string Next()
     {

@@ -30,6 +30,12 @@ public sealed record PostHooksSign(MigrationOutcome Outcome) : MachineSign;
 /// <param name="Hook">The hook as it stands.</param>
 public sealed record HookSign(HookRun Hook) : MachineSign;
 
+/// <summary>
+/// The id of its migration is another machine's: another process gave it too, and was the first to begin. Nothing was done under it, and nobody
+/// works on this machine any more. It is told of none that was handed over.
+/// </summary>
+public sealed record TakenIdSign : MachineSign;
+
 /// <summary>Nobody works on it any more.</summary>
 /// <param name="State">Succeeded, failed or cancelled.</param>
 /// <param name="Outcome">How its migration ended; null where none was begun.</param>

@@ -121,6 +121,12 @@ public sealed class Schedule
             return;
         }
 
+        if (sign is TakenIdSign)
+        {
+            if (machine.State != MachineRunState.Waiting) GiveUpId(index, now);
+            return;
+        }
+
         if (machine.IsOver || machine.State == MachineRunState.Waiting) return; // late
         silence[index] = TimeSpan.Zero;
         machine = machine with { HeardAt = now };
@@ -464,6 +470,19 @@ public sealed class Schedule
         var cleared = machine with { State = MachineRunState.Waiting, Migration = keeps ? machine.Migration : null, EndedAt = null, CanResume = false, IsOverdue = false, IsTriedAgain = true, Try = machine.Try + 1, IsReady = false, CutoverBegunAt = null, Worked = TimeSpan.Zero, Reasons = [], Step = string.Empty, DoneBytes = 0, TotalBytes = 0, Windows = brought ?? machine.Windows };
         Set(index, machine.IsHandedOver ? cleared : cleared with { Verdict = null, SealPath = null });
         if (Run.State == PlanRunState.Finished) SetRun(Run with { State = PlanRunState.Running, EndedAt = null });
+    }
+
+    /// <summary>Lets a machine wait again whose id was another's: it gets the next one when it is begun.</summary>
+    private void GiveUpId(int index, DateTimeOffset now)
+    {
+        var machine = machines[index];
+        if (machine.State == MachineRunState.Cancelling) End(index, new EndedSign(MachineRunState.Cancelled, null, [], CanResume: false), now);
+        else if (machine.IsOver) Set(index, machine with { CanResume = false }); // given up before this was heard: another try is another migration
+        else
+        {
+            silence.Remove(index);
+            Set(index, machine with { State = MachineRunState.Waiting, Migration = null, HeardAt = now, IsReady = false, CutoverBegunAt = null, Reasons = [], Step = string.Empty, DoneBytes = 0, TotalBytes = 0 });
+        }
     }
 
     private void End(int index, EndedSign sign, DateTimeOffset now)

@@ -5,6 +5,7 @@ using Sealift.Plans.Store;
 using Sealift.Plans.Validation;
 using Sealift.Posix;
 using Sealift.Server.Accounts;
+using Sealift.Server.Auditing;
 
 namespace Sealift.Server.Api;
 
@@ -60,19 +61,29 @@ internal static class DocumentsApi
             return TypedResults.NoContent();
         }).Audited("document.remove").Needs(Scope.Plan).WithSummary("Remove a document that no other one names.");
 
-        api.MapPost("/documents", async (HttpContext context, IPlanService plans, IHostApplicationLifetime application, CancellationToken aborted) =>
+        api.MapPost("/documents", async (HttpContext context, IPlanService plans, AuditLog audit, IHostApplicationLifetime application, CancellationToken aborted) =>
         {
             using var ends = application.EndsWith(aborted); // a server of vSphere may be asked where machines are
             var cancel = ends.Token;
             var documents = await ReadAsync(context, cancel);
-            context.IsAbout(string.Join(", ", documents.Select(d => $"{d.Kind}/{d.Metadata.Name}")));
+            context.IsAbout(Names(documents));
             context.User.Check(documents);
-            var stored = await plans.ApplyAsync([.. documents.Where(d => d is not MigrationDocument)], cancel);
+            var (kept, orders) = (documents.Where(d => d is not MigrationDocument).ToList(), documents.OfType<MigrationDocument>().ToList());
+            var stored = await plans.ApplyAsync(kept, cancel);
+            if (orders.Count == 0) return stored;
+            // What is stored stays so, and each run that is begun goes on, also where a later order is refused: each is written down by itself.
+            if (kept.Count > 0) await audit.AddAsync(context, "document.apply", Names(kept), "done");
+            context.IsAbout(Names(orders));
             var begun = new List<StoredDocument>();
-            foreach (var order in documents.OfType<MigrationDocument>())
+            foreach (var order in orders)
             {
-                var run = await plans.BeginAsync(order, context.Actor(), cancel);
-                begun.Add(new StoredDocument(order, 1, run.CreatedAt, false));
+                var ordered = await audit.AttemptAsync<OrderedRun>(
+                    context,
+                    "run.begin",
+                    () => $"Plan/{order.Spec.Plan.Name}, {Name(order)}",
+                    o => o.IsBegun ? "done" : null, // applied once more, it begins nothing
+                    async () => await plans.BeginAsync(order, context.Actor(), cancel));
+                begun.Add(new StoredDocument(order, 1, ordered.Run.CreatedAt, false));
             }
 
             return (IReadOnlyList<StoredDocument>)[.. stored, .. begun];
@@ -110,6 +121,10 @@ internal static class DocumentsApi
 
     private static async Task<StoredDocument> FindAsync(IPlanService plans, string kind, string name, CancellationToken cancel) =>
         await plans.Store.FindAsync(Known(kind), name, cancel) ?? throw ServerErrors.NotFound(kind, name);
+
+    private static string Names(IEnumerable<Document> documents) => string.Join(", ", documents.Select(Name));
+
+    private static string Name(Document document) => $"{document.Kind}/{document.Metadata.Name}";
 
     private static string Known(string kind) => DocumentKind.All.Contains(kind) ? kind : throw ServerErrors.NotFound("kind of document", kind);
 

@@ -121,25 +121,37 @@ public sealed class LocalRunnerTests : IAsyncLifetime
         Assert.Single(migrations.List());
     }
 
-    [Fact]
-    public async Task The_migration_of_another_machine_is_nobody_elses_verdict()
+    /// <summary>Two processes on one state directory gave the same id in the same second, and this one comes second.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Of_two_machines_that_were_given_one_id_the_later_gets_the_next(bool whileHooksRun)
     {
-        // Two processes on one state directory gave the same id in the same second.
-        var (run, machines) = await CreateAsync(Scheduling.Plans.Of(Vm("other.raw")));
+        const string Id = "261128-200000-abcde";
         File.Copy(rig.First, Path.Combine(rig.SourceDirectory, "other.raw"));
-        var outcome = await MigrationRunner.StartAsync(migrations, rig.Request, new MigrationTerms { Id = "261128-200000-abc" }, new Recorder(), Cancel);
-        Assert.True(await store.LeaseAsync(run.Id, "dead", TimeSpan.FromMinutes(1), Cancel));
-        await store.UpdateAsync(run.Id, [machines[0] with { State = MachineRunState.Migrating, Migration = outcome.Id, Owner = "here" }], "dead", Cancel);
-        await store.ReleaseAsync(run.Id, "dead", Cancel);
-        await FinishAsync();
+        await CreateAsync(
+            Scheduling.Plans.Of(Vm("other.raw")) with { Hooks = whileHooksRun ? [Use("slow", HookStep.PreHook)] : [] },
+            Hook("slow", $"echo . >>{Told}/slow; until test -e {Told}/open; do sleep 0.05; done"));
+        MigrationOutcome? theirs = null;
+        if (!whileHooksRun) theirs = await TheirsAsync();
+        var ids = new Queue<string>([Id]);
+        var work = FinishAsync(Scheduler(newMigration: () => ids.TryDequeue(out var id) ? id : MigrationStore.NewId(DateTimeOffset.UtcNow, MigrationIds.Letters)));
+        if (whileHooksRun)
+        {
+            await UntilAsync(() => Task.FromResult(File.Exists(Path.Combine(Told, "slow"))));
+            theirs = await TheirsAsync();
+            await File.WriteAllTextAsync(Path.Combine(Told, "open"), "", Cancel);
+        }
+
+        await work;
         var machine = (await store.MachinesAsync("run", Cancel))[0];
-        Assert.Equal((MachineRunState.Failed, null, false), (machine.State, machine.SealPath, machine.CanResume));
-        Assert.Contains("SL7658", Assert.Single(machine.Reasons), StringComparison.Ordinal);
-        await ReopenAsync(new RunOrder("run", RunOrderKind.Retry, null, null, "me"));
-        await FinishAsync();
-        machine = (await store.MachinesAsync("run", Cancel))[0];
-        Assert.Equal(MachineRunState.Succeeded, machine.State);
-        Assert.NotEqual(outcome.Id, machine.Migration);
+        Assert.Equal((MachineRunState.Succeeded, 0), (machine.State, machine.Try)); // and nobody had to ask for another try
+        Assert.NotEqual(Id, machine.Migration);
+        Assert.NotEqual(theirs!.SealPath, machine.SealPath);
+        Assert.Equal(theirs, migrations.OutcomeOf(Id)! with { Reasons = theirs.Reasons });
+        Assert.Equal(["first.raw", "other.raw"], migrations.List().Select(m => Path.GetFileName(m.Sources[0])).Order());
+
+        Task<MigrationOutcome> TheirsAsync() => MigrationRunner.StartAsync(migrations, rig.Request, new MigrationTerms { Id = Id }, new Recorder(), Cancel);
     }
 
     /// <summary>The process dies right after it has written down that a machine is tried again, and before the migration hears of it.</summary>
@@ -225,10 +237,10 @@ public sealed class LocalRunnerTests : IAsyncLifetime
         await store.ReleaseAsync("run", "me", Cancel);
     }
 
-    private Scheduler Scheduler(IMachineRunner? other = null)
+    private Scheduler Scheduler(IMachineRunner? other = null, Func<string>? newMigration = null)
     {
         var runner = other ?? new LocalRunner(migrations, RequestOf, TimeProvider.System);
-        return new Scheduler(store, runner, new NoNews(), new SchedulerOptions { OnlyRun = "run", LookInterval = TimeSpan.FromMilliseconds(100), ProgressInterval = TimeSpan.FromMilliseconds(50) }, TimeProvider.System, "here", () => MigrationStore.NewId(DateTimeOffset.UtcNow, MigrationIds.Letters));
+        return new Scheduler(store, runner, new NoNews(), new SchedulerOptions { OnlyRun = "run", LookInterval = TimeSpan.FromMilliseconds(100), ProgressInterval = TimeSpan.FromMilliseconds(50) }, TimeProvider.System, "here", newMigration ?? (() => MigrationStore.NewId(DateTimeOffset.UtcNow, MigrationIds.Letters)));
     }
 
     private MigrationRequest RequestOf(PlanRun run, PlannedMachine machine) => rig.Request with
@@ -240,11 +252,11 @@ public sealed class LocalRunnerTests : IAsyncLifetime
         RequestBytes = 64 << 10,
     };
 
-    private async Task FinishAsync()
+    private async Task FinishAsync(Scheduler? scheduler = null)
     {
         using var inTime = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         inTime.CancelAfter(TimeSpan.FromMinutes(3));
-        await Scheduler().RunAsync(CancellationToken.None, inTime.Token);
+        await (scheduler ?? Scheduler()).RunAsync(CancellationToken.None, inTime.Token);
         Assert.Equal(PlanRunState.Finished, (await store.FindRunAsync("run", Cancel))!.State);
     }
 

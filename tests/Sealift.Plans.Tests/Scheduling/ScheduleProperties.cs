@@ -75,8 +75,9 @@ public sealed class ScheduleProperties
             if (alive.Count > 0 && random.Next(10) < 7)
             {
                 var (machine, migration) = alive.ElementAt(random.Next(alive.Count));
-                MachineSign sign = random.Next(9) switch
+                MachineSign sign = random.Next(10) switch
                 {
+                    9 when !schedule.Machines.Single(m => m.Machine == machine).IsHandedOver => new TakenIdSign(),
                     0 => new FollowingSign(random.Next(2) == 0),
                     1 => new CuttingOverSign(),
                     2 => new MigratingSign(),
@@ -98,7 +99,7 @@ public sealed class ScheduleProperties
         void Tell(string machine, string migration, MachineSign sign)
         {
             schedule.Hear(machine, migration, sign, now);
-            if (sign is EndedSign) alive.Remove(machine);
+            if (sign is EndedSign or TakenIdSign) alive.Remove(machine);
         }
 
         void Crash()

@@ -71,6 +71,26 @@ public sealed class ScheduleTests
     }
 
     [Fact]
+    public void A_machine_whose_id_is_anothers_waits_again_and_gets_the_next_one()
+    {
+        var schedule = Take(Plans.Of(Vm("a"), Vm("b"), Vm("c")) with { Limits = new PlanLimits { Machines = 2 } });
+        Assert.Equal(["a", "b"], Begun(schedule));
+        var id = schedule.Machines[0].Migration!;
+        Tell(schedule, "a", new MigratingSign());
+        Tell(schedule, "a", new TakenIdSign());
+        Assert.Equal(["a"], Begun(schedule)); // before those behind it
+        Assert.NotEqual(id, schedule.Machines[0].Migration);
+        schedule.Hear("a", id, new TakenIdSign(), now); // told twice: of an id that it has no more
+        Assert.Equal((MachineRunState.Migrating, 0), (schedule.Machines[0].State, schedule.Machines[0].Try));
+
+        // One that is being cancelled is not begun for it.
+        Order(schedule, RunOrderKind.Cancel, "a");
+        Tell(schedule, "a", new TakenIdSign());
+        Assert.Equal((MachineRunState.Cancelled, false), (schedule.Machines[0].State, schedule.Machines[0].CanResume));
+        Assert.Equal(["me cancelled it."], schedule.Machines[0].Reasons);
+    }
+
+    [Fact]
     public void Outside_of_the_windows_cold_machines_wait_and_warm_ones_are_followed_and_not_cut_over()
     {
         var window = new MaintenanceWindow { Start = Plans.Start.AddHours(2), End = Plans.Start.AddHours(3) };

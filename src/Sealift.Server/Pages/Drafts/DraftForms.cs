@@ -5,6 +5,7 @@ using Sealift.Migrations;
 using Sealift.Plans;
 using Sealift.Plans.Documents;
 using Sealift.Plans.Store;
+using Sealift.Plans.Validation;
 using Sealift.Posix;
 using Sealift.Server.Accounts;
 using Sealift.Server.Api;
@@ -253,7 +254,7 @@ internal static class DraftForms
         return Results.LocalRedirect($"/drafts/{id}/review");
     }
 
-    private static async Task<IResult> StoreAsync(string id, [FromForm] string? unused, HttpContext context, IPlanService plans, PlanDrafts drafts, AuditLog audit)
+    private static async Task<IResult> StoreAsync(string id, [FromForm] string? unused, HttpContext context, IPlanService plans, PlanDrafts drafts, AuditLog audit, TimeProvider time)
     {
         _ = unused; // a form's field, so that the antiforgery token is asked for
         var (user, cancel) = (context.Actor(), context.RequestAborted);
@@ -264,6 +265,8 @@ internal static class DraftForms
             var documents = draft.Read();
             context.User.Check(documents);
             await ThrowIfChangedAsync(draft, documents, plans, cancel);
+            // As the API and the command do; the review says it before.
+            await AppliedPlans.DemandAsync(plans.Store, documents, time.GetUtcNow(), cancel);
             // All or none, and each by its generation: where somebody is faster now, nothing of theirs is lost. A map may be named by other plans too, and be changed for their sake.
             try
             {

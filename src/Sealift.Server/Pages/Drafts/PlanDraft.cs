@@ -266,11 +266,13 @@ public sealed record DraftMistake(string Field, string Step, string Said, string
         return new DraftMistake(field, isMap ? "maps" : StepOf(field), $"{field}{(field.Length > 0 ? ": " : string.Empty)}{e.Said}. {e.NextStep}.", e.Code);
     }
 
-    private static string StepOf(string field) => field switch
+    /// <summary>The step of the wizard that has a field of the plan.</summary>
+    /// <param name="field">The field's path.</param>
+    public static string StepOf(string field) => field switch
     {
         _ when field.StartsWith("spec.vms", StringComparison.Ordinal) => "machines",
         _ when field.StartsWith("spec.map", StringComparison.Ordinal) => "maps",
-        _ when field.StartsWith("spec.precopy", StringComparison.Ordinal) || field == "spec.type" => "way",
+        _ when field.StartsWith("spec.precopy", StringComparison.Ordinal) || DraftForms.Way.Any(w => w.Path == field) => "way",
         _ when field.StartsWith("metadata", StringComparison.Ordinal) || field.StartsWith("spec.provider", StringComparison.Ordinal) || field == "spec.description" => "plan",
         _ => "policies",
     };
