@@ -177,7 +177,6 @@ internal sealed class FarDisks : IAsyncDisposable
         }
 
         await RemoveDirectoryAsync(cancel);
-        if (pool is not null) await pool.RefreshAsync(cancel);
     }
 
     /// <summary>Removes what a migration that is removed made there.</summary>
@@ -211,7 +210,7 @@ internal sealed class FarDisks : IAsyncDisposable
             journal.Disown(row.Id, artefact.Path);
         }
 
-        await pool.RefreshAsync(CancellationToken.None);
+        if (await DefinedDomain.RefreshAsync(libvirt, CancellationToken.None) is { } why) kept.Add($"libvirt still lists the volumes, until `virsh pool-refresh {libvirt.Pool}` on that host: {why}");
     }
 
     /// <summary>Ends what serves the volumes. What cannot be taken back now is journaled, and taken back by the next run.</summary>

@@ -119,9 +119,6 @@ public sealed class FarPool : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Has libvirt look at what is in the pool.</summary>
-    public Task RefreshAsync(CancellationToken cancel) => host.RefreshAsync(Pool.Uuid, cancel);
-
     /// <summary>The host, which serves volumes.</summary>
     public LibvirtHost Host => host;
 

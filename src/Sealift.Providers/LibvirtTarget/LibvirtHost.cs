@@ -46,6 +46,11 @@ public sealed class LibvirtHost : IAsyncDisposable
     /// <summary>Whether a target is meant as libvirt, and not as a directory.</summary>
     public static bool Is(string target) => target is not null && LibvirtName.Is(target);
 
+    /// <summary>How somebody logs in to the host of one by hand: what follows <c>ssh</c> in a shell.</summary>
+    public static string LoginOf(string uri) => HostOf(uri) is not { } host
+        ? string.Empty
+        : ShellWord.Quoted([.. host.Port is { } port ? new[] { "-p", port.ToString(CultureInfo.InvariantCulture) } : [], .. host.KeyFile is { } key ? new[] { "-i", key } : [], host.User is null ? host.Name : $"{host.User}@{host.Name}"]);
+
     /// <summary>Reads the name of a target.</summary>
     /// <returns>The same in its simplest form.</returns>
     /// <exception cref="SealiftException">SL6600: it is no usable name. SL6601: it is of another host, and reached otherwise than over SSH.</exception>
