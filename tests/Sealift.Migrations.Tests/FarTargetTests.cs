@@ -66,12 +66,12 @@ public sealed class FarTargetTests : IAsyncLifetime
         var predicate = MigrationRig.Predicate(outcome.SealPath!);
         Assert.Equal(Path.GetFileName(volume), predicate.GetProperty("target").GetProperty("volumes")[0].GetString());
         Assert.Contains("O_DIRECT by qemu-nbd on 127.0.0.1", predicate.GetProperty("disks")[0].GetProperty("cacheBypass").GetString(), StringComparison.Ordinal);
-        Assert.Equal($"{Uri}:{volume}", predicate.GetProperty("disks")[0].GetProperty("targetVolume").GetString());
-        Assert.Equal($"{Uri}:{volume}\n", await File.ReadAllTextAsync(Path.Combine(rig.Target, $"{pool.Name}-disk1.volume"), Cancel));
+        Assert.Equal($"qemu+ssh://root@127.0.0.1:{ssh.Port}/system:{volume}", predicate.GetProperty("disks")[0].GetProperty("targetVolume").GetString());
+        Assert.Equal($"qemu+ssh://root@127.0.0.1:{ssh.Port}/system:{volume}\n", await File.ReadAllTextAsync(Path.Combine(rig.Target, $"{pool.Name}-disk1.volume"), Cancel));
 
-        Assert.True(await HoldsAsync(outcome.SealPath!));
+        Assert.True(await HoldsAsync(outcome.SealPath!, volume));
         await ChangeAsync(volume);
-        Assert.False(await HoldsAsync(outcome.SealPath!));
+        Assert.False(await HoldsAsync(outcome.SealPath!, volume));
         Assert.DoesNotContain("sealift-verify", string.Join(' ', Directory.EnumerateFileSystemEntries("/var/tmp")), StringComparison.Ordinal);
     }
 
@@ -80,7 +80,7 @@ public sealed class FarTargetTests : IAsyncLifetime
     {
         var outcome = await rig.StartAsync(Request with { TargetDirectory = string.Empty, Target = new MachineTarget { Libvirt = new LibvirtTarget(Uri, pool.Name) { Start = true } } });
         Assert.True(outcome is { Verdict: Verdict.Degraded, CanResume: false }, string.Join(' ', outcome.Reasons));
-        Assert.StartsWith(Path.Combine(rig.State, "hosts", $"127.0.0.1-{pool.Name}") + "/", outcome.SealPath, StringComparison.Ordinal);
+        Assert.StartsWith(Path.Combine(rig.State, "hosts", $"127.0.0.1-{pool.Name}-{(await LibvirtDaemon.VirshAsync(Cancel, "pool-uuid", pool.Name))[..8]}") + "/", outcome.SealPath, StringComparison.Ordinal);
         Assert.Equal("running", await LibvirtDaemon.VirshAsync(Cancel, "domstate", pool.Name));
         using var store = rig.OpenStore();
         Assert.Equal("SL7124", (await Assert.ThrowsAnyAsync<SealiftException>(() => MigrationRunner.RemoveAsync(store, outcome.Id, includeHandedOver: true))).Code);
@@ -263,8 +263,8 @@ public sealed class FarTargetTests : IAsyncLifetime
         async Task<string> CodeAsync(MigrationRequest request) => (await Assert.ThrowsAnyAsync<SealiftException>(() => MigrationRunner.StartAsync(store, request, new Recorder(), Cancel))).Code;
     }
 
-    private async Task<bool> HoldsAsync(string sealPath) =>
-        (await SealVerifier.VerifyAsync(sealPath, new SealVerifyOptions { StateDirectory = rig.State }, null, Cancel)).Claims.Single(c => c.Subject == "disk1").Holds;
+    private async Task<bool> HoldsAsync(string sealPath, string volume) =>
+        (await SealVerifier.VerifyAsync(sealPath, new SealVerifyOptions { StateDirectory = rig.State, DiskFiles = new Dictionary<string, string> { ["disk1"] = $"{Uri}:{volume}" } }, null, Cancel)).Claims.Single(c => c.Subject == "disk1").Holds;
 
     private static async Task ChangeAsync(string path)
     {
