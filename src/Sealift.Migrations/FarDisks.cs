@@ -198,7 +198,8 @@ internal sealed class FarDisks : IAsyncDisposable
         if (made.Count == 0) return;
         await using var pool = await FarPool.OpenAsync(libvirt.Uri, libvirt.PoolUuid ?? libvirt.Pool, CancellationToken.None);
         if (pool.Pool.DirectoryPath != libvirt.PoolDirectory) throw MigrationErrors.PoolMoved(libvirt.Pool, pool.Pool.DirectoryPath, libvirt.PoolDirectory!);
-        foreach (var artefact in made)
+        // Servers first: where one cannot be ended, what it has open stays.
+        foreach (var artefact in made.OrderBy(a => a.Kind != Artefacts.FarDirectory))
         {
             var path = artefact.Path[(libvirt.Uri.Length + 1)..];
             if (artefact.Kind == Artefacts.FarDirectory) await pool.Host.EndServersAsync(path, CancellationToken.None);

@@ -16,7 +16,7 @@ public sealed class FarTargetTests : IAsyncLifetime
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private string Uri => LibvirtHost.Parse($"qemu+ssh://root@127.0.0.1:{ssh.Port}/system?keyfile={ssh.KeyFile}&command={ssh.Client}");
+    private string Uri => LibvirtHost.Parse(ssh.LibvirtUri);
 
     private string Volume => Path.Combine(pool.Directory, $"{pool.Name}-disk1.raw");
 
@@ -262,8 +262,46 @@ public sealed class FarTargetTests : IAsyncLifetime
         async Task<string> CodeAsync(MigrationRequest request) => (await Assert.ThrowsAnyAsync<SealiftException>(() => MigrationRunner.StartAsync(store, request, new Recorder(), Cancel))).Code;
     }
 
-    private async Task<bool> HoldsAsync(string sealPath) =>
-        (await SealVerifier.VerifyAsync(sealPath, new SealVerifyOptions { StateDirectory = rig.State }, null, Cancel)).Claims.Single(c => c.Subject == "disk1").Holds;
+    /// <summary>What lies beside a seal is not signed: it cannot lead a verification to another host, or to another file of this one.</summary>
+    [Fact]
+    public async Task What_stands_for_a_disk_and_says_something_else_than_the_seal_is_not_followed()
+    {
+        var outcome = await rig.StartAsync(Request);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        var stands = Path.Combine(rig.Target, $"{pool.Name}-disk1.volume");
+        var asSealed = await File.ReadAllTextAsync(stands, Cancel);
+        var calls = Path.Combine(rig.Root, "calls");
+        // Whoever connects anywhere does it by this.
+        var client = await File.ReadAllTextAsync(ssh.Client, Cancel);
+        await File.WriteAllTextAsync(ssh.Client, client.Replace("#!/bin/sh\n", $"#!/bin/sh\necho called >>{calls}\n", StringComparison.Ordinal), Cancel);
+        var copy = Path.Combine(pool.Directory, "copy.raw");
+        File.Copy(Volume, copy); // the same bytes, elsewhere
+        foreach (var said in new[] { asSealed.Replace("127.0.0.1", "localhost", StringComparison.Ordinal), asSealed.Replace(Volume, copy, StringComparison.Ordinal), "/etc/shadow", string.Empty, new string('x', 5000) })
+        {
+            await File.WriteAllTextAsync(stands, said, Cancel);
+            var claim = await ClaimAsync(outcome.SealPath!);
+            Assert.False(claim.Holds);
+            Assert.Contains("SL7145", claim.Text, StringComparison.Ordinal);
+        }
+
+        // Nor by a link to one that says the right thing.
+        var elsewhere = Path.Combine(rig.Root, "elsewhere");
+        await File.WriteAllTextAsync(elsewhere, asSealed, Cancel);
+        File.Delete(stands);
+        File.CreateSymbolicLink(stands, elsewhere);
+        Assert.False((await ClaimAsync(outcome.SealPath!)).Holds);
+        Assert.False(File.Exists(calls), "it connected to somebody");
+
+        File.Delete(stands);
+        await File.WriteAllTextAsync(stands, asSealed, Cancel);
+        Assert.True(await HoldsAsync(outcome.SealPath!));
+        Assert.True(File.Exists(calls));
+    }
+
+    private async Task<bool> HoldsAsync(string sealPath) => (await ClaimAsync(sealPath)).Holds;
+
+    private async Task<ClaimResult> ClaimAsync(string sealPath) =>
+        (await SealVerifier.VerifyAsync(sealPath, new SealVerifyOptions { StateDirectory = rig.State }, null, Cancel)).Claims.Single(c => c.Subject == "disk1");
 
     private static async Task ChangeAsync(string path)
     {

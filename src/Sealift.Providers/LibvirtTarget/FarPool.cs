@@ -48,7 +48,7 @@ public sealed class FarPool : IAsyncDisposable
     public async Task<IReadOnlyList<SealiftException>> LookAsync(IReadOnlyList<string> names, long neededBytes, CancellationToken cancel)
     {
         const string Script = """for tool in "$@"; do command -v "$tool" >/dev/null || printf '%s\n' "$tool"; done""";
-        string[] tools = ["qemu-nbd", "stat", "mv", "rm", "sync", "mkdir", "rmdir", "realpath", "readlink", "sed", "tr", "grep", "uname"];
+        string[] tools = ["qemu-nbd", "stat", "mv", "rm", "sync", "mkdir", "rmdir", "realpath", "readlink", "sed", "tr", "cat", "grep", "uname"];
         var problems = new List<SealiftException>();
         var missing = (await Commands.RunAsync(["sh", "-c", Script, "sh", .. tools], cancel)).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         if (missing.Length > 0) problems.Add(LibvirtTargetErrors.ToolsMissing(HostName, missing));
@@ -56,7 +56,8 @@ public sealed class FarPool : IAsyncDisposable
         if (missing.Contains("stat")) return problems;
         foreach (var path in names.Select(n => Path.Combine(Pool.DirectoryPath, n)))
             if (await FindAsync(path, cancel) is not null) problems.Add(LibvirtTargetErrors.VolumeExists(HostName, path));
-        if (Pool.AvailableBytes is { } free && free < neededBytes) problems.Add(LibvirtTargetErrors.PoolTooSmall(Pool.Name, neededBytes, free));
+        // Asked for now: libvirt tells what was free when it looked last.
+        if (await Commands.FreeBytesAsync(Pool.DirectoryPath, cancel) is var free && free < neededBytes) problems.Add(LibvirtTargetErrors.PoolTooSmall(Pool.Name, neededBytes, free));
         return problems;
     }
 
@@ -82,7 +83,18 @@ public sealed class FarPool : IAsyncDisposable
         if (await FindAsync(path, cancel) is not null) throw LibvirtTargetErrors.VolumeExists(HostName, path);
         // libvirt has qemu-img make it in whole KiB.
         if (format == ImageFormat.Qcow2 && lengthBytes % 1024 != 0) throw LibvirtTargetErrors.VolumeLength(HostName, path, (lengthBytes / 1024 * 1024) + 1024, lengthBytes);
-        await host.CreateVolumeAsync(Pool.Uuid, name, format, lengthBytes, cancel);
+        try
+        {
+            await host.CreateVolumeAsync(Pool.Uuid, name, format, lengthBytes, cancel);
+        }
+        catch (LibvirtException)
+        {
+            // What was removed without libvirt it still lists, until it looks again. Where it made something, it is another matter.
+            if (await FindAsync(path, cancel) is not null) throw;
+            await RefreshAsync(cancel);
+            await host.CreateVolumeAsync(Pool.Uuid, name, format, lengthBytes, cancel);
+        }
+
         await SyncAsync(cancel);
         var made = await FindAsync(path, cancel) ?? throw LibvirtTargetErrors.VolumeReplaced(HostName, path, "libvirt said that it made it, and it is not there");
         if (format == ImageFormat.Raw && made.LengthBytes != lengthBytes) throw LibvirtTargetErrors.VolumeLength(HostName, path, made.LengthBytes, lengthBytes);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Xml.Linq;
 
 namespace Sealift.Providers;
@@ -10,9 +9,6 @@ namespace Sealift.Providers;
 /// <param name="DirectoryPath">The directory, as an absolute path in its simplest form.</param>
 public sealed record StoragePool(string Name, string Uuid, string Type, string DirectoryPath)
 {
-    /// <summary>What libvirt says is free in it, in bytes; null where it says nothing.</summary>
-    public long? AvailableBytes { get; init; }
-
     /// <summary>The types whose volumes are files: a directory, a file system that the pool mounts, and one of a server.</summary>
     public static IReadOnlyList<string> SupportedTypes { get; } = ["dir", "fs", "netfs"];
 
@@ -31,9 +27,6 @@ public sealed record StoragePool(string Name, string Uuid, string Type, string D
         path = Path.GetFullPath(path).TrimEnd('/');
         if (path.Length == 0 || path.Any(char.IsControl)) throw LibvirtTargetErrors.PoolDirectory(name, path, "it is the root, or has control characters");
         if (isHere && !Directory.Exists(path)) throw LibvirtTargetErrors.PoolDirectory(name, path, "there is no such directory on this host");
-        return new StoragePool(name, id.ToString("D"), type, path)
-        {
-            AvailableBytes = xml.Element("available") is { } free && free.Attribute("unit")?.Value == "bytes" && long.TryParse(free.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : null,
-        };
+        return new StoragePool(name, id.ToString("D"), type, path);
     }
 }

@@ -24,14 +24,19 @@ public sealed class VolumeServer : IAsyncDisposable
 
     /// <summary>
     /// Starts the server, says with which flags it has the volume open (proc(5), fdinfo) and that it is ready, and ends it in good order at a
-    /// line from us or at the end of the connection. Its exit code is the server's.
+    /// line from us or at the end of the connection. Its exit code is the server's. Where that end is noticed late, another run may have ended
+    /// the server long since and have one of its own under the same names, which are then left alone.
     /// </summary>
     private const string Script = """
         directory=$1 key=$2 volume=$3; shift 3
         umask 077
         "$@" &
         server=$!
-        end() { kill "$server" 2>/dev/null; wait "$server"; ended=$?; rm -f -- "$directory/$key.sock" "$directory/$key.pid"; exit "$ended"; }
+        end() {
+          kill "$server" 2>/dev/null; wait "$server"; ended=$?
+          [ "$(cat -- "$directory/$key.pid" 2>/dev/null)" = "$server" ] && rm -f -- "$directory/$key.sock" "$directory/$key.pid"
+          exit "$ended"
+        }
         trap end HUP INT TERM
         left=600
         until [ -s "$directory/$key.pid" ]; do
