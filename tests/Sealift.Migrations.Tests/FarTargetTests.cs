@@ -16,7 +16,7 @@ public sealed class FarTargetTests : IAsyncLifetime
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private string Uri => LibvirtHost.Parse($"qemu+ssh://root@127.0.0.1:{ssh.Port}/system?keyfile={ssh.KeyFile}&command={ssh.Client}");
+    private string Uri => LibvirtHost.Parse(ssh.LibvirtUri);
 
     private string Volume => Path.Combine(pool.Directory, $"{pool.Name}-disk1.raw");
 
@@ -166,7 +166,7 @@ public sealed class FarTargetTests : IAsyncLifetime
     public async Task A_connection_that_breaks_in_the_copy_leaves_what_is_taken_back_and_gone_on_with()
     {
         var ended = 0;
-        var outcome = await rig.StartAsync(Request with { Sources = [rig.Second, Source], BandwidthBytesPerSecond = 1 << 20 }, new Recorder(e =>
+        var outcome = await rig.StartAsync(Request with { Sources = [rig.Second, Source], BandwidthBytesPerSecond = 256 << 10 }, new Recorder(e =>
         {
             if (e is StepProgress { Step: StepName.Copy, Disk: "disk2", DoneBytes: > 0 } && ended == 0) ended = ssh.Disconnect();
         }));
@@ -263,8 +263,42 @@ public sealed class FarTargetTests : IAsyncLifetime
         async Task<string> CodeAsync(MigrationRequest request) => (await Assert.ThrowsAnyAsync<SealiftException>(() => MigrationRunner.StartAsync(store, request, new Recorder(), Cancel))).Code;
     }
 
-    private async Task<bool> HoldsAsync(string sealPath, string volume) =>
-        (await SealVerifier.VerifyAsync(sealPath, new SealVerifyOptions { StateDirectory = rig.State, DiskFiles = new Dictionary<string, string> { ["disk1"] = $"{Uri}:{volume}" } }, null, Cancel)).Claims.Single(c => c.Subject == "disk1").Holds;
+    /// <summary>What lies beside a seal is not signed: it cannot lead a verification to another host, or to another file of this one.</summary>
+    [Fact]
+    public async Task What_stands_for_a_disk_and_says_something_else_than_the_seal_is_not_followed()
+    {
+        var outcome = await rig.StartAsync(Request);
+        Assert.True(outcome.Verdict == Verdict.Degraded, string.Join(' ', outcome.Reasons));
+        var stands = Path.Combine(rig.Target, $"{pool.Name}-disk1.volume");
+        var asSealed = await File.ReadAllTextAsync(stands, Cancel);
+        var copy = Path.Combine(pool.Directory, "copy.raw");
+        File.Copy(Volume, copy); // the same bytes, elsewhere
+        foreach (var said in new[] { asSealed.Replace("127.0.0.1", "localhost", StringComparison.Ordinal), asSealed.Replace(Volume, copy, StringComparison.Ordinal), "/etc/shadow", string.Empty, new string('x', 5000) })
+        {
+            await File.WriteAllTextAsync(stands, said, Cancel);
+            var claim = await ClaimAsync(outcome.SealPath!);
+            Assert.False(claim.Holds);
+            Assert.Contains("SL7145", claim.Text, StringComparison.Ordinal);
+        }
+
+        // Nor by a link to one that says the right thing.
+        var elsewhere = Path.Combine(rig.Root, "elsewhere");
+        await File.WriteAllTextAsync(elsewhere, asSealed, Cancel);
+        File.Delete(stands);
+        File.CreateSymbolicLink(stands, elsewhere);
+        Assert.DoesNotContain("SL6418", (await ClaimAsync(outcome.SealPath!)).Text, StringComparison.Ordinal);
+
+        File.Delete(stands);
+        await File.WriteAllTextAsync(stands, asSealed, Cancel);
+        // As sealed, it is logged in to, by the ssh of whoever verifies and to hosts that they know; who asks can say how.
+        Assert.Contains("SL6418", (await ClaimAsync(outcome.SealPath!)).Text, StringComparison.Ordinal);
+        Assert.True((await ClaimAsync(outcome.SealPath!, $"{Uri}:{Volume}")).Holds);
+    }
+
+    private async Task<bool> HoldsAsync(string sealPath, string volume) => (await ClaimAsync(sealPath, $"{Uri}:{volume}")).Holds;
+
+    private async Task<ClaimResult> ClaimAsync(string sealPath, string? named = null) =>
+        (await SealVerifier.VerifyAsync(sealPath, new SealVerifyOptions { StateDirectory = rig.State, DiskFiles = named is null ? new Dictionary<string, string>() : new Dictionary<string, string> { ["disk1"] = named } }, null, Cancel)).Claims.Single(c => c.Subject == "disk1");
 
     private static async Task ChangeAsync(string path)
     {

@@ -23,6 +23,9 @@ internal sealed class SshServer : IAsyncDisposable
 
     public string KnownHosts { get; }
 
+    /// <summary>libvirt of this machine, as if it were another's.</summary>
+    public string LibvirtUri => $"qemu+ssh://root@127.0.0.1:{Port}/system?keyfile={KeyFile}&command={Client}";
+
     /// <summary>Starts it.</summary>
     /// <param name="root">Where its directory is made.</param>
     /// <param name="cancel">Gives up.</param>
