@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using Sealift.Disks;
 using Sealift.Posix;
 
 namespace Sealift.Providers.Tests;
@@ -60,6 +61,16 @@ public sealed class LibvirtTargetTests : IDisposable
     [InlineData("stat: cannot", null, 0UL, 0L, 0L)]
     public void What_stat_says_of_a_file_there_is_read_or_refused(string said, ulong? device, ulong inode, long length, long modified) =>
         Assert.Equal(device is null ? null : new FarFile(device.Value, inode, length, modified), FarFile.Parse(said));
+
+    /// <summary>Its path is one of the other host: nothing here is at it.</summary>
+    [Fact]
+    public void What_a_server_there_is_told_needs_no_file_here()
+    {
+        var arguments = QemuNbdServer.Arguments("/no/such/pool/a.qcow2", ImageFormat.Qcow2, "/var/tmp/x/disk1.sock", "/var/tmp/x/disk1.pid", writable: false, QemuCache.None);
+        Assert.Contains("--cache=none", arguments);
+        Assert.Contains("--read-only", arguments);
+        Assert.Equal("""json:{"driver":"qcow2","file":{"driver":"file","filename":"/no/such/pool/a.qcow2","locking":"auto"},"backing":null}""", arguments[^1]);
+    }
 
     [Theory]
     [InlineData("dir", null)]
