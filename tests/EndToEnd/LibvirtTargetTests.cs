@@ -58,7 +58,7 @@ public sealed class LibvirtTargetTests(Rig rig)
     }
 
     /// <summary>What its console says up to its login prompt.</summary>
-    private static async Task<string> BootAsync(string domain)
+    internal static async Task<string> BootAsync(string domain)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         stop.CancelAfter(BootDeadline);

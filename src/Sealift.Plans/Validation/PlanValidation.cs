@@ -126,6 +126,7 @@ public static class PlanValidation
         if (destination.Type is not (ProviderType.Directory or ProviderType.Libvirt)) yield return PlanTranslation.WrongDestination(destination.Type);
         else if ((AddressFault(destination) ?? (destination.Type == ProviderType.Libvirt ? HostFault(destination.Url) : null)) is { } fault) yield return PlanProblems.WrongProvider(Destination, fault, "Mend the url of the provider");
         if (documents.Plan.Spec.Autostart && destination.Type == ProviderType.Directory) yield return PlanProblems.WrongProvider("spec.autostart", "a directory starts no machines", "Leave it out, or name a target of type libvirt");
+        if (documents.Plan.Spec.Precopy is { ReadBack: ReadBackScope.Changed } && PlanTranslation.IsFar(destination)) yield return PlanProblems.WrongProvider("spec.precopy.readBack", "the disks go to another host, where a time of modification alone shows whether anybody has written to them between two passes", "Leave it out, or set readBack: full");
     }
 
     private static string? AddressFault(ProviderSpec provider) => provider.Type switch
@@ -211,7 +212,8 @@ public static class PlanValidation
             var place = pair.Destination;
             if (documents.Destination is { } destination && PlanTranslation.PlaceProblem(destination, place) is { } problem) yield return problem;
             if (place is { Format: "qcow2", Transfer: not (null or "auto" or "stream") }) yield return PlanProblems.StorageMap(Field, $"disks of format qcow2 cannot be copied by {place.Transfer}", "Set format: raw, or transfer: auto");
-            if (place.Transfer is not (null or "auto" or "stream" or "reflink" or "copy-range") && documents.Source is { } source && PlanTranslation.IsRunning(source.Type)) yield return PlanProblems.StorageMap(Field, $"disks of machines that run cannot be copied by {place.Transfer}", "Set transfer: auto");
+            if (place.Transfer is not (null or "auto" or "stream") && documents.Destination is { } far && PlanTranslation.IsFar(far)) yield return PlanProblems.StorageMap(Field, $"disks that go to another host cannot be copied by {place.Transfer}", "Set transfer: auto");
+            else if (place.Transfer is not (null or "auto" or "stream" or "reflink" or "copy-range") && documents.Source is { } source && PlanTranslation.IsRunning(source.Type)) yield return PlanProblems.StorageMap(Field, $"disks of machines that run cannot be copied by {place.Transfer}", "Set transfer: auto");
         }
     }
 

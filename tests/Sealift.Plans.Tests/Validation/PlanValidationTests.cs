@@ -49,9 +49,29 @@ public sealed class PlanValidationTests
         spec: {type: directory, url: srv/vms}
         ---
         apiVersion: sealift.io/v1alpha1
+        kind: Provider
+        metadata: {name: tcp}
+        spec: {type: libvirt, url: "qemu+tcp://host7/system"}
+        ---
+        apiVersion: sealift.io/v1alpha1
+        kind: Provider
+        metadata: {name: session}
+        spec: {type: libvirt, url: "qemu+ssh://host7/system/web"}
+        ---
+        apiVersion: sealift.io/v1alpha1
+        kind: Provider
+        metadata: {name: password}
+        spec: {type: libvirt, url: "qemu+ssh://root:geheim@host7/system"}
+        ---
+        apiVersion: sealift.io/v1alpha1
         kind: StorageMap
         metadata: {name: fast}
         spec: {map: [{source: {name: "*"}, destination: {storageClass: fast, format: qcow2}}]}
+        ---
+        apiVersion: sealift.io/v1alpha1
+        kind: StorageMap
+        metadata: {name: cloned}
+        spec: {map: [{source: {name: "*"}, destination: {storageClass: fast, transfer: reflink}}]}
         ---
         apiVersion: sealift.io/v1alpha1
         kind: StorageMap
@@ -157,10 +177,39 @@ public sealed class PlanValidationTests
     [Theory]
     [InlineData("vc1", "SL7635 spec.provider.destination")]
     [InlineData("relative", "SL7635 spec.provider.destination")]
-    [InlineData("kvm", "SL7635 spec.provider.destination")]
+    [InlineData("tcp", "SL7635 spec.provider.destination")]
+    [InlineData("session", "SL7635 spec.provider.destination")]
+    [InlineData("password", "SL7635 spec.provider.destination")]
+    [InlineData("kvm", null)]
     [InlineData("local", null)]
     public void A_target_must_be_able_to_receive(string destination, string? expected) =>
         Assert.Equal(expected, PlanValidation.Check(Documents("vc1", destination, "vms: [{name: a}]"), Now).Select(p => $"{p.Code} {p.Field}").SingleOrDefault());
+
+    [Fact]
+    public void A_password_in_an_address_is_not_told() =>
+        Assert.DoesNotContain("geheim", PlanValidation.Check(Documents("vc1", "password", "vms: [{name: a}]"), Now).Single().Said, StringComparison.Ordinal);
+
+    /// <summary>On this host it can; and what can be done on both is no problem on either.</summary>
+    [Theory]
+    [InlineData("vms: [{name: a}]\ntype: warm\nprecopy: {readBack: changed}", "SL7635 spec.precopy.readBack !")]
+    [InlineData("vms: [{name: a}]\nmap: {storage: {name: cloned}}", "SL7640 spec.map.storage !")]
+    [InlineData("vms: [{name: a}]\ntype: warm\nautostart: true\nprecopy: {readBack: full}\nmap: {network: {name: nets}, storage: {name: fast}}", null)]
+    public void What_cannot_be_done_on_another_host_is_said_of_the_plan(string rest, string? expected)
+    {
+        Assert.Equal(expected, Problems("kvm"));
+        Assert.Null(Problems("local"));
+
+        string? Problems(string destination) => PlanValidation.Check(Documents("vc1", destination, rest), Now).Select(p => $"{p.Code} {p.Field}{(p.IsObstacle ? " !" : string.Empty)}").SingleOrDefault();
+    }
+
+    [Fact]
+    public void A_machine_goes_to_a_pool_of_another_host_as_a_command_would_bring_it_there()
+    {
+        var request = Request("images", "kvm", "vms: [{name: a.raw, targetPowerState: on}]\nautostart: true\nmap: {network: {name: nets}, storage: {name: fast}}", null);
+        Assert.Equal(new LibvirtTarget("qemu+ssh://root@host7/system?keyfile=%2Fk", "fast") { Start = true, Autostart = true }, request.Target.Libvirt);
+        Assert.Equal((string.Empty, ImageFormat.Qcow2, "bridge:br7"), (request.TargetDirectory, request.Format, request.Overrides.NetworkMap!["dmz"]));
+        Assert.Equal("default", Request("images", "kvm", "vms: [{name: a.raw}]", null).Target.Libvirt!.Pool);
+    }
 
     [Fact]
     public void A_machine_becomes_the_migration_that_a_command_would_start()
