@@ -48,13 +48,15 @@ internal sealed class FarDisks : IAsyncDisposable
     public static (string Uri, string Path)? Parse(string name, bool mayHaveParameters = false)
     {
         const string Scheme = "qemu+ssh://";
-        // In its canonical form, nothing of a URI but its scheme has a colon before a slash.
+        // Nothing of a URI but its scheme has a colon before a slash.
         var colon = name.StartsWith(Scheme, StringComparison.Ordinal) ? name.IndexOf(":/", Scheme.Length, StringComparison.Ordinal) : -1;
         if (colon < 0 || name.Any(char.IsControl)) return null;
         var (uri, path) = (name[..colon], name[(colon + 1)..]);
         try
         {
-            return LibvirtHost.Parse(uri) == uri && LibvirtHost.IsFar(uri) && (mayHaveParameters || LibvirtHost.WithoutParameters(uri) == uri) && Path.GetFullPath(path) == path ? (uri, path) : null;
+            var canonical = LibvirtHost.Parse(uri);
+            // A seal has one way of saying it; people have more.
+            return LibvirtHost.IsFar(canonical) && (mayHaveParameters || (canonical == uri && LibvirtHost.WithoutParameters(uri) == uri)) && Path.GetFullPath(path) == path ? (canonical, path) : null;
         }
         catch (SealiftException)
         {

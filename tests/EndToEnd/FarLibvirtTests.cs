@@ -16,7 +16,7 @@ public sealed class FarLibvirtTests(Rig rig)
         await using var pool = await StoragePoolRig.StartAsync(Cancel);
         await using var ssh = await SshServer.StartAsync(rig.NewDirectory(), Cancel);
         var state = rig.NewDirectory();
-        await KillInCopyAsync(state, Migrate(rig.Ova, pool, ssh, "--start", "--bandwidth", "8M", "--json"));
+        await KillInCopyAsync(state, Migrate(rig.Ova, pool, ssh, "--start", "--bandwidth", "2M", "--json"));
         var id = await WarmRun.OnlyMigrationAsync(rig, state, Cancel);
         await UntilAsync(() => !ServersOf(id).Any(), "the server of a killed run goes on");
         var resumed = await rig.RunAsync(state, ["resume", id], Cancel);
@@ -40,15 +40,23 @@ public sealed class FarLibvirtTests(Rig rig)
         await using var pool = await StoragePoolRig.StartAsync(Cancel);
         await using var ssh = await SshServer.StartAsync(rig.NewDirectory(), Cancel);
         var state = rig.NewDirectory();
-        var result = await rig.RunAsync(state, Migrate(rig.Disk, pool, ssh, "--no-convert", "--no-check", "--accept-degraded"), Cancel);
+        var papers = rig.NewDirectory();
+        var result = await FromElsewhereAsync(state, pool, Migrate(rig.Disk, pool, ssh, "--papers", papers, "--no-convert", "--no-check", "--accept-degraded"));
         Assert.True(result.ExitCode == 3, $"exit code {result.ExitCode}\n{result.Output}\n{result.ErrorTail}");
-        var seal = Path.Combine(state, "hosts", $"127.0.0.1-{pool.Name}", $"{pool.Name}.seal.json");
-        var verified = await rig.RunAsync(state, ["verify", seal], Cancel);
+        var (seal, place) = (Path.Combine(papers, $"{pool.Name}.seal.json"), Path.Combine(pool.Directory, $"{pool.Name}-disk1.raw"));
+        var verified = await FromElsewhereAsync(state, pool, ["verify", seal, "--disk", $"disk1={ssh.LibvirtUri}:{place}"]);
         Assert.True(verified.ExitCode == 0, verified.Output + verified.ErrorTail);
-        using (var volume = PosixFile.Open(Path.Combine(pool.Directory, $"{pool.Name}-disk1.raw"), OpenMode.ReadWrite)) volume.WriteAt("x"u8, 1 << 20);
-        verified = await rig.RunAsync(state, ["verify", seal], Cancel);
+        using (var volume = PosixFile.Open(place, OpenMode.ReadWrite)) volume.WriteAt("x"u8, 1 << 20);
+        verified = await FromElsewhereAsync(state, pool, ["verify", seal, "--disk", $"disk1={ssh.LibvirtUri}:{place}"]);
         Assert.NotEqual(0, verified.ExitCode);
         Assert.Contains("offset 1048576", verified.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Runs the command where the pool's directory is not to be seen: it is the other host's.</summary>
+    private async Task<ChildResult> FromElsewhereAsync(string state, StoragePoolRig pool, string[] arguments)
+    {
+        var command = rig.Command(state, arguments);
+        return await ChildProcess.RunAsync(command with { Program = "unshare", Arguments = ["--mount", "sh", "-c", "mount -t tmpfs none \"$1\" && shift && exec \"$@\"", "sh", pool.Directory, command.Program, .. command.Arguments] }, Cancel);
     }
 
     private static string[] Migrate(string source, StoragePoolRig pool, SshServer ssh, params string[] more) =>
@@ -58,9 +66,10 @@ public sealed class FarLibvirtTests(Rig rig)
     {
         await using var child = ChildProcess.Start(rig.Command(state, arguments));
         child.EndInput();
-        var reached = false;
+        var (reached, last) = (false, string.Empty);
         while (await child.ReadLineAsync(Cancel) is { } line)
         {
+            last = line;
             var happened = JsonDocument.Parse(line).RootElement;
             if (reached || Attempt.Kind(happened) != "step-progress" || happened.GetProperty("step").GetString() != "copy" || happened.GetProperty("doneBytes").GetInt64() == 0) continue;
             reached = true;
@@ -68,7 +77,7 @@ public sealed class FarLibvirtTests(Rig rig)
         }
 
         _ = await child.WaitAsync(Cancel);
-        Assert.True(reached, $"it never copied: {child.ErrorTail}");
+        Assert.True(reached, $"it never copied: {last}{child.ErrorTail}");
         Assert.Equal(9, child.End!.Value.Number);
     }
 

@@ -166,7 +166,7 @@ public sealed class FarTargetTests : IAsyncLifetime
     public async Task A_connection_that_breaks_in_the_copy_leaves_what_is_taken_back_and_gone_on_with()
     {
         var ended = 0;
-        var outcome = await rig.StartAsync(Request with { Sources = [rig.Second, Source], BandwidthBytesPerSecond = 256 << 10 }, new Recorder(e =>
+        var outcome = await rig.StartAsync(Request with { Sources = [rig.Second, Source], BandwidthBytesPerSecond = 512 << 10 }, new Recorder(e =>
         {
             if (e is StepProgress { Step: StepName.Copy, Disk: "disk2", DoneBytes: > 0 } && ended == 0) ended = ssh.Disconnect();
         }));
