@@ -10,8 +10,9 @@ public sealed class CopiedDisk
     private readonly ImageFormat format;
 
     private readonly string? cacheBypass;
+    private readonly bool isFile;
 
-    private CopiedDisk(string path, ImageFormat format, NbdUri? export, string? cacheBypass = null) => (this.path, this.format, Export, this.cacheBypass) = (path, format, export, cacheBypass);
+    private CopiedDisk(string path, ImageFormat format, NbdUri? export, bool isFile, string? cacheBypass = null) => (this.path, this.format, Export, this.isFile, this.cacheBypass) = (path, format, export, isFile, cacheBypass);
 
     /// <summary>What errors call it: a path or a URI without secrets.</summary>
     public string Name => Export?.ToString() ?? path;
@@ -28,12 +29,15 @@ public sealed class CopiedDisk
     internal (string Name, string Driver) Below => Export is null ? (Path.GetFullPath(path), QemuNode.Driver(format)) : (Name, QemuNode.Driver(ImageFormat.Raw));
 
     /// <summary>A file, raw or qcow2, or a block device, which is raw.</summary>
-    public static CopiedDisk InFile(string path, ImageFormat format) => new(path, format, null);
+    public static CopiedDisk InFile(string path, ImageFormat format) => new(path, format, null, isFile: true);
 
     /// <summary>An export, which is raw. It may be longer than the disk.</summary>
+    public static CopiedDisk OnExport(NbdUri export) => new(string.Empty, ImageFormat.Raw, export, isFile: false);
+
+    /// <summary>A file of another host, which a server of ours there shows as an export.</summary>
     /// <param name="export">Where it is.</param>
-    /// <param name="cacheBypass">How its server keeps clear of the page cache of its host; null where that is not known.</param>
-    public static CopiedDisk OnExport(NbdUri export, string? cacheBypass = null) => new(string.Empty, ImageFormat.Raw, export, cacheBypass);
+    /// <param name="cacheBypass">How its server keeps clear of the page cache of its host.</param>
+    public static CopiedDisk InFarFile(NbdUri export, string cacheBypass) => new(string.Empty, ImageFormat.Raw, export, isFile: true, cacheBypass);
 
     /// <summary>Opens it for writing.</summary>
     /// <param name="lengthBytes">The length of the disk in bytes; what lies behind it on a device or an export is out of reach.</param>
@@ -68,7 +72,7 @@ public sealed class CopiedDisk
     /// <summary>A file is the disk and nothing else: one that grew is not what was brought there. A device and an export may go on behind the disk.</summary>
     private async Task<T> OfLengthAsync<T>(T whole, long lengthBytes) where T : class, IDiskReader
     {
-        if (Export is not null || whole.LengthBytes <= lengthBytes || FileFacts.OfPath(path).Kind == FileKind.BlockDevice) return await LeadingPart.OfAsync(whole, lengthBytes);
+        if (!isFile || whole.LengthBytes <= lengthBytes || (Export is null && FileFacts.OfPath(path).Kind == FileKind.BlockDevice)) return await LeadingPart.OfAsync(whole, lengthBytes);
         await whole.DisposeAsync();
         throw DiskErrors.Changed(Name, $"it is {whole.LengthBytes} bytes long, and the disk that was brought there {lengthBytes}");
     }

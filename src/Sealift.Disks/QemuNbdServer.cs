@@ -103,8 +103,8 @@ public sealed class QemuNbdServer : IAsyncDisposable
         throw DiskErrors.ServerEndedBadly(image, $"qemu-nbd went away while it was in use: {child.End}", LastWords, cause);
     }
 
-    /// <summary>How qemu-nbd is told to serve an image that names no other file, wherever it runs.</summary>
-    /// <param name="path">The image.</param>
+    /// <summary>How qemu-nbd is told to serve an image that names no other file, on whichever host it runs: nothing is looked at.</summary>
+    /// <param name="path">The image, a file.</param>
     /// <param name="format">raw or qcow2.</param>
     /// <param name="socket">Where it listens.</param>
     /// <param name="ready">The file that it writes its process id to once it listens.</param>
@@ -112,7 +112,7 @@ public sealed class QemuNbdServer : IAsyncDisposable
     /// <param name="cache">How the page cache of its host is used.</param>
     /// <returns>Its arguments; qemu-nbd(8).</returns>
     public static IReadOnlyList<string> Arguments(string path, ImageFormat format, string socket, string ready, bool writable, QemuCache cache) =>
-        [.. Options(socket, ready, writable, cache), QemuNode.Json(DiskImage.Plain(path, format, 0))];
+        [.. Options(socket, ready, writable, cache), QemuNode.Json(new ImageReference(new ImageLocation(path), format, string.Empty, 0, 0, null, []))];
 
     private static IEnumerable<string> Options(string socket, string ready, bool writable, QemuCache cache) =>
     [

@@ -43,7 +43,9 @@ internal sealed class FarDisks : IAsyncDisposable
     public static string NameOf(string uri, string path) => $"{uri}:{path}";
 
     /// <summary>The two parts of such a name; null where it is none.</summary>
-    public static (string Uri, string Path)? Parse(string name)
+    /// <param name="name">The name.</param>
+    /// <param name="mayHaveParameters">Whether it may say by which key and which program the host is reached: of whoever asks, never of a seal.</param>
+    public static (string Uri, string Path)? Parse(string name, bool mayHaveParameters = false)
     {
         const string Scheme = "qemu+ssh://";
         // In its canonical form, nothing of a URI but its scheme has a colon before a slash.
@@ -52,7 +54,7 @@ internal sealed class FarDisks : IAsyncDisposable
         var (uri, path) = (name[..colon], name[(colon + 1)..]);
         try
         {
-            return LibvirtHost.Parse(uri) == uri && LibvirtHost.IsFar(uri) && Path.GetFullPath(path) == path ? (uri, path) : null;
+            return LibvirtHost.Parse(uri) == uri && LibvirtHost.IsFar(uri) && (mayHaveParameters || LibvirtHost.WithoutParameters(uri) == uri) && Path.GetFullPath(path) == path ? (uri, path) : null;
         }
         catch (SealiftException)
         {
@@ -73,7 +75,7 @@ internal sealed class FarDisks : IAsyncDisposable
     }
 
     /// <summary>The volume of a disk, as errors and seals name it.</summary>
-    public string VolumeName(string key) => NameOf(libvirt.Uri, FinalPath(key));
+    public string VolumeName(string key) => NameOf(LibvirtHost.WithoutParameters(libvirt.Uri), FinalPath(key));
 
     /// <summary>Where a disk is reached.</summary>
     public NbdUri Export(string key) => NbdUri.Unix(Path.Combine(SocketDirectory, key));
@@ -89,29 +91,25 @@ internal sealed class FarDisks : IAsyncDisposable
         await RemoveAsync(there, TemporaryPath(key), cancel);
         var name = NameOf(libvirt.Uri, TemporaryPath(key));
         context.Journal.Claim(context.Id, name, Artefacts.FarVolume);
-        var made = await there.CreateAsync(Path.GetFileName(TemporaryPath(key)), context.Request.Format, lengthBytes, cancel);
+        // Not cancelled: libvirt would make it all the same. It answers within two minutes, or what it may make yet stays journaled.
+        var made = await there.CreateAsync(Path.GetFileName(TemporaryPath(key)), context.Request.Format, lengthBytes, CancellationToken.None);
         context.Journal.Own(context.Id, name, Artefacts.FarVolume, made.Device, made.Inode);
         await ServeAsync(there, key, cancel);
     }
 
     /// <summary>Serves every volume that there is, where it is not served already.</summary>
-    /// <exception cref="SealiftException">SL7206: one is gone, or was replaced.</exception>
+    /// <exception cref="SealiftException">SL6608: one is gone, or was replaced.</exception>
     public async Task ShowAsync(CancellationToken cancel)
     {
         foreach (var disk in context.Source.Machine.Disks)
         {
-            if (servers.TryGetValue(disk.Key, out var server))
-            {
-                if (server.IsRunning) continue;
-                servers.Remove(disk.Key);
-                await server.DisposeAsync();
-            }
+            if (servers.TryGetValue(disk.Key, out var server) && server.IsRunning) continue;
 
             // One whose identity is not known was being made when a run was killed: its copy makes it anew.
             if (FileOf(TemporaryPath(disk.Key)) is not { Inode: not 0 }) continue;
-            var there = await ReadyAsync(cancel);
+            if (servers.Count > 0 && server is not null) await EndServersAsync(judge: true); // its connection was lost, and it may still be there: all are begun anew
             await VerifyAsync(disk.Key, cancel);
-            await ServeAsync(there, disk.Key, cancel);
+            await ServeAsync(await ReadyAsync(cancel), disk.Key, cancel);
         }
     }
 
@@ -124,32 +122,38 @@ internal sealed class FarDisks : IAsyncDisposable
         return words;
     }
 
-    /// <summary>Ends the servers, and judges how they end: what they wrote is on storage then.</summary>
-    /// <exception cref="SealiftException">SL6610.</exception>
-    public async Task StopAsync()
+    /// <summary>
+    /// Ends the server of a disk, judges how it ends, and has another one serve it for the read-back: whoever has written a volume knows what
+    /// is in it without asking storage, as the tables of a qcow2 image.
+    /// </summary>
+    /// <exception cref="SealiftException">SL6610: what it wrote last may be lost.</exception>
+    public async Task RenewAsync(string key, CancellationToken cancel)
     {
-        foreach (var key in servers.Keys.ToList())
-        {
-            servers.Remove(key, out var server);
-            await server!.StopAsync();
-        }
+        if (servers.Remove(key, out var server)) await server.StopAsync();
+        await ServeAsync(await ReadyAsync(cancel), key, cancel);
     }
 
+    /// <summary>Ends the servers, and judges how they end: what they wrote is on storage then.</summary>
+    /// <exception cref="SealiftException">SL6610.</exception>
+    public Task StopAsync() => EndServersAsync(judge: true);
+
     /// <summary>Throws where the volume of a disk was made, and is no longer the one that was, under whichever name.</summary>
-    /// <exception cref="SealiftException">SL7206: it is not.</exception>
+    /// <exception cref="SealiftException">SL6608: it is not.</exception>
     public async Task VerifyAsync(string key, CancellationToken cancel)
     {
         if (FileOf(TemporaryPath(key)) is { Inode: not 0 } || FileOf(FinalPath(key)) is { Inode: not 0 }) _ = await FindOursAsync(key, cancel); // only whether it is
     }
 
     /// <summary>When the volume of a disk was written to last, in nanoseconds since 1970.</summary>
-    /// <exception cref="SealiftException">SL7206: it is not.</exception>
+    /// <exception cref="SealiftException">SL6608: it is not.</exception>
     public async Task<long> ModifiedAsync(string key, CancellationToken cancel) => (await FindOursAsync(key, cancel)).ModifiedNanoseconds;
 
     /// <summary>Gives the volumes their final names, which nothing there has.</summary>
-    /// <exception cref="SealiftException">SL6607: something there has one. SL6608, SL7206: a volume is no longer the one that was made.</exception>
+    /// <exception cref="SealiftException">SL6607: something there has one. SL6608: a volume is no longer the one that was made.</exception>
     public async Task HandOverAsync(CancellationToken cancel)
     {
+        // The UEFI variables of another machine would become those of the new one.
+        if (context.Source.Machine.Firmware == Firmware.Uefi) await (await OpenAsync(cancel)).DemandNothingAsync(Path.GetFileName(new TargetNames(context.Request, context.Source.Machine).Nvram), cancel);
         foreach (var disk in context.Source.Machine.Disks) await MoveAsync(TemporaryPath(disk.Key), FinalPath(disk.Key), cancel);
     }
 
@@ -166,18 +170,18 @@ internal sealed class FarDisks : IAsyncDisposable
     public async Task SettleAsync(CancellationToken cancel)
     {
         if (!IsInUse()) return;
-        await EndServersAsync();
+        await EndServersAsync(judge: false);
         var names = new TargetNames(context.Request, context.Source.Machine);
         foreach (var disk in context.Source.Machine.Disks)
         {
-            if (context.Files.IsOurs(context.DiskPath(disk.Key)) || context.Files.IsOurs(names.Disk(disk.Key))) continue;
+            // By the journal: what stands for a disk may be out of sight, as the file system that it is on.
+            if (new[] { context.DiskPath(disk.Key), names.Disk(disk.Key) }.Any(p => context.Files.Find(p) is { Inode: not 0 })) continue;
             if (FileOf(TemporaryPath(disk.Key)) is null) continue;
             var there = await OpenAsync(cancel);
             await RemoveAsync(there, TemporaryPath(disk.Key), cancel);
         }
 
         await RemoveDirectoryAsync(cancel);
-        if (pool is not null) await pool.RefreshAsync(cancel);
     }
 
     /// <summary>Removes what a migration that is removed made there.</summary>
@@ -212,7 +216,7 @@ internal sealed class FarDisks : IAsyncDisposable
             journal.Disown(row.Id, artefact.Path);
         }
 
-        await pool.RefreshAsync(CancellationToken.None);
+        if (await DefinedDomain.RefreshAsync(libvirt, CancellationToken.None) is { } why) kept.Add($"libvirt still lists the volumes, until `virsh pool-refresh {libvirt.Pool}` on that host: {why}");
     }
 
     /// <summary>Ends what serves the volumes. What cannot be taken back now is journaled, and taken back by the next run.</summary>
@@ -220,12 +224,12 @@ internal sealed class FarDisks : IAsyncDisposable
     {
         try
         {
-            await EndServersAsync();
+            await EndServersAsync(judge: false);
             if (pool is not null) await RemoveDirectoryAsync(CancellationToken.None);
         }
         catch (SealiftException e)
         {
-            if (!context.Events.IsAbandoned) context.Events.Send(new Note(StepName.HandOver, $"what served the volumes on {LibvirtHost.HostNameOf(libvirt.Uri)} stays there until the next run: {e.Message}"));
+            if (!context.Events.IsAbandoned) context.Events.Send(new Note(StepName.HandOver, $"what served the volumes on {LibvirtHost.HostNameOf(libvirt.Uri)} stays there until `sealift resume` or `sealift remove` takes it back: {e.Message}"));
         }
         finally
         {
@@ -284,7 +288,7 @@ internal sealed class FarDisks : IAsyncDisposable
         var there = await OpenAsync(cancel);
         foreach (var path in new[] { FinalPath(key), TemporaryPath(key) })
             if (FileOf(path) is { Inode: not 0 } record && await there.FindAsync(path, cancel) is { } found && found.IsSameAs(Identity(record)!)) return found;
-        throw MigrationErrors.FileReplaced(NameOf(libvirt.Uri, TemporaryPath(key)));
+        throw there.Replaced(TemporaryPath(key));
     }
 
     /// <summary>The identity is journaled under the new name first: whichever side of the rename a crash falls on, the file is known.</summary>
@@ -292,31 +296,29 @@ internal sealed class FarDisks : IAsyncDisposable
     {
         var (old, record) = (FileOf(from), FileOf(from) ?? FileOf(to));
         var there = await OpenAsync(cancel);
-        var file = record is { Inode: not 0 } ? Identity(record)! : throw MigrationErrors.FileReplaced(NameOf(libvirt.Uri, from));
-        if (await there.FindAsync(to, cancel) is not { } moved || !moved.IsSameAs(file))
-        {
-            context.Journal.Own(context.Id, NameOf(libvirt.Uri, to), Artefacts.FarVolume, file.Device, file.Inode);
-            await there.RenameAsync(from, to, file, cancel);
-        }
-        else if (FileOf(to) is null) throw MigrationErrors.FileReplaced(NameOf(libvirt.Uri, to)); // somebody else's doing
-
+        var file = record is { Inode: not 0 } ? Identity(record)! : throw there.Replaced(from);
+        context.Journal.Own(context.Id, NameOf(libvirt.Uri, to), Artefacts.FarVolume, file.Device, file.Inode);
+        await there.RenameAsync(from, to, file, cancel);
         if (old is not null) context.Journal.Disown(context.Id, NameOf(libvirt.Uri, from));
     }
 
     private async Task RemoveAsync(FarPool there, string path, CancellationToken cancel)
     {
         if (FileOf(path) is not { } record) return;
-        // Without an identity a run was killed between the making and its record: nobody else uses a name with the migration's id in it.
-        if (!await there.RemoveAsync(path, Identity(record), cancel)) throw MigrationErrors.FileReplaced(NameOf(libvirt.Uri, path));
+        // Without an identity a run was killed between the making and its record, or libvirt has not answered and may make it yet. Nobody else
+        // uses a name with the migration's id in it.
+        if (record.Inode == 0 && await there.FindAsync(path, cancel) is null) return;
+        if (!await there.RemoveAsync(path, Identity(record), cancel)) throw there.Replaced(path);
         context.Journal.Disown(context.Id, NameOf(libvirt.Uri, path));
     }
 
-    private async Task EndServersAsync()
+    private async Task EndServersAsync(bool judge)
     {
         foreach (var key in servers.Keys.ToList())
         {
             servers.Remove(key, out var server);
-            await server!.DisposeAsync();
+            if (judge) await server!.StopAsync();
+            else await server!.DisposeAsync();
         }
     }
 

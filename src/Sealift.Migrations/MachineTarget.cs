@@ -102,8 +102,8 @@ public sealed record LibvirtTarget(string Uri, string Pool)
     {
         await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
         var pool = await host.PoolAsync(libvirt.Pool, cancel);
-        // Machines of one pool have different names, as in the directory of one.
-        var here = request.TargetDirectory.Length > 0 ? request.TargetDirectory : Path.Combine(stateDirectory, "hosts", $"{SafeName.Of(LibvirtHost.HostNameOf(host.Uri))}-{SafeName.Of(pool.Name)}");
+        // Machines of one pool have different names, as in the directory of one. Pools of different hosts may have the same.
+        var here = request.TargetDirectory.Length > 0 ? request.TargetDirectory : Path.Combine(stateDirectory, "hosts", $"{SafeName.Of(LibvirtHost.HostNameOf(host.Uri))}-{SafeName.Of(pool.Name)}-{pool.Uuid[..8]}");
         return request with { TargetDirectory = here, Target = request.Target with { Libvirt = libvirt with { Uri = host.Uri, Pool = pool.Name, PoolUuid = pool.Uuid, PoolDirectory = pool.DirectoryPath } } };
     }
 }

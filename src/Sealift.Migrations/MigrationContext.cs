@@ -128,7 +128,10 @@ internal sealed class MigrationContext
     public string DiskPath(string key) => Path.Combine(WorkDirectory, $"{key}.{(Far is not null ? TargetMachine.VolumeExtension : ExportOf(key) is null ? Extension : TargetMachine.ExportExtension)}");
 
     /// <summary>A copied disk, wherever it is.</summary>
-    public CopiedDisk CopiedDisk(string key) => ExportOf(key) is { } export ? Disks.CopiedDisk.OnExport(export, Far?.CacheBypass) : Disks.CopiedDisk.InFile(DiskPath(key), Request.Format);
+    public CopiedDisk CopiedDisk(string key) =>
+        Far is not null ? Disks.CopiedDisk.InFarFile(Far.Export(key), Far.CacheBypass)
+        : ExportOf(key) is { } export ? Disks.CopiedDisk.OnExport(export)
+        : Disks.CopiedDisk.InFile(DiskPath(key), Request.Format);
 
     private NbdUri? ExportOf(string key) => Far is not null ? Far.Export(key) : Request.Target.Disks.Count == 0 ? null : Request.Target.Of(Disk(key))?.Export;
 

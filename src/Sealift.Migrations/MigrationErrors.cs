@@ -107,7 +107,7 @@ internal static class MigrationErrors
         new("SL7143", "read which NBD export a disk is on", path, $"it names {named}, and sealed was {sealedExport}", "Find out who changed it, and write the sealed URI into it again; where the disk was brought elsewhere since, name a file with the new URI with --disk");
 
     public static SealiftException OtherVolumeNamed(string path, string sealedVolume) =>
-        new("SL7145", "read which volume a disk is", path, $"it does not say what was sealed, {sealedVolume}", "Find out who changed it, and write the sealed name into it again; where the disk was moved since, name it with --disk");
+        new("SL7145", "read which volume a disk is", path, $"it does not say what was sealed, {sealedVolume}", "Find out who changed it, and write the sealed name into it again; where the disk was moved since, or is reached by a key of its own, name it: --disk disk1=qemu+ssh://USER@HOST/system?keyfile=/PATH:/PATH/OF/VOLUME");
 
     public static SealiftException InheritedDamage(int count, string first) =>
         new("SL7201", "pass the check of the source", $"{Measures.Count(count, "finding")} of damage, the first: {first}", "the source is damaged and no waiver names it", "Repair it in the source machine and start again, or waive each finding by class and file system with a reason (--waive)");

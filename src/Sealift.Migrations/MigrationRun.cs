@@ -291,6 +291,8 @@ internal sealed class MigrationRun
 
         var final = IsFinal(cause);
         keepsHalfCopy = !final && !LacksSpace(cause);
+        // What the server of a volume wrote last may be lost: what was read back before that counts no more.
+        if (cause.Code == LibvirtHost.ServerEndedBadlyCode) context.Forget(null, context.Request.Convert && commitDecided ? StepName.Prove : StepName.ReadBack);
         IReadOnlyList<string> more = context.Far is not null && TargetPlaces.IsOfTarget(context, cause) ? await context.Far.LastWordsAsync() : [];
         return await EndAsync(Verdict.Failed, [cause.Message, .. more], [$"{cause.NextStep}."], final);
     }

@@ -143,7 +143,7 @@ public sealed class MigrationStore : IDisposable
     /// <exception cref="SealiftException">SL7010: there is one of this id.</exception>
     internal MigrationRow Create(MigrationRequest request, string? asked = null)
     {
-        const int Constraint = 19;
+        const int PrimaryKey = 1555; // SQLITE_CONSTRAINT_PRIMARYKEY
         while (true)
         {
             var id = asked ?? NewId(DateTimeOffset.UtcNow);
@@ -151,7 +151,7 @@ public sealed class MigrationStore : IDisposable
             {
                 Journal.Insert(id, request);
             }
-            catch (SealiftException e) when (e.InnerException is SqliteException { SqliteErrorCode: Constraint })
+            catch (SealiftException e) when (e.InnerException is SqliteException { SqliteExtendedErrorCode: PrimaryKey })
             {
                 // The journal takes an id once, whichever process comes first. Of new ones that is one chance in twenty thousand per second: the next differs.
                 if (asked is not null) throw MigrationErrors.BadPlan("id", $"there is a migration {asked} already", "Resume it, or begin another");

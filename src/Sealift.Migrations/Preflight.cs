@@ -29,7 +29,8 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
     {
         var here = Look(request, source);
         var (devices, exports, problems) = await TargetPlaces.LookAsync(request, source, cancel);
-        return here with { Problems = [.. here.Problems, .. problems, .. await DefinedDomain.LookAsync(request, source, migration, cancel), .. await FarDisks.LookAsync(request, source, cancel)], Devices = devices.Count == 0 ? null : devices, Exports = exports.Count == 0 ? null : exports };
+        var far = await FarDisks.LookAsync(request, source, cancel);
+        return here with { Problems = [.. here.Problems, .. problems, .. far, .. await DefinedDomain.LookAsync(request, source, migration, cancel)], Devices = devices.Count == 0 ? null : devices, Exports = exports.Count == 0 ? null : exports };
     }
 
     private static Preflight Look(MigrationRequest request, SourceMachine source)

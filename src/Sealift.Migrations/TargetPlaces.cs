@@ -135,7 +135,7 @@ internal static class TargetPlaces
     }
 
     /// <summary>Throws where the path leads to another device than it did, or the device or the export was resized.</summary>
-    /// <exception cref="SealiftException">SL7130; SL30xx: the export cannot be reached; SL7206: the volume is another.</exception>
+    /// <exception cref="SealiftException">SL7130; SL30xx: the export cannot be reached; SL6608: the volume is another.</exception>
     public static async Task VerifyAsync(MigrationContext context, string key, CancellationToken cancel)
     {
         if (Find(context, key) is { } before && TargetDevice.Of(before.Path).ChangeSince(before) is { } change) throw MigrationErrors.DeviceChanged(before.Path, change);

@@ -174,11 +174,11 @@ public sealed class FarServerTests : IAsyncLifetime
         };
         var recorder = new Recorder(e =>
         {
-            if (e is not StepProgress { Step: StepName.Copy, DoneBytes: > 1 << 20 }) return;
+            if (e is not StepProgress { Step: StepName.Copy, DoneBytes: > 0 }) return;
             died = true;
             throw new SimulatedCrash();
         });
-        await Assert.ThrowsAsync<SimulatedCrash>(() => resume ? MigrationRunner.ResumeAsync(store, store.List().Single().Id, recorder, Cancel) : MigrationRunner.StartAsync(store, Request, recorder, Cancel));
+        await Assert.ThrowsAsync<SimulatedCrash>(() => resume ? MigrationRunner.ResumeAsync(store, store.List().Single().Id, recorder, Cancel) : MigrationRunner.StartAsync(store, Request with { BandwidthBytesPerSecond = 256 << 10 }, recorder, Cancel)); // slow enough to be seen on its way
         return store.List().Single().Id;
     }
 

@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using Sealift.Disks;
 using Sealift.Posix;
 
 namespace Sealift.Providers.Tests;
@@ -18,7 +19,13 @@ public sealed class LibvirtTargetTests : IDisposable
     [InlineData("qemu:///system?pool=x", "SL6600")]
     [InlineData("qemu:///", "SL6600")]
     [InlineData("qemu:", "SL6600")]
-    [InlineData("qemu+ssh://root@host/system", "SL6601")]
+    [InlineData("qemu+ssh://root@host/system/", "qemu+ssh://root@host/system")]
+    [InlineData("qemu+ssh://host:2222/session?command=/usr/bin/ssh&keyfile=/k/id&no_tty=1", "qemu+ssh://host:2222/session?keyfile=%2Fk%2Fid&command=%2Fusr%2Fbin%2Fssh")]
+    [InlineData("qemu+ssh://[fe80::1]/system", "qemu+ssh://[fe80::1]/system")]
+    [InlineData("qemu+ssh://root@host/system/web01", "SL6600")]
+    [InlineData("qemu+ssh://root:secret@host/system", "SL6600")]
+    [InlineData("qemu+ssh://-oProxyCommand=x/system", "SL6600")]
+    [InlineData("qemu+ssh://host/system?socket=/x", "SL6600")]
     [InlineData("qemu+tls://host/system", "SL6601")]
     [InlineData("qemu://host/system", "SL6601")]
     public void It_is_named_as_libvirt_names_it(string target, string expected)
@@ -33,6 +40,37 @@ public sealed class LibvirtTargetTests : IDisposable
     [InlineData("qemu")]
     [InlineData("./qemu:x")]
     public void A_directory_is_none(string target) => Assert.False(LibvirtHost.Is(target));
+
+    /// <summary>asm-generic/fcntl.h and arm64's: what is O_DIRECT on one is another flag on the other.</summary>
+    [Theory]
+    [InlineData("02140002", "x86_64", true)]
+    [InlineData("02100002", "x86_64", false)]
+    [InlineData("02200002", "aarch64", true)]
+    [InlineData("02140002", "aarch64", false)]
+    [InlineData("02140002", "sparc64", null)]
+    [InlineData("0x4000", "x86_64", null)]
+    [InlineData("", "x86_64", null)]
+    public void Whether_a_file_is_open_past_the_cache_is_read_from_its_flags(string flags, string architecture, bool? expected) => Assert.Equal(expected, VolumeServer.IsDirect(flags, architecture));
+
+    [Theory]
+    [InlineData("64768 1234 4096 1764226800.123456789", 64768UL, 1234UL, 4096L, 1764226800123456789L)]
+    [InlineData("1 2 3 -1.000000001", 1UL, 2UL, 3L, -999999999L)]
+    [InlineData("1 2 3 1764226800", null, 0UL, 0L, 0L)]
+    [InlineData("1 2 3 99999999999.000000000", null, 0UL, 0L, 0L)]
+    [InlineData("1 2 3.5 1.000000000", null, 0UL, 0L, 0L)]
+    [InlineData("stat: cannot", null, 0UL, 0L, 0L)]
+    public void What_stat_says_of_a_file_there_is_read_or_refused(string said, ulong? device, ulong inode, long length, long modified) =>
+        Assert.Equal(device is null ? null : new FarFile(device.Value, inode, length, modified), FarFile.Parse(said));
+
+    /// <summary>Its path is one of the other host: nothing here is at it.</summary>
+    [Fact]
+    public void What_a_server_there_is_told_needs_no_file_here()
+    {
+        var arguments = QemuNbdServer.Arguments("/no/such/pool/a.qcow2", ImageFormat.Qcow2, "/var/tmp/x/disk1.sock", "/var/tmp/x/disk1.pid", writable: false, QemuCache.None);
+        Assert.Contains("--cache=none", arguments);
+        Assert.Contains("--read-only", arguments);
+        Assert.Equal("""json:{"driver":"qcow2","file":{"driver":"file","filename":"/no/such/pool/a.qcow2","locking":"auto"},"backing":null}""", arguments[^1]);
+    }
 
     [Theory]
     [InlineData("dir", null)]

@@ -19,7 +19,7 @@ internal static class MigrateCommand
 
     private static readonly Option<string> To = new("--to") { Description = "Directory that receives the disks, the libvirt domain, the start script and the seal; or qemu:///system, qemu+ssh://USER@HOST/system: libvirt of this host or of another one, which gets the disks in a storage pool and defines the domain.", HelpName = "DIR|URI", Required = true };
     private static readonly Option<string?> Pool = new("--pool") { Description = "libvirt: the storage pool that receives the disks, of type dir, fs or netfs [default: default].", HelpName = "POOL" };
-    private static readonly Option<string?> Papers = new("--papers") { Description = "libvirt of another host: the directory of this one that keeps the seal, the block maps and the domain's description [default: hosts/HOST-POOL in the state directory].", HelpName = "DIR" };
+    private static readonly Option<string?> Papers = new("--papers") { Description = "libvirt of another host: the directory of this one that keeps the seal, the block maps and the domain's description [default: one for the pool, below hosts/ in the state directory].", HelpName = "DIR" };
     private static readonly Option<bool> StartIt = new("--start") { Description = "libvirt: start the new machine once it is sealed." };
     private static readonly Option<bool> Autostart = new("--autostart") { Description = "libvirt: have the new machine start with its host." };
     private static readonly Option<string[]> DiskTargets = new("--disk-target") { Description = "Bring a disk to a block device or an NBD export (nbd://, nbd+unix://), which it overwrites, and not to a file. DISK is its key (disk1) or what the source identifies it by. May be repeated.", HelpName = "DISK=DEVICE|URI" };

@@ -11,9 +11,9 @@ internal static class VerifyCommand
     public static Command Build()
     {
         var seal = new Argument<string>("SEAL") { Description = "The NAME.seal.json of a migration." };
-        var disk = new Option<string[]>("--disk") { Description = "A disk that is not beside the seal: FILE for a machine with one disk, or KEY=FILE (disk1=/srv/a.raw). May be repeated.", HelpName = "[KEY=]FILE" };
+        var disk = new Option<string[]>("--disk") { Description = "A disk that is not beside the seal: FILE for a machine with one disk, or KEY=FILE (disk1=/srv/a.raw); a volume of another host as qemu+ssh://USER@HOST/system:/PATH. May be repeated.", HelpName = "[KEY=]FILE" };
         var key = new Option<string?>("--key") { Description = "PEM file of the public key that must have signed; by default the local one.", HelpName = "FILE" };
-        var command = new Command("verify", "Check a seal's signature, and that the disks still hold what it says. Works offline. Exit code 0: every claim holds; 1: one does not.") { seal, disk, key };
+        var command = new Command("verify", "Check a seal's signature, and that the disks still hold what it says. Works offline, but for disks that are on other hosts. Exit code 0: every claim holds; 1: one does not.") { seal, disk, key };
         command.SetAction(async (parsed, cancel) =>
         {
             var json = parsed.GetValue(GlobalOptions.Json);
@@ -47,7 +47,7 @@ internal static class VerifyCommand
             var equals = value.IndexOf('=', StringComparison.Ordinal);
             var isKey = equals > 0 && value[..equals].StartsWith("disk", StringComparison.Ordinal) && value[4..equals].All(char.IsAsciiDigit);
             var (key, path) = isKey ? (value[..equals], value[(equals + 1)..]) : ($"disk{disks.Count + 1}", value);
-            if (!disks.TryAdd(key, Path.GetFullPath(path))) throw CliErrors.BadValue("--disk", value, $"a disk that was not named before ({key} was)");
+            if (!disks.TryAdd(key, path.StartsWith("qemu+ssh://", StringComparison.Ordinal) ? path : Path.GetFullPath(path))) throw CliErrors.BadValue("--disk", value, $"a disk that was not named before ({key} was)");
         }
 
         return disks;

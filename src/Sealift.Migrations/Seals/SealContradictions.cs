@@ -45,6 +45,7 @@ internal static class SealContradictions
         Require(p.Boot is not { Outcome: BootOutcome.Failed }, "the machine is handed over and did not boot");
         Require(p.Disks.Count > 0, "nothing is sealed without a disk");
         Require(p.Target is not { } target || target.Volumes.SequenceEqual(p.Disks.Select(d => d.TargetVolume is { } volume ? Path.GetFileName(volume) : d.TargetFile)), "the volumes are not the disks");
+        Require(VolumesAreOfTheTarget(p), "its volumes are not all in the pool that it names");
         foreach (var disk in p.Disks) CheckCustody(disk, Require);
         var names = p.Disks.SelectMany(d => d.BlockMap is { } map ? new[] { d.TargetFile, map.Name } : [d.TargetFile]).Concat(p.HandedOver.Select(f => f.Name)).ToList();
         Require(names.Distinct(StringComparer.Ordinal).Count() == names.Count, "two files have the same name");
@@ -105,6 +106,15 @@ internal static class SealContradictions
     }
 
     /// <summary>Whether it is the canonical URI of an export that is reached without TLS.</summary>
+    /// <summary>A machine on another host has all of its disks there, in the directory of one pool.</summary>
+    private static bool VolumesAreOfTheTarget(SealPredicate p)
+    {
+        var places = p.Disks.Select(d => d.TargetVolume is { } name ? FarDisks.Parse(name) : null).ToList();
+        var isFar = p.Target is { } target && target.Uri.StartsWith("qemu+ssh:", StringComparison.Ordinal);
+        if (!isFar) return p.Disks.All(d => d.TargetVolume is null);
+        return places.All(v => v is not null && v.Value.Uri == p.Target!.Uri) && places.Select(v => Path.GetDirectoryName(v!.Value.Path)).Distinct(StringComparer.Ordinal).Count() == 1;
+    }
+
     private static bool IsExport(string text)
     {
         try

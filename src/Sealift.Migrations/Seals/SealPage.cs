@@ -4,6 +4,7 @@ using System.Text;
 using Sealift.Disks;
 using Sealift.Guests.Boot;
 using Sealift.Guests.Lint;
+using Sealift.Posix;
 using Sealift.Providers;
 
 namespace Sealift.Migrations.Seals;
@@ -387,8 +388,8 @@ public static class SealPage
             <pre>nbdcopy "{d.TargetExport ?? $"$(cat {d.TargetFile})"}" ELSEWHERE/{d.TargetFile}
             truncate --size={d.VirtualBytes.ToString(CultureInfo.InvariantCulture)} ELSEWHERE/{d.TargetFile}</pre>
             """)).ToList();
-        var volumes = p.Disks.Where(d => d.TargetVolume is not null && d.TargetFormat == "raw").Select(d => (Disk: d, Place: FarDisks.Parse(d.TargetVolume!))).Where(v => v.Place is not null).Select(v => Markup.Of($"""
-            <pre>ssh {LibvirtHost.HostNameOf(v.Place!.Value.Uri)} dd if={v.Place!.Value.Path} iflag=direct bs=1M &gt; ELSEWHERE/{v.Disk.TargetFile}</pre>
+        var volumes = p.Disks.Where(d => d.TargetVolume is not null).Select(d => (Disk: d, Place: FarDisks.Parse(d.TargetVolume!))).Where(v => v.Place is not null).Select(v => Markup.Of($"""
+            <pre>ssh {LibvirtHost.LoginOf(v.Place!.Value.Uri)} {ShellWord.Quoted($"dd if={ShellWord.Quoted(v.Place!.Value.Path)} iflag=direct bs=1M")} &gt; ELSEWHERE/{v.Disk.TargetFile}</pre>{(v.Disk.TargetFormat == "raw" ? Markup.Empty : Markup.Of($"<pre>mv ELSEWHERE/{v.Disk.TargetFile} ELSEWHERE/image && qemu-img convert -f qcow2 -O raw ELSEWHERE/image ELSEWHERE/{v.Disk.TargetFile}</pre>"))}
             """)).ToList();
         return Section("How to verify", Markup.Of($"""
             <p>{(handedOver ? "Before the machine is started for the first time: a guest that runs changes its disks, and then they rightly differ." : "The signature shows that nobody changed this report; there is no disk to verify.")}</p>

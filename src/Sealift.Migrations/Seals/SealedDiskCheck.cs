@@ -21,7 +21,8 @@ internal static class SealedDiskCheck
     /// <param name="cancel">Stops it.</param>
     public static async Task<ClaimResult> RunAsync(SealedDisk disk, string? named, string sealDirectory, IProgress<SealProgress>? progress, CancellationToken cancel)
     {
-        var path = named ?? Path.Combine(sealDirectory, disk.TargetFile);
+        var far = named is null ? null : FarDisks.Parse(named, mayHaveParameters: true);
+        var path = far is not null ? sealDirectory : named ?? Path.Combine(sealDirectory, disk.TargetFile);
         if (FileFacts.OfPathIfExists(path) is null)
             return new ClaimResult(disk.Key, false, $"{path} is not there", $"Put it beside the seal, or name it: --disk {disk.Key}=FILE.");
         // A directory of our own, with a short name: a socket's path has at most 107 bytes (unix(7)).
@@ -29,7 +30,13 @@ internal static class SealedDiskCheck
         try
         {
             // What lies beside the seal is not signed: it has to lead to what is. Whoever names a file vouches for it.
-            if (named is null && disk.TargetVolume is { } volume) return await CompareFarAsync(disk, path, volume, sealDirectory, work.Path, progress, cancel);
+            if (far is var (uri, volume)) return await CompareFarAsync(disk, uri, volume, sealDirectory, work.Path, progress, cancel);
+            if (named is null && disk.TargetVolume is { } name)
+            {
+                (uri, volume) = SealedVolume(path, name);
+                return await CompareFarAsync(disk, uri, volume, sealDirectory, work.Path, progress, cancel);
+            }
+
             return await CompareAsync(disk, path, named is null ? disk.TargetExport : null, sealDirectory, work.Path, progress, cancel);
         }
         catch (SealiftException e)
@@ -53,24 +60,29 @@ internal static class SealedDiskCheck
     }
 
     /// <summary>A volume of another host, read there past the page cache by a server that opens it for reading only.</summary>
-    private static async Task<ClaimResult> CompareFarAsync(SealedDisk disk, string path, string volume, string sealDirectory, string work, IProgress<SealProgress>? progress, CancellationToken cancel)
+    private static async Task<ClaimResult> CompareFarAsync(SealedDisk disk, string uri, string place, string sealDirectory, string work, IProgress<SealProgress>? progress, CancellationToken cancel)
     {
-        // What lies beside the seal is not signed: it has to say what is.
-        using (var file = PosixFile.Open(path, OpenMode.Read | OpenMode.NoFollow))
-            if (SmallFile.ReadText(file, UriLimitBytes)?.Trim() is var said && said != volume) throw MigrationErrors.OtherVolumeNamed(path, volume);
-        var (uri, place) = FarDisks.Parse(volume) ?? throw MigrationErrors.OtherVolumeNamed(path, volume);
         var directory = $"/var/tmp/sealift-verify-{Guid.NewGuid().ToString("N")[..12]}";
         await using var host = await LibvirtHost.ConnectAsync(uri, cancel);
         await host.MakeDirectoryAsync(directory, cancel);
         try
         {
             await using var server = await host.ServeAsync(place, disk.TargetFormat == "qcow2" ? ImageFormat.Qcow2 : ImageFormat.Raw, writable: false, directory, "disk", Path.Combine(work, "disk"), cancel);
-            return await CompareAsync(disk, await CopiedDisk.OnExport(server.Uri, VolumeServer.CacheBypass(LibvirtHost.HostNameOf(uri))).OpenUncachedAsync(disk.VirtualBytes, work, cancel), $"{Path.GetFileName(place)} on {LibvirtHost.HostNameOf(uri)}", sealDirectory, progress, cancel);
+            return await CompareAsync(disk, await CopiedDisk.InFarFile(server.Uri, VolumeServer.CacheBypass(LibvirtHost.HostNameOf(uri))).OpenUncachedAsync(disk.VirtualBytes, work, cancel), $"{Path.GetFileName(place)} on {LibvirtHost.HostNameOf(uri)}", sealDirectory, progress, cancel);
         }
         finally
         {
             await host.EndServersAsync(directory, CancellationToken.None);
         }
+    }
+
+    /// <summary>Where a volume is: as it is signed, and as what lies beside the seal, which is not, has to say. Nothing is connected to.</summary>
+    /// <exception cref="SealiftException">SL7145.</exception>
+    private static (string Uri, string Path) SealedVolume(string path, string name)
+    {
+        if (FileFacts.OfPath(path).Kind != FileKind.Regular) throw MigrationErrors.OtherVolumeNamed(path, name);
+        using var file = PosixFile.Open(path, OpenMode.Read | OpenMode.NoFollow);
+        return SmallFile.ReadText(file, UriLimitBytes)?.Trim() == name ? FarDisks.Parse(name) ?? throw MigrationErrors.OtherVolumeNamed(path, name) : throw MigrationErrors.OtherVolumeNamed(path, name);
     }
 
     /// <summary>The export that a disk is on, out of the file that stands for it; null where the path is the disk's own. Nothing is connected to.</summary>

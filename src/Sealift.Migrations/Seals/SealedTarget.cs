@@ -1,3 +1,5 @@
+using Sealift.Providers;
+
 namespace Sealift.Migrations.Seals;
 
 /// <summary>The libvirt that the machine was handed over to.</summary>
@@ -15,6 +17,6 @@ public sealed record SealedTarget(string Uri, string Domain, string Uuid, string
         if (context.Request.Target.Libvirt is not { } libvirt) return null;
         var machine = context.Source.Machine;
         var names = new TargetNames(context.Request, machine);
-        return new SealedTarget(libvirt.Uri, machine.FileName, DefinedDomain.UuidOf(context).ToString("D"), libvirt.Pool, libvirt.PoolUuid ?? string.Empty, [.. machine.Disks.Select(d => libvirt.IsFar ? names.Volume(d.Key) : Path.GetFileName(names.Disk(d.Key)))]);
+        return new SealedTarget(LibvirtHost.WithoutParameters(libvirt.Uri), machine.FileName, DefinedDomain.UuidOf(context).ToString("D"), libvirt.Pool, libvirt.PoolUuid ?? string.Empty, [.. machine.Disks.Select(d => libvirt.IsFar ? names.Volume(d.Key) : Path.GetFileName(names.Disk(d.Key)))]);
     }
 }

@@ -45,7 +45,8 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
                 Stages = stages,
             };
             await using var target = await disk.OpenWriteAsync(source.LengthBytes, context.Scratch, cancel);
-            await using var proving = await disk.OpenUncachedWhileWrittenAsync(source.LengthBytes, cancel);
+            // A volume of another host is read back by a server that has not written it.
+            await using var proving = context.Far is null ? await disk.OpenUncachedWhileWrittenAsync(source.LengthBytes, cancel) : null;
             (copy, found) = await DiskCopy.RunBesideReadBackAsync(source, target, proving, map, null, options, () => closed = FileFacts.OfPath(path), context.Events.Progress(Planned), null, cancel);
             result = CopyStepResult.Of(copy.Root, map, context.Far is null ? TargetPlaces.ModifiedNanoseconds(closed!) : await context.Far.ModifiedAsync(Disk, cancel));
             map.Close();

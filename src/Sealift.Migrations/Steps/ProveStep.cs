@@ -20,6 +20,7 @@ internal sealed class ProveStep(string disk) : Step(StepName.Prove, disk)
         var left = context.Result(StepName.Commit, Disk, JournalJson.Default.CommitStepResult).Target;
         using var proven = left is null ? null : CopyTargets.Proofs(context, Disk, map, left, StepName.Prove);
         if (proven is not null) WarmPass.ForgetProofs(proven, map);
+        if (context.Far is not null) await context.Far.RenewAsync(Disk, cancel);
         // Before the first byte is read: a write during the reading, or right after it, is not covered by the proof; nor is one since it was read before.
         var modified = proven is not null && proven.UnknownBlocks < proven.BlockCount ? left!.ModifiedNanoseconds : await TargetPlaces.ModifiedAsync(context, Disk, path, cancel);
         await using var target = await context.CopiedDisk(Disk).OpenUncachedAsync(map.LengthBytes, context.Scratch, cancel);

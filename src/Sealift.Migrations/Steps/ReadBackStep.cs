@@ -48,6 +48,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
             c => context.CopiedDisk(Disk).OpenWriteAsync(copy.LengthBytes, context.Scratch, c),
             async c =>
             {
+                if (context.Far is not null) await context.Far.RenewAsync(Disk, c);
                 // What was read back before was read back of the file as it was then.
                 state = proven is not null && proven.UnknownBlocks < proven.BlockCount ? last!.Target! : TargetState.Of(path);
                 modified = context.Far is null ? state.ModifiedNanoseconds : await context.Far.ModifiedAsync(Disk, c);

@@ -48,7 +48,7 @@ public sealed class FarPool : IAsyncDisposable
     public async Task<IReadOnlyList<SealiftException>> LookAsync(IReadOnlyList<string> names, long neededBytes, CancellationToken cancel)
     {
         const string Script = """for tool in "$@"; do command -v "$tool" >/dev/null || printf '%s\n' "$tool"; done""";
-        string[] tools = ["qemu-nbd", "stat", "mv", "rm", "sync", "mkdir", "rmdir", "realpath", "readlink", "sed", "tr", "cat", "grep", "uname"];
+        string[] tools = ["qemu-nbd", "stat", "ln", "rm", "sync", "mkdir", "rmdir", "realpath", "readlink", "sed", "tr", "cat", "grep", "id", "test", "uname"];
         var problems = new List<SealiftException>();
         var missing = (await Commands.RunAsync(["sh", "-c", Script, "sh", .. tools], cancel)).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         if (missing.Length > 0) problems.Add(LibvirtTargetErrors.ToolsMissing(HostName, missing));
@@ -61,14 +61,33 @@ public sealed class FarPool : IAsyncDisposable
         return problems;
     }
 
-    /// <summary>What is at a path there; null where nothing is.</summary>
-    /// <exception cref="SealiftException">SL6413: the answer makes no sense. SL6419: the host is lost.</exception>
+    /// <summary>That a file there is not, or no longer, the one that was made.</summary>
+    public SealiftException Replaced(string path) => LibvirtTargetErrors.VolumeReplaced(HostName, path, "it is gone, or no longer the one that Sealift made");
+
+    /// <summary>Demands that nothing in the pool has a name.</summary>
+    /// <exception cref="SealiftException">SL6607.</exception>
+    public async Task DemandNothingAsync(string name, CancellationToken cancel)
+    {
+        var path = Path.Combine(Pool.DirectoryPath, name);
+        if (await FindAsync(path, cancel) is not null) throw LibvirtTargetErrors.VolumeExists(HostName, path);
+    }
+
+    /// <summary>What is at a path of the pool; null where nothing is. Links are not followed: one would be somebody else's, whatever it leads to.</summary>
+    /// <exception cref="SealiftException">SL6413: the answer makes no sense. SL6419: the host is lost. SL6617: it cannot be seen whether there is anything.</exception>
     public async Task<FarFile?> FindAsync(string path, CancellationToken cancel)
     {
-        // Links are not followed: one would be somebody else's, whatever it leads to. stat's own exit code does not tell "not there" from other errors.
-        const string Script = """[ -e "$1" ] || [ -L "$1" ] || exit 0; exec stat -c '%d %i %s %.9Y' -- "$1" """;
-        var said = (await Commands.RunAsync(["sh", "-c", Script, "sh", path], cancel)).Output.Trim();
-        return said.Length == 0 ? null : FarFile.Parse(said) ?? throw ProviderErrors.BadLibvirtAnswer(HostName, $"stat {path}: {said}");
+        const int NotThere = 3, NotSeen = 4;
+        // What cannot be looked at is not gone; nor is anything of a directory that is gone itself, as where it was a mount.
+        const string Script = """
+            said=$(LC_ALL=C stat -c '%d %i %s %.9Y' -- "$1" 2>&1) && { printf '%s\n' "$said"; exit 0; }
+            case $said in *": No such file or directory") [ -d "$2" ] && exit 3 ;; esac
+            printf '%s\n' "$said" >&2
+            exit 4
+            """;
+        var looked = await Commands.RunAsync(["sh", "-c", Script, "sh", path, Pool.DirectoryPath], cancel, 0, NotThere, NotSeen);
+        if (looked.ExitCode == NotThere) return null;
+        if (looked.ExitCode == NotSeen) throw LibvirtTargetErrors.CannotLook(HostName, path, looked.ErrorTail.Trim());
+        return FarFile.Parse(looked.Output.Trim()) ?? throw ProviderErrors.BadLibvirtAnswer(HostName, $"stat {path}: {ProviderErrors.Clean(looked.Output, 200)}");
     }
 
     /// <summary>Has libvirt make an empty volume, and makes its name durable.</summary>
@@ -91,17 +110,17 @@ public sealed class FarPool : IAsyncDisposable
         {
             // What was removed without libvirt it still lists, until it looks again. Where it made something, it is another matter.
             if (await FindAsync(path, cancel) is not null) throw;
-            await RefreshAsync(cancel);
+            await host.RefreshAsync(Pool.Uuid, cancel);
             await host.CreateVolumeAsync(Pool.Uuid, name, format, lengthBytes, cancel);
         }
 
         await SyncAsync(cancel);
-        var made = await FindAsync(path, cancel) ?? throw LibvirtTargetErrors.VolumeReplaced(HostName, path, "libvirt said that it made it, and it is not there");
+        var made = await FindAsync(path, cancel) ?? throw Replaced(path);
         if (format == ImageFormat.Raw && made.LengthBytes != lengthBytes) throw LibvirtTargetErrors.VolumeLength(HostName, path, made.LengthBytes, lengthBytes);
         return made;
     }
 
-    /// <summary>Gives a file there another name, durably. Nothing is replaced.</summary>
+    /// <summary>Gives a file there another name, durably. Nothing is replaced; what an earlier run did of it is gone on with.</summary>
     /// <param name="from">Its name.</param>
     /// <param name="to">Its new one.</param>
     /// <param name="file">What it is known by.</param>
@@ -109,12 +128,16 @@ public sealed class FarPool : IAsyncDisposable
     /// <exception cref="SealiftException">SL6607: something of the new name is there. SL6608: it is another file, or none.</exception>
     public async Task RenameAsync(string from, string to, FarFile file, CancellationToken cancel)
     {
-        if (await FindAsync(from, cancel) is not { } found || !found.IsSameAs(file)) throw LibvirtTargetErrors.VolumeReplaced(HostName, from, "it is gone, or no longer the one that Sealift made");
-        if (await FindAsync(to, cancel) is not null) throw LibvirtTargetErrors.VolumeExists(HostName, to);
-        // mv of coreutils 9 does both at once; what an older one did in between is seen by the look after it.
-        _ = await Commands.RunAsync(["mv", "-n", "-T", "--", from, to], cancel); // it prints nothing
-        if (await FindAsync(to, cancel) is not { } moved || !moved.IsSameAs(file)) throw LibvirtTargetErrors.VolumeExists(HostName, to);
+        if (await FindAsync(to, cancel) is null)
+        {
+            if (await FindAsync(from, cancel) is not { } found || !found.IsSameAs(file)) throw Replaced(from);
+            // A second name first: unlike a rename, that never replaces anything, on a server's file system either. What it did is seen below.
+            _ = await Commands.RunAsync(["ln", "-T", "--", from, to], cancel, 0, 1);
+        }
+
+        if (await FindAsync(to, cancel) is not { } named || !named.IsSameAs(file)) throw LibvirtTargetErrors.VolumeExists(HostName, to);
         await SyncAsync(cancel);
+        _ = await RemoveAsync(from, file, cancel); // false: somebody else's is there by now, and stays
     }
 
     /// <summary>Removes a file there, where it is the one that is meant; and makes that durable.</summary>
@@ -130,9 +153,6 @@ public sealed class FarPool : IAsyncDisposable
         await SyncAsync(cancel);
         return true;
     }
-
-    /// <summary>Has libvirt look at what is in the pool.</summary>
-    public Task RefreshAsync(CancellationToken cancel) => host.RefreshAsync(Pool.Uuid, cancel);
 
     /// <summary>The host, which serves volumes.</summary>
     public LibvirtHost Host => host;

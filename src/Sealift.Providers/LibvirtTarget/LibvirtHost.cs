@@ -46,6 +46,21 @@ public sealed class LibvirtHost : IAsyncDisposable
     /// <summary>Whether a target is meant as libvirt, and not as a directory.</summary>
     public static bool Is(string target) => target is not null && LibvirtName.Is(target);
 
+    /// <summary>The code of the error that the server of a volume did not end well.</summary>
+    public const string ServerEndedBadlyCode = "SL6610";
+
+    /// <summary>The same name without what says by which key and which program the host is reached.</summary>
+    public static string WithoutParameters(string uri)
+    {
+        ArgumentNullException.ThrowIfNull(uri);
+        return uri.Split('?', 2)[0];
+    }
+
+    /// <summary>How somebody logs in to the host of one by hand: what follows <c>ssh</c> in a shell.</summary>
+    public static string LoginOf(string uri) => HostOf(uri) is not { } host
+        ? string.Empty
+        : ShellWord.Quoted([.. host.Port is { } port ? new[] { "-p", port.ToString(CultureInfo.InvariantCulture) } : [], .. host.KeyFile is { } key ? new[] { "-i", key } : [], host.User is null ? host.Name : $"{host.User}@{host.Name}"]);
+
     /// <summary>Reads the name of a target.</summary>
     /// <returns>The same in its simplest form.</returns>
     /// <exception cref="SealiftException">SL6600: it is no usable name. SL6601: it is of another host, and reached otherwise than over SSH.</exception>
@@ -113,7 +128,8 @@ public sealed class LibvirtHost : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(user);
         var isRoot = (await Commands.RunAsync(["id", "-u"], cancel)).Output.Trim() == "0";
-        return isRoot ? (await Commands.RunAsync(user.TryToReach(directory), cancel, 0, 1)).ExitCode == 0 : null;
+        // 126 and 127, of the shell there: it has no setpriv.
+        return isRoot && (await Commands.RunAsync(user.TryToReach(directory), cancel, 0, 1, 126, 127)).ExitCode is var tried and (0 or 1) ? tried == 0 : null;
     }
 
     /// <summary>Whether its host has a bridge of this name.</summary>
@@ -185,12 +201,12 @@ public sealed class LibvirtHost : IAsyncDisposable
         const string Script = """
             [ -e "$1" ] || [ -L "$1" ] || exit 0
             { [ ! -L "$1" ] && [ -d "$1" ] && [ -O "$1" ]; } || exit 3
+            left=600
             for file in "$1"/*.pid; do
               server=$(cat -- "$file" 2>/dev/null) || continue
               case $server in ''|*[!0-9]*) continue ;; esac
               tr '\0' '\n' <"/proc/$server/cmdline" 2>/dev/null | grep -qxF -e "--socket=${file%.pid}.sock" || continue
               kill "$server" 2>/dev/null
-              left=600
               while [ -e "/proc/$server/exe" ]; do
                 [ "$left" -gt 0 ] || { echo "process $server" >&2; exit 4; }
                 left=$((left - 1)); sleep 0.1

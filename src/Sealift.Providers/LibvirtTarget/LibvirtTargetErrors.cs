@@ -38,7 +38,7 @@ internal static class LibvirtTargetErrors
         "SL6609", "serve a volume", Place(host, path), said, "Log in there by hand as the same user and look: it has to be able to write the volume (mostly root), and sshd has to allow AllowStreamLocalForwarding");
 
     public static SealiftException ServerEndedBadly(string host, string path, string said, Exception? inner = null) => new(
-        "SL6610", "end the server of a volume", Place(host, path), $"{said}; what was written last may be lost", "Look at that host and its storage, and resume: everything is read back again", inner);
+        LibvirtHost.ServerEndedBadlyCode, "end the server of a volume", Place(host, path), $"{said}; what was written last may be lost", "Look at that host and its storage, and resume: everything is read back again", inner);
 
     public static SealiftException CacheNotBypassed(string host, string path, string said) => new(
         "SL6611", "read a volume past the page cache", Place(host, path), said, "Choose a pool on a file system that takes O_DIRECT, or run sealift on that host with --to qemu:///system");
@@ -57,6 +57,9 @@ internal static class LibvirtTargetErrors
 
     public static SealiftException Unaligned(string host, string path, string said) => new(
         "SL6616", "serve a volume", Place(host, path), $"the length of the disk is no multiple of the blocks that this storage takes past the cache: {said}", "Bring it as qcow2 (--format qcow2), or choose a pool on storage with sectors of 512 bytes: QEMU would not run the raw volume, either, with cache='none'");
+
+    public static SealiftException CannotLook(string host, string path, string said) => new(
+        "SL6617", "look at a file of another host", Place(host, path), ProviderErrors.Clean(said, 500), "Look at that host and the storage of the pool, and resume; nothing is taken for gone that cannot be seen");
 
     private static string Place(string host, string path) => $"{ProviderErrors.Clean(host)}:{ProviderErrors.Clean(path)}";
 }

@@ -14,6 +14,9 @@ public sealed class VolumeServer : IAsyncDisposable
 {
     private const string Ready = "ready ", Flags = "flags ";
 
+    // A login may greet; that the volume is open more than once is for QEMU to decide.
+    private const int LongestLine = 1000, MostFlags = 64;
+
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(90);
     // On its end it flushes what its storage has not taken yet.
     private static readonly TimeSpan StopDeadline = TimeSpan.FromMinutes(10);
@@ -38,8 +41,9 @@ public sealed class VolumeServer : IAsyncDisposable
           exit "$ended"
         }
         trap end HUP INT TERM
+        trap '' PIPE
         left=600
-        until [ -s "$directory/$key.pid" ]; do
+        until [ "$(cat -- "$directory/$key.pid" 2>/dev/null)" = "$server" ]; do
           [ -e "/proc/$server/exe" ] || end
           [ "$left" -gt 0 ] || { echo "it did not listen within a minute" >&2; end; }
           left=$((left - 1)); sleep 0.1
@@ -49,6 +53,7 @@ public sealed class VolumeServer : IAsyncDisposable
           [ "$(readlink -- "$opened")" = "$file" ] && sed -n 's/^flags:[[:space:]]*/flags /p' "/proc/$server/fdinfo/${opened##*/}"
         done
         echo "ready $(uname -m)"
+        exec >/dev/null
         read -r _
         end
         """;
@@ -58,6 +63,7 @@ public sealed class VolumeServer : IAsyncDisposable
     private readonly bool writable;
     private readonly string host;
     private int stopped;
+    private Task ignored = Task.CompletedTask;
 
     private VolumeServer(ChildProcess child, string host, string volume, bool writable, string socketPath) => (this.child, this.host, this.volume, this.writable, Uri) = (child, host, volume, writable, NbdUri.Unix(socketPath));
 
@@ -93,6 +99,7 @@ public sealed class VolumeServer : IAsyncDisposable
         try
         {
             await started.AwaitAsync(cancel);
+            await started.DemandReachedAsync(cancel);
             return started;
         }
         catch
@@ -120,6 +127,20 @@ public sealed class VolumeServer : IAsyncDisposable
 
     private string Words => child.ErrorTail.Trim() is { Length: > 0 } said ? ProviderErrors.Clean(said.ReplaceLineEndings("; "), 1000) : "it said nothing";
 
+    /// <summary>ssh makes the socket here whatever its server allows: that it leads there is seen when it is used.</summary>
+    private async Task DemandReachedAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await using var client = await NbdClient.ConnectAsync(Uri, new NbdOptions(), cancel);
+            await client.DisconnectAsync(cancel);
+        }
+        catch (NbdException e)
+        {
+            throw LibvirtTargetErrors.ServerDidNotStart(host, volume, $"it is not reached through SSH: {e.Said}; ssh said: {Words}");
+        }
+    }
+
     private async Task AwaitAsync(CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -129,11 +150,13 @@ public sealed class VolumeServer : IAsyncDisposable
         {
             while (await child.ReadLineAsync(limit.Token) is { } line)
             {
+                if (line.Length > LongestLine || flags.Count > MostFlags) throw LibvirtTargetErrors.ServerDidNotStart(host, volume, $"it says other things than it should: {ProviderErrors.Clean(line, 100)}");
                 if (line.StartsWith(Flags, StringComparison.Ordinal)) flags.Add(line[Flags.Length..].Trim());
                 if (!line.StartsWith(Ready, StringComparison.Ordinal)) continue;
                 var architecture = line[Ready.Length..].Trim();
+                ignored = IgnoreAsync(); // it says no more
                 // The volume may be open more than once; each of them has to be past the cache.
-                if (flags.Count == 0 || flags.Any(f => IsDirect(f, architecture) is not true)) throw LibvirtTargetErrors.CacheNotBypassed(host, volume, flags.Count == 0 ? "its kernel does not say how the server has it open" : $"the server has it open with flags {string.Join(", ", flags)} ({ProviderErrors.Clean(architecture)}), and O_DIRECT is not known to be among them");
+                if (flags.Count == 0 || flags.Any(f => IsDirect(f, architecture) is not true)) throw LibvirtTargetErrors.CacheNotBypassed(host, volume, flags.Count == 0 ? "its kernel does not say how the server has it open" : $"the server has it open with flags {ProviderErrors.Clean(string.Join(", ", flags), 200)} ({ProviderErrors.Clean(architecture)}), and O_DIRECT is not known to be among them");
                 return;
             }
         }
@@ -144,6 +167,15 @@ public sealed class VolumeServer : IAsyncDisposable
 
         _ = await child.WaitAsync(cancel); // its last words are complete then, and say more than its exit code
         throw Words.Contains("not a multiple of request alignment", StringComparison.Ordinal) ? LibvirtTargetErrors.Unaligned(host, volume, Words) : LibvirtTargetErrors.ServerDidNotStart(host, volume, Words);
+    }
+
+    /// <summary>Takes what a hostile host may go on saying, and keeps nothing of it.</summary>
+    private async Task IgnoreAsync()
+    {
+        while (await child.ReadLineAsync(CancellationToken.None) is not null)
+        {
+            // Until it ends.
+        }
     }
 
     private async ValueTask EndAsync(bool judge)
@@ -164,6 +196,7 @@ public sealed class VolumeServer : IAsyncDisposable
         finally
         {
             await child.DisposeAsync();
+            await ignored;
         }
     }
 }

@@ -165,7 +165,8 @@ public sealed class SealVerifierTests : IDisposable
     [Fact]
     public void Contradictions_are_not_signed()
     {
-        const string Volume = "qemu+ssh://root@host/system?keyfile=%2Fk:/srv/vms/a.raw";
+        const string Volume = "qemu+ssh://root@host/system:/srv/vms/a.raw";
+        var there = new SealedTarget("qemu+ssh://root@host/system", "a", Guid.NewGuid().ToString("D"), "default", string.Empty, ["a.raw"]);
         var p = ExampleSeals.Sealed();
         var d = p.Disks[0];
         SealPredicate[] lies =
@@ -186,10 +187,13 @@ public sealed class SealVerifierTests : IDisposable
             {
                 "", "where", "/srv/vms/a.raw", "qemu:///system:/srv/vms/a.raw", "qemu+ssh://host/system", "qemu+ssh://host/system:a.raw", "qemu+ssh://host/system:/srv/../a.raw", "qemu+ssh://host/system:/srv//a.raw",
                 "qemu+tcp://host/system:/a.raw", "qemu+ssh://HOST/system:/a.raw", "qemu+ssh://host/other:/a.raw", "qemu+ssh://-oProxyCommand=x/system:/a.raw", "qemu+ssh://u:secret@host/system:/a.raw",
-                "qemu+ssh://host/system?keyfile=k:/a.raw", "qemu+ssh://host/system?no_verify=1:/a.raw", "qemu+ssh://host/system:/a\n.raw", "qemu+ssh:///system:/a.raw",
-            }.Select(v => p with { Disks = [d with { TargetFile = "a.volume", TargetVolume = v }] }),
-            p with { Disks = [d with { TargetVolume = Volume }] }, // beside a file that does not stand for it
-            p with { Disks = [d with { TargetFile = "a.volume", TargetFormat = "raw", TargetVolume = Volume, TargetExport = "nbd://host/x" }] },
+                "qemu+ssh://host/system?keyfile=%2Fk:/a.raw", "qemu+ssh://host/system?command=%2Fevil:/a.raw", "qemu+ssh://host/system?no_verify=1:/a.raw", "qemu+ssh://host/system:/a\n.raw", "qemu+ssh:///system:/a.raw",
+            }.Select(v => p with { Target = there, Disks = [d with { TargetFile = "a.volume", TargetVolume = v }] }),
+            p with { Disks = [d with { TargetFile = "a.volume", TargetVolume = Volume }] }, // of a machine that no host has
+            p with { Target = there with { Uri = "qemu+ssh://root@other/system" }, Disks = [d with { TargetFile = "a.volume", TargetVolume = Volume }] },
+            p with { Target = there, Disks = [d with { TargetFile = "a.raw" }] },
+            p with { Target = there, Disks = [d with { TargetVolume = Volume }] }, // beside a file that does not stand for it
+            p with { Target = there, Disks = [d with { TargetFile = "a.volume", TargetFormat = "raw", TargetVolume = Volume, TargetExport = "nbd://host/x" }] },
             p with { FindingsAfter = [new SealedFinding("c", FindingStanding.New, "f", "d", "t", null)] },
             p with { FindingsBefore = [new SealedFinding("c", FindingStanding.Inherited, "f", "d", "t", null)] },
             p with { FindingsAfter = [new SealedFinding("c", FindingStanding.Waived, "f", "d", "t", "because")] },
@@ -204,7 +208,7 @@ public sealed class SealVerifierTests : IDisposable
         ];
         foreach (var lie in lies) Assert.Equal("SL7501", Assert.Throws<SealiftException>(() => SealWriter.Write(folder, "lie", lie, key)).Code);
         Assert.Empty(Directory.GetFiles(folder, "lie*"));
-        foreach (var honest in new[] { p, p with { Disks = [d with { TargetFile = "a.nbd", TargetFormat = "raw", TargetExport = "nbd://host/x" }] }, p with { Disks = [d with { TargetFile = "a.volume", TargetVolume = Volume }] }, ExampleSeals.Degraded(), ExampleSeals.Failed() }) SealWriter.Write(folder, "honest", honest, key, replace: true);
+        foreach (var honest in new[] { p, p with { Disks = [d with { TargetFile = "a.nbd", TargetFormat = "raw", TargetExport = "nbd://host/x" }] }, p with { Target = there, Disks = [d with { TargetFile = "a.volume", TargetVolume = Volume }] }, ExampleSeals.Degraded(), ExampleSeals.Failed() }) SealWriter.Write(folder, "honest", honest, key, replace: true);
     }
 
     private static IEnumerable<IReadOnlyList<SealedPoint>> PointLies(IReadOnlyList<SealedPoint> points)
