@@ -9,6 +9,9 @@ namespace Sealift.Migrations;
 /// </summary>
 internal static class WarmChain
 {
+    // They are read at once, beside the allocation, and an NBD connection asks for at most 16 such contexts: NbdOptions.MetaContexts.
+    private const int LongestChain = 15;
+
     /// <summary>The next pass over each disk.</summary>
     /// <param name="described">The disks as the migration began with them.</param>
     /// <param name="now">The disks as they are.</param>
@@ -64,6 +67,7 @@ internal static class WarmChain
         if (chain.FindIndex(b => b is null) is >= 0 and var gap) return ([], $"there is a gap in the chain of its change trackers: {names[gap]} is missing");
         if (chain.Find(b => b!.IsInconsistent) is { } inconsistent) return ([], $"its change tracker {inconsistent.Name} is inconsistent");
         if (!chain[^1]!.IsRecording) return ([], $"its change tracker {chain[^1]!.Name} no longer records");
+        if (end > LongestChain) return ([], $"{end - 1} passes in a row did not come to their end, and so many change trackers are not asked at once");
         return ([.. names[..end]], null);
     }
 }

@@ -32,6 +32,20 @@ public sealed class WarmChainTests
         Assert.Equal(expected.Length == 0, disk.FullBecause is not null);
     }
 
+    /// <summary>Each pass that was not done adds one, where a source is lost again and again; a pass that asks for more of them than can be asked for would end every run.</summary>
+    [Theory]
+    [InlineData(14, true)]
+    [InlineData(15, false)]
+    public void A_chain_that_is_too_long_to_be_asked_for_at_once_means_a_full_pass(int undone, bool isBelieved)
+    {
+        var passes = Enumerable.Range(0, undone + 1).Select(i => Pass(i, done: i == 0)).ToList();
+        var bitmaps = passes.ConvertAll(p => new DirtyBitmap(p.Bitmap, 0, p == passes[^1], false));
+        var disk = Assert.Single(WarmChain.Next([Described], [Now() with { Bitmaps = bitmaps }], passes, useTracker: true));
+        Assert.Equal(isBelieved ? undone + 1 : 0, disk.Since.Count);
+        if (isBelieved) Assert.Null(disk.FullBecause);
+        else Assert.Contains($"{undone} passes in a row", disk.FullBecause, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_disk_that_is_elsewhere_and_a_tracker_that_lied_or_is_not_wanted_mean_a_full_pass_with_the_reason()
     {
