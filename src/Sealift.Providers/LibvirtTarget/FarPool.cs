@@ -125,14 +125,15 @@ public sealed class FarPool : IAsyncDisposable
     /// <param name="to">Its new one.</param>
     /// <param name="file">What it is known by.</param>
     /// <param name="cancel">Stops it.</param>
-    /// <exception cref="SealiftException">SL6607: something of the new name is there. SL6608: it is another file, or none.</exception>
+    /// <exception cref="SealiftException">SL6607: something of the new name is there. SL6608: it is another file, or none. SL6618: it cannot be given the name.</exception>
     public async Task RenameAsync(string from, string to, FarFile file, CancellationToken cancel)
     {
         if (await FindAsync(to, cancel) is null)
         {
             if (await FindAsync(from, cancel) is not { } found || !found.IsSameAs(file)) throw Replaced(from);
-            // A second name first: unlike a rename, that never replaces anything, on a server's file system either. What it did is seen below.
-            _ = await Commands.RunAsync(["ln", "-T", "--", from, to], cancel, 0, 1);
+            // A second name first: unlike a rename, that never replaces anything, on a server's file system either.
+            var linked = await Commands.RunAsync(["ln", "-T", "--", from, to], cancel, 0, 1);
+            if (linked.ExitCode != 0 && await FindAsync(to, cancel) is null) throw LibvirtTargetErrors.CannotName(HostName, to, linked.ErrorTail.Trim());
         }
 
         if (await FindAsync(to, cancel) is not { } named || !named.IsSameAs(file)) throw LibvirtTargetErrors.VolumeExists(HostName, to);

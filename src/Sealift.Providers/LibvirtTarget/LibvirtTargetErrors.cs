@@ -61,5 +61,8 @@ internal static class LibvirtTargetErrors
     public static SealiftException CannotLook(string host, string path, string said) => new(
         "SL6617", "look at a file of another host", Place(host, path), ProviderErrors.Clean(said, 500), "Look at that host and the storage of the pool, and resume; nothing is taken for gone that cannot be seen");
 
+    public static SealiftException CannotName(string host, string path, string said) => new(
+        "SL6618", "give a volume its name", Place(host, path), ProviderErrors.Clean(said, 500), "Choose a pool on a file system that gives a file two names (hard links), as all but a few do");
+
     private static string Place(string host, string path) => $"{ProviderErrors.Clean(host)}:{ProviderErrors.Clean(path)}";
 }
