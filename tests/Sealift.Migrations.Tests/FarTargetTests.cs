@@ -187,8 +187,7 @@ public sealed class FarTargetTests : IAsyncLifetime
     [InlineData(false)]
     public async Task Killed_before_any_write_of_the_journal_nothing_of_it_is_lost_or_left(bool resume)
     {
-        var stride = int.Parse(Environment.GetEnvironmentVariable("STRIDE") ?? "11", System.Globalization.CultureInfo.InvariantCulture);
-        for (var crash = resume ? 3 : 8; ; crash += stride)
+        for (var crash = resume ? 3 : 8; ; crash += 11) // each takes many seconds
         {
             var died = false;
             string? id = null;
