@@ -115,6 +115,9 @@ internal sealed class FarDisks : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether there are servers.</summary>
+    public bool IsServing => servers.Count > 0;
+
     /// <summary>What servers that have ended, or lost their connection, said last: the cause of what failed over them.</summary>
     public async Task<IReadOnlyList<string>> LastWordsAsync()
     {

@@ -21,6 +21,7 @@ internal sealed class MigrationRun
     private Step? current;
     private Stopwatch elapsed = new();
     private bool keepsHalfCopy;
+    private bool mayHaveLostWrites;
 
     public MigrationRun(MigrationStore store, MigrationRow row, MigrationTerms terms, IMigrationObserver observer, bool resumed)
     {
@@ -291,9 +292,8 @@ internal sealed class MigrationRun
 
         var final = IsFinal(cause);
         keepsHalfCopy = !final && !LacksSpace(cause);
-        // What the server of a volume wrote last may be lost: what was read back before that counts no more.
-        if (cause.Code == LibvirtHost.ServerEndedBadlyCode) context.Forget(null, context.Request.Convert && commitDecided ? StepName.Prove : StepName.ReadBack);
-        IReadOnlyList<string> more = context.Far is not null && TargetPlaces.IsOfTarget(context, cause) ? await context.Far.LastWordsAsync() : [];
+        mayHaveLostWrites = cause.Code == LibvirtHost.ServerEndedBadlyCode;
+        IReadOnlyList<string> more = context.Far is { IsServing: true } && TargetPlaces.IsOfTarget(context, cause) ? await context.Far.LastWordsAsync() : [];
         return await EndAsync(Verdict.Failed, [cause.Message, .. more], [$"{cause.NextStep}."], final);
     }
 
@@ -400,6 +400,8 @@ internal sealed class MigrationRun
         context.Forget(null, StepName.Gate, StepName.HandOver, StepName.Seal);
         // A domain that could not be undefined keeps its disks until it can be.
         if (!DefinedDomain.IsJournaled(context)) HandOverMoves.TakeBack(context);
+        // What the server of a volume wrote last: what was read back before that counts no more.
+        if (mayHaveLostWrites) context.Forget(null, context.Request.Convert && commitDecided ? StepName.Prove : StepName.ReadBack);
         var failed = current?.Planned;
         // A resume goes on with what was copied half-way. Where there will be none it is of no use to anybody, and where space was
         // lacking it would take that of others: a resume begins it anew then, as it does with a disk that did not read back.

@@ -121,7 +121,16 @@ public sealed class VolumeServer : IAsyncDisposable
     {
         var ended = child.WaitAsync(CancellationToken.None);
         if (await Task.WhenAny(ended, Task.Delay(LastWordsGrace)) != ended) return null;
-        var exitCode = await ended;
+        int exitCode;
+        try
+        {
+            exitCode = await ended;
+        }
+        catch (ChildException e)
+        {
+            return e.Message; // that is how it ended
+        }
+
         return string.Create(CultureInfo.InvariantCulture, $"What may have caused it: the server of the volume on {host} ended (exit code {exitCode}): {Words}.");
     }
 
