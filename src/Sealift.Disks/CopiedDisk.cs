@@ -8,7 +8,6 @@ public sealed class CopiedDisk
 {
     private readonly string path;
     private readonly ImageFormat format;
-
     private readonly string? cacheBypass;
     private readonly bool isFile;
 

@@ -15,8 +15,8 @@ internal static class DefinedDomain
     /// <summary>As libvirt's own tools take it: the domain is the end of the path, before what says how its host is reached.</summary>
     public static string NameOf(LibvirtTarget target, string domain)
     {
-        var query = target.Uri.IndexOf('?', StringComparison.Ordinal);
-        return query < 0 ? $"{target.Uri}/{domain}" : $"{target.Uri[..query]}/{domain}{target.Uri[query..]}";
+        var daemon = LibvirtHost.WithoutParameters(target.Uri);
+        return $"{daemon}/{domain}{target.Uri[daemon.Length..]}";
     }
 
     /// <summary>What keeps the machine from being defined, as far as that can be known before anything is copied.</summary>
@@ -109,17 +109,12 @@ internal static class DefinedDomain
     public static async Task<(DomainFate Fate, string Name)> UndefineAsync(LibvirtTarget libvirt, string migration, string name, CancellationToken cancel)
     {
         await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
-        if (!Guid.TryParse(UuidIn(libvirt, name), out var uuid) || await host.FindDomainAsync(uuid, cancel) is not { } found) return (DomainFate.NotThere, string.Empty);
+        var path = LibvirtHost.WithoutParameters(name);
+        if (!Guid.TryParse(path[(path.LastIndexOf('/') + 1)..], out var uuid) || await host.FindDomainAsync(uuid, cancel) is not { } found) return (DomainFate.NotThere, string.Empty);
         if (found.IsActive) throw MigrationErrors.DomainRuns(found.Name);
         if (found.MigrationId != migration) return (DomainFate.NotOurs, found.Name);
         await host.UndefineAsync(uuid, cancel);
         return (DomainFate.Undefined, found.Name);
-    }
-
-    private static string UuidIn(LibvirtTarget libvirt, string name)
-    {
-        var start = NameOf(libvirt, string.Empty).Split('?')[0].Length;
-        return start < name.Length ? name[start..].Split('?')[0] : string.Empty;
     }
 
     /// <summary>After the seal: what the plan says of the domain's power.</summary>

@@ -92,18 +92,14 @@ public sealed record LibvirtTarget(string Uri, string Pool)
     internal static async Task<MigrationRequest> LocateAsync(string stateDirectory, MigrationRequest request, CancellationToken cancel)
     {
         if (request.Target.Libvirt is not { } libvirt) return request;
-        if (libvirt.IsFar) return await LocateFarAsync(stateDirectory, request, libvirt, cancel);
-        if (request.TargetDirectory.Length > 0) throw MigrationErrors.BadPlan("target", $"{request.TargetDirectory} is named, and {libvirt.Uri} with its pool", "Name the one or the other");
+        if (!libvirt.IsFar && request.TargetDirectory.Length > 0) throw MigrationErrors.BadPlan("target", $"{request.TargetDirectory} is named, and {libvirt.Uri} with its pool", "Name the one or the other");
         await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
         var pool = await host.PoolAsync(libvirt.Pool, cancel);
-        return request with { TargetDirectory = pool.DirectoryPath, Target = request.Target with { Libvirt = libvirt with { Uri = host.Uri, Pool = pool.Name, PoolUuid = pool.Uuid } } };
-    }
-    private static async Task<MigrationRequest> LocateFarAsync(string stateDirectory, MigrationRequest request, LibvirtTarget libvirt, CancellationToken cancel)
-    {
-        await using var host = await LibvirtHost.ConnectAsync(libvirt.Uri, cancel);
-        var pool = await host.PoolAsync(libvirt.Pool, cancel);
-        // Machines of one pool have different names, as in the directory of one. Pools of different hosts may have the same.
-        var here = request.TargetDirectory.Length > 0 ? request.TargetDirectory : Path.Combine(stateDirectory, "hosts", $"{SafeName.Of(LibvirtHost.HostNameOf(host.Uri))}-{SafeName.Of(pool.Name)}-{pool.Uuid[..8]}");
-        return request with { TargetDirectory = here, Target = request.Target with { Libvirt = libvirt with { Uri = host.Uri, Pool = pool.Name, PoolUuid = pool.Uuid, PoolDirectory = pool.DirectoryPath } } };
+        var found = libvirt with { Uri = host.Uri, Pool = pool.Name, PoolUuid = pool.Uuid, PoolDirectory = libvirt.IsFar ? pool.DirectoryPath : null };
+        var here = !libvirt.IsFar ? pool.DirectoryPath
+            : request.TargetDirectory.Length > 0 ? request.TargetDirectory
+            // Machines of one pool have different names, as in the directory of one. Pools of different hosts may have the same.
+            : Path.Combine(stateDirectory, "hosts", $"{SafeName.Of(LibvirtHost.HostNameOf(host.Uri))}-{SafeName.Of(pool.Name)}-{pool.Uuid[..8]}");
+        return request with { TargetDirectory = here, Target = request.Target with { Libvirt = found } };
     }
 }

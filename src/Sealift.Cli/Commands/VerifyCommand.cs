@@ -2,6 +2,7 @@ using System.CommandLine;
 using Sealift.Cli.Terminal;
 using Sealift.Disks;
 using Sealift.Migrations.Seals;
+using Sealift.Providers;
 
 namespace Sealift.Cli.Commands;
 
@@ -47,7 +48,7 @@ internal static class VerifyCommand
             var equals = value.IndexOf('=', StringComparison.Ordinal);
             var isKey = equals > 0 && value[..equals].StartsWith("disk", StringComparison.Ordinal) && value[4..equals].All(char.IsAsciiDigit);
             var (key, path) = isKey ? (value[..equals], value[(equals + 1)..]) : ($"disk{disks.Count + 1}", value);
-            if (!disks.TryAdd(key, path.StartsWith("qemu+ssh://", StringComparison.Ordinal) ? path : Path.GetFullPath(path))) throw CliErrors.BadValue("--disk", value, $"a disk that was not named before ({key} was)");
+            if (!disks.TryAdd(key, LibvirtHost.IsFar(path) ? path : Path.GetFullPath(path))) throw CliErrors.BadValue("--disk", value, $"a disk that was not named before ({key} was)");
         }
 
         return disks;

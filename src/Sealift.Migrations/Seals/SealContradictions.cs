@@ -110,7 +110,7 @@ internal static class SealContradictions
     private static bool VolumesAreOfTheTarget(SealPredicate p)
     {
         var places = p.Disks.Select(d => d.TargetVolume is { } name ? FarDisks.Parse(name) : null).ToList();
-        var isFar = p.Target is { } target && target.Uri.StartsWith("qemu+ssh:", StringComparison.Ordinal);
+        var isFar = p.Target is { } target && LibvirtHost.IsFar(target.Uri);
         if (!isFar) return p.Disks.All(d => d.TargetVolume is null);
         return places.All(v => v is not null && v.Value.Uri == p.Target!.Uri) && places.Select(v => Path.GetDirectoryName(v!.Value.Path)).Distinct(StringComparer.Ordinal).Count() == 1;
     }

@@ -21,22 +21,17 @@ internal static class SealedDiskCheck
     /// <param name="cancel">Stops it.</param>
     public static async Task<ClaimResult> RunAsync(SealedDisk disk, string? named, string sealDirectory, IProgress<SealProgress>? progress, CancellationToken cancel)
     {
-        var far = named is null ? null : FarDisks.Parse(named, mayHaveParameters: true);
-        var path = far is not null ? sealDirectory : named ?? Path.Combine(sealDirectory, disk.TargetFile);
-        if (FileFacts.OfPathIfExists(path) is null)
+        var volume = named is null ? null : FarDisks.Parse(named, mayHaveParameters: true);
+        var path = named ?? Path.Combine(sealDirectory, disk.TargetFile);
+        if (volume is null && FileFacts.OfPathIfExists(path) is null)
             return new ClaimResult(disk.Key, false, $"{path} is not there", $"Put it beside the seal, or name it: --disk {disk.Key}=FILE.");
         // A directory of our own, with a short name: a socket's path has at most 107 bytes (unix(7)).
         using var work = new WorkDirectory();
         try
         {
             // What lies beside the seal is not signed: it has to lead to what is. Whoever names a file vouches for it.
-            if (far is var (uri, volume)) return await CompareFarAsync(disk, uri, volume, sealDirectory, work.Path, progress, cancel);
-            if (named is null && disk.TargetVolume is { } name)
-            {
-                (uri, volume) = SealedVolume(path, name);
-                return await CompareFarAsync(disk, uri, volume, sealDirectory, work.Path, progress, cancel);
-            }
-
+            if (named is null && disk.TargetVolume is { } name) volume = SealedVolume(path, name);
+            if (volume is var (uri, place)) return await CompareFarAsync(disk, uri, place, sealDirectory, work.Path, progress, cancel);
             return await CompareAsync(disk, path, named is null ? disk.TargetExport : null, sealDirectory, work.Path, progress, cancel);
         }
         catch (SealiftException e)

@@ -48,7 +48,7 @@ internal sealed class CopyStep(string disk) : Step(StepName.Copy, disk)
             // A volume of another host is read back by a server that has not written it.
             await using var proving = context.Far is null ? await disk.OpenUncachedWhileWrittenAsync(source.LengthBytes, cancel) : null;
             (copy, found) = await DiskCopy.RunBesideReadBackAsync(source, target, proving, map, null, options, () => closed = FileFacts.OfPath(path), context.Events.Progress(Planned), null, cancel);
-            result = CopyStepResult.Of(copy.Root, map, context.Far is null ? TargetPlaces.ModifiedNanoseconds(closed!) : await context.Far.ModifiedAsync(Disk, cancel));
+            result = CopyStepResult.Of(copy.Root, map, closed!);
             map.Close();
             await source.VerifyUnchangedAsync(cancel);
         }
@@ -79,11 +79,11 @@ internal sealed record CopyStepResult(string Root, long LengthBytes, long DataBy
     /// <summary>Of the whole disk, whichever run or pass copied what.</summary>
     /// <param name="root">S.</param>
     /// <param name="map">S's leaves.</param>
-    /// <param name="modifiedNanoseconds">When the copied disk was written last, as its last writer left it.</param>
-    public static CopyStepResult Of(byte[] root, BlockMap map, long modifiedNanoseconds)
+    /// <param name="closed">The copied file, or what stands for it, as its last writer left it.</param>
+    public static CopyStepResult Of(byte[] root, BlockMap map, FileFacts closed)
     {
         var amounts = map.Runs().GroupBy(r => r.State).ToDictionary(g => g.Key, g => g.Sum(map.BytesOf));
-        return new CopyStepResult(MigrationContext.Hex(root), map.LengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), modifiedNanoseconds);
+        return new CopyStepResult(MigrationContext.Hex(root), map.LengthBytes, amounts.GetValueOrDefault(BlockState.Data), amounts.GetValueOrDefault(BlockState.Zero), amounts.GetValueOrDefault(BlockState.Hole), TargetPlaces.ModifiedNanoseconds(closed));
     }
 
     /// <summary>Where the time went, reading back included where that was done meanwhile.</summary>

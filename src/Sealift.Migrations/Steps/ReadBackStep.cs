@@ -25,7 +25,7 @@ internal sealed class ReadBackStep(string disk) : Step(StepName.ReadBack, disk)
         var begunAt = DateTimeOffset.UtcNow;
         // What was found while it was copied counts only if nobody has written to the file since its copy closed it.
         context.ReadBackWhileCopied.Remove(Disk, out var whileCopied);
-        if (whileCopied is not null && await TargetPlaces.ModifiedAsync(context, Disk, path, cancel) != modified)
+        if (whileCopied is not null && TargetPlaces.ModifiedNanoseconds(path) != modified)
         {
             context.Events.Send(new Note(StepName.ReadBack, $"{Disk}: {path} was written to after it was copied; all of it is read back again"));
             whileCopied = null;

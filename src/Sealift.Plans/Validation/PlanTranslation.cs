@@ -60,7 +60,7 @@ public static class PlanTranslation
     internal static bool IsRunning(ProviderType type) => type is ProviderType.Vsphere or ProviderType.Libvirt;
 
     /// <summary>Whether machines go to libvirt of another host. An address that is none is told elsewhere.</summary>
-    internal static bool IsFar(ProviderSpec destination) => destination.Type == ProviderType.Libvirt && destination.Url.StartsWith("qemu+ssh:", StringComparison.Ordinal);
+    internal static bool IsFar(ProviderSpec destination) => destination.Type == ProviderType.Libvirt && LibvirtHost.IsFar(destination.Url);
 
     /// <summary>What is wrong with the name of a machine; null where nothing is.</summary>
     /// <param name="source">Its provider.</param>

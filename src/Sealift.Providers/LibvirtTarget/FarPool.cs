@@ -10,17 +10,18 @@ namespace Sealift.Providers;
 /// </summary>
 public sealed class FarPool : IAsyncDisposable
 {
-    private readonly LibvirtHost host;
+    private FarPool(LibvirtHost host, StoragePool pool) => (Host, Pool) = (host, pool);
 
-    private FarPool(LibvirtHost host, StoragePool pool) => (this.host, Pool) = (host, pool);
+    /// <summary>The host, which serves volumes.</summary>
+    public LibvirtHost Host { get; }
 
     /// <summary>What libvirt says of it. Its directory is one of that host.</summary>
     public StoragePool Pool { get; }
 
     /// <summary>What its host is called.</summary>
-    public string HostName => LibvirtHost.HostNameOf(host.Uri);
+    public string HostName => LibvirtHost.HostNameOf(Host.Uri);
 
-    private HostCommands Commands => host.Commands;
+    private HostCommands Commands => Host.Commands;
 
     /// <summary>Logs in to the host and finds the pool.</summary>
     /// <param name="uri">libvirt there, as <see cref="LibvirtHost.Parse"/> gives it.</param>
@@ -99,19 +100,19 @@ public sealed class FarPool : IAsyncDisposable
     public async Task<FarFile> CreateAsync(string name, ImageFormat format, long lengthBytes, CancellationToken cancel)
     {
         var path = Path.Combine(Pool.DirectoryPath, name);
-        if (await FindAsync(path, cancel) is not null) throw LibvirtTargetErrors.VolumeExists(HostName, path);
+        await DemandNothingAsync(name, cancel);
         // libvirt has qemu-img make it in whole KiB.
         if (format == ImageFormat.Qcow2 && lengthBytes % 1024 != 0) throw LibvirtTargetErrors.VolumeLength(HostName, path, (lengthBytes / 1024 * 1024) + 1024, lengthBytes);
         try
         {
-            await host.CreateVolumeAsync(Pool.Uuid, name, format, lengthBytes, cancel);
+            await Host.CreateVolumeAsync(Pool.Uuid, name, format, lengthBytes, cancel);
         }
         catch (LibvirtException)
         {
             // What was removed without libvirt it still lists, until it looks again. Where it made something, it is another matter.
             if (await FindAsync(path, cancel) is not null) throw;
-            await host.RefreshAsync(Pool.Uuid, cancel);
-            await host.CreateVolumeAsync(Pool.Uuid, name, format, lengthBytes, cancel);
+            await Host.RefreshAsync(Pool.Uuid, cancel);
+            await Host.CreateVolumeAsync(Pool.Uuid, name, format, lengthBytes, cancel);
         }
 
         await SyncAsync(cancel);
@@ -155,11 +156,8 @@ public sealed class FarPool : IAsyncDisposable
         return true;
     }
 
-    /// <summary>The host, which serves volumes.</summary>
-    public LibvirtHost Host => host;
-
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => host.DisposeAsync();
+    public ValueTask DisposeAsync() => Host.DisposeAsync();
 
     // fsync(2) of the directory: a name that was made or changed is lost in a power cut otherwise.
     private async Task SyncAsync(CancellationToken cancel) => _ = await Commands.RunAsync(["sync", "--", Pool.DirectoryPath], cancel); // it prints nothing

@@ -37,8 +37,12 @@ public sealed class LibvirtHost : IAsyncDisposable
         return new LibvirtHost(uri, LibvirtName.Connection(DaemonOf(uri), ssh.Host, "no_tty=1"), ssh);
     }
 
-    /// <summary>Whether it is on another host.</summary>
-    public static bool IsFar(string uri) => HostOf(uri) is not null;
+    /// <summary>Whether it is on another host, by its scheme: the rest may be no usable name.</summary>
+    public static bool IsFar(string uri)
+    {
+        ArgumentNullException.ThrowIfNull(uri);
+        return uri.StartsWith("qemu+ssh:", StringComparison.Ordinal);
+    }
 
     /// <summary>What the host of one is called; this one's is empty.</summary>
     public static string HostNameOf(string uri) => HostOf(uri)?.Name ?? string.Empty;
@@ -238,7 +242,7 @@ public sealed class LibvirtHost : IAsyncDisposable
         if (ssh is not null) await ssh.DisposeAsync();
     }
 
-    private static SshHost? HostOf(string uri) => uri.StartsWith("qemu+ssh:", StringComparison.Ordinal) ? SshHost.Of(new Uri(uri), (said, _) => LibvirtTargetErrors.BadName("a libvirt URI", said)) : null;
+    private static SshHost? HostOf(string uri) => IsFar(uri) ? SshHost.Of(new Uri(uri), (said, _) => LibvirtTargetErrors.BadName("a libvirt URI", said)) : null;
 
     private static string DaemonOf(string uri) => new Uri(uri).AbsolutePath.TrimEnd('/');
 
