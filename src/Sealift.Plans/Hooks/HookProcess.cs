@@ -19,7 +19,7 @@ public static class HookProcess
     /// <param name="input">What it is told.</param>
     /// <param name="logPath">The file; what is there is replaced.</param>
     /// <param name="cancel">Kills it.</param>
-    /// <returns>One line: how it ended, and why its output is not kept where that could not be written.</returns>
+    /// <returns>One line: how it ended, and, where it is so, why its output is not kept or its container is still there.</returns>
     /// <exception cref="SealiftException">
     /// It did not end with exit code 0: SL1102 another, SL1103 a signal, SL1104 its deadline, SL1101 it could not be started, SL7660 it
     /// cannot be run as it is, SL7662 podman is missing.
@@ -41,7 +41,7 @@ public static class HookProcess
             OnErrorLine = output.Add,
         };
         string ended;
-        var unkept = string.Empty;
+        string unkept = string.Empty, unremoved = string.Empty;
         try
         {
             await using var child = ChildProcess.Start(command);
@@ -57,8 +57,7 @@ public static class HookProcess
             finally
             {
                 child.Kill("the hook is over"); // it and all that it started; nothing where it has ended
-                // Killed, podman leaves its container behind. That the container goes is worth a try, and no other error than the hook's own.
-                if (container is not null && child.End is not { BySignal: false, Number: 0 }) await TryRemoveAsync(hook, container);
+                if (container is not null) unremoved = await TryRemoveAsync(hook, container);
             }
         }
         finally
@@ -66,7 +65,7 @@ public static class HookProcess
             unkept = Keep(output, logPath);
         }
 
-        return ended + unkept;
+        return ended + unremoved + unkept;
     }
 
     /// <summary>Writes down what a hook printed.</summary>
@@ -103,7 +102,9 @@ public static class HookProcess
 
         if (spec.Image!.StartsWith('-') || spec.Image.Any(char.IsControl)) throw PlanErrors.HookFailed(name, machine, $"{spec.Image} is no name of an image", "its document");
         if (ChildProcess.Find(Podman) is null) throw PlanErrors.NoPodman(name);
-        return new ChildCommand(Podman, ["run", "--rm", "--interactive", "--name", container!, spec.Network ? "--network=host" : "--network=none", "--", spec.Image, .. spec.Arguments]);
+        // Its streams are the container's own: led through conmon, what it prints right before its end is lost where it leaves its input unread.
+        // And without --rm: where that is faster than podman, the exit code is lost.
+        return new ChildCommand(Podman, ["run", "--log-driver=passthrough", "--interactive", "--name", container!, spec.Network ? "--network=host" : "--network=none", "--", spec.Image, .. spec.Arguments]);
     }
 
     private static async Task RemoveAsync(HookDocument hook, string container, CancellationToken cancel)
@@ -112,15 +113,18 @@ public static class HookProcess
         _ = await ChildProcess.RunAsync(new ChildCommand(Podman, "rm", "--force", "--ignore", "--time", "10", container) { StartsOthers = true, Deadline = TimeSpan.FromMinutes(2) }, cancel); // what it removed is of no interest
     }
 
-    private static async Task TryRemoveAsync(HookDocument hook, string container)
+    /// <summary>Removes the container of a hook that is over: how the hook ended is what counts, and the next run of it removes what is still there, or says why it cannot.</summary>
+    /// <returns>Empty, or why it is still there.</returns>
+    private static async Task<string> TryRemoveAsync(HookDocument hook, string container)
     {
         try
         {
             await RemoveAsync(hook, container, CancellationToken.None);
+            return string.Empty;
         }
-        catch (SealiftException)
+        catch (SealiftException e)
         {
-            // The hook's own error is on its way; the next run of this hook for this machine removes it, or says why it cannot.
+            return $"; its container {container} is still there: {e.Message}";
         }
     }
 

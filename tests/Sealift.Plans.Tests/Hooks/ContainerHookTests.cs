@@ -71,6 +71,29 @@ public sealed class ContainerHookTests : IAsyncLifetime
         Assert.Equal(string.Empty, await ContainersAsync());
     }
 
+    /// <summary>On a busy host, podman looks at its container long after that is over.</summary>
+    [Fact]
+    public async Task However_late_podman_looks_the_exit_code_and_the_output_are_the_hooks_own()
+    {
+        var running = HookProcess.RunAsync(Container("busybox sleep 2; echo oh dear; exit 3"), Input, Log, Cancel);
+        for (var i = 0; !(await ContainersAsync()).Contains("Up ", StringComparison.Ordinal); i++) Assert.True(i < 600 && !running.IsCompleted, "it does not begin");
+        var podman = Directory.EnumerateDirectories("/proc").Single(p => CommandLineOf(p) is ["podman", "run", ..]);
+        await RunAsync("kill", "-STOP", Path.GetFileName(podman));
+        try
+        {
+            for (var i = 0; (await ContainersAsync()).Contains("Up ", StringComparison.Ordinal); i++) Assert.True(i < 600, "it does not end");
+        }
+        finally
+        {
+            await RunAsync("kill", "-CONT", Path.GetFileName(podman));
+        }
+
+        var failed = await Assert.ThrowsAsync<ChildException>(() => running);
+        Assert.Equal(3, failed.End?.Number);
+        Assert.Contains("oh dear", await File.ReadAllLinesAsync(Log, Cancel)); // podman itself tells of the signal
+        Assert.Equal(string.Empty, await ContainersAsync());
+    }
+
     /// <summary>A server was killed while its hook ran, and the container stayed: the next one runs under the same name.</summary>
     [Fact]
     public async Task What_a_server_that_was_killed_left_behind_is_in_nobodys_way()
@@ -92,6 +115,18 @@ public sealed class ContainerHookTests : IAsyncLifetime
 
     private static HookDocument Container(string script, params string[] arguments) =>
         new() { Metadata = new DocumentMetadata { Name = "hook" }, Spec = new HookSpec { Image = Image, Arguments = ["/bin/sh", "-c", script, "hook", .. arguments], Deadline = 120 } };
+
+    private static string[] CommandLineOf(string process)
+    {
+        try
+        {
+            return [.. File.ReadAllText(Path.Combine(process, "cmdline")).Split('\0').Select((a, i) => i == 0 ? Path.GetFileName(a) : a)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return []; // no process, or one that has ended
+        }
+    }
 
     private static async Task<string> ContainersAsync() => await RunAsync("podman", "ps", "--all", "--format", "{{.Names}} {{.Status}}");
 
