@@ -22,13 +22,13 @@ public sealed class ProgramTests : IDisposable
         Assert.Equal(5, again.ExitCode);
         Assert.Contains("SL9013", again.ErrorTail, StringComparison.Ordinal);
         Assert.Equal(0, (await RunAsync(TestServer.Password, "user", "add", "bob")).ExitCode);
-        var list = await RunAsync("", "user", "list", "--json");
+        var list = await RunAsync(null, "user", "list", "--json");
         Assert.Equal(["alice", "bob"], list.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("name").GetString()));
         Assert.Equal(0, (await RunAsync("another horse battery staple", "user", "password", "bob")).ExitCode);
-        Assert.Equal(0, (await RunAsync("", "user", "remove", "bob")).ExitCode);
-        Assert.Contains("SL9016", (await RunAsync("", "user", "remove", "alice")).ErrorTail, StringComparison.Ordinal);
+        Assert.Equal(0, (await RunAsync(null, "user", "remove", "bob")).ExitCode);
+        Assert.Contains("SL9016", (await RunAsync(null, "user", "remove", "alice")).ErrorTail, StringComparison.Ordinal);
         Assert.Contains("SL9011", (await RunAsync("", "user", "add", "carol")).ErrorTail, StringComparison.Ordinal);
-        Assert.Equal(2, (await RunAsync("", "user", "add", "carol", "--role", "root")).ExitCode);
+        Assert.Equal(2, (await RunAsync(null, "user", "add", "carol", "--role", "root")).ExitCode);
     }
 
     [Fact]
@@ -43,6 +43,6 @@ public sealed class ProgramTests : IDisposable
         Assert.Equal(0, await server.WaitAsync(Cancel));
     }
 
-    private Task<ChildResult> RunAsync(string input, params string[] arguments) =>
-        ChildProcess.RunAsync(new ChildCommand(Program, [.. arguments, "--state", directory]) { StandardInput = input + "\n", AcceptedExitCodes = [0, 2, 5] }, Cancel);
+    private Task<ChildResult> RunAsync(string? input, params string[] arguments) =>
+        ChildProcess.RunAsync(new ChildCommand(Program, [.. arguments, "--state", directory]) { StandardInput = input is null ? string.Empty : input + "\n", AcceptedExitCodes = [0, 2, 5] }, Cancel);
 }
