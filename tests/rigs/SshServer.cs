@@ -67,6 +67,9 @@ internal sealed class SshServer : IAsyncDisposable
         return new SshServer(process, directory, port);
     }
 
+    /// <summary>What it has logged last.</summary>
+    public string Said => process.ErrorTail;
+
     /// <summary>Ends every connection, as a network or a host that fails does.</summary>
     /// <returns>How many there were.</returns>
     public int Disconnect()

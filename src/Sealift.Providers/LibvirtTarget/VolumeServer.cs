@@ -87,7 +87,10 @@ public sealed class VolumeServer : IAsyncDisposable
         return (Convert.ToInt64(flags, 8) & direct.Value) != 0;
     }
 
-    internal static async Task<VolumeServer> StartAsync(SshHost host, string volume, ImageFormat format, bool writable, string directory, string key, string socketPath, CancellationToken cancel)
+    internal static Task<VolumeServer> StartAsync(SshHost host, string volume, ImageFormat format, bool writable, string directory, string key, string socketPath, CancellationToken cancel) =>
+        SshLogin.InsistAsync(() => TryStartAsync(host, volume, format, writable, directory, key, socketPath, cancel), cancel);
+
+    private static async Task<VolumeServer> TryStartAsync(SshHost host, string volume, ImageFormat format, bool writable, string directory, string key, string socketPath, CancellationToken cancel)
     {
         var (socket, ready) = (Path.Combine(directory, $"{key}.sock"), Path.Combine(directory, $"{key}.pid"));
         _ = PosixPath.RemoveFile(socketPath); // false: none is left of an earlier run

@@ -48,13 +48,27 @@ internal sealed class HostCommands(SshHost? remote) : IAsyncDisposable
     {
         if (remote is null) return path;
         var here = Path.Combine(directory, "far");
+        forwarding = await SshLogin.InsistAsync(() => TryForwardAsync(remote, path, here, cancel), cancel);
+        return here;
+    }
+
+    private static async Task<ChildProcess> TryForwardAsync(SshHost remote, string path, string here, CancellationToken cancel)
+    {
         _ = PosixPath.RemoveFile(here); // false: none is left of an earlier point in time
         // It lives for as long as the point in time does.
-        forwarding = ChildProcess.Start(remote.Command(["-N", "-S", "none", "-o", "ExitOnForwardFailure=yes", "-L", $"{here}:{path}"]) with { Deadline = TimeSpan.FromDays(365) });
-        for (var watch = Stopwatch.StartNew(); FileFacts.OfPathIfExists(here) is null; await Task.Delay(20, cancel))
-            if (!forwarding.IsRunning) forwarding.ThrowUnlessAccepted(await forwarding.WaitAsync(cancel));
-            else if (watch.Elapsed > ForwardDeadline) throw ProviderErrors.NotForwarded(remote.Name, path, ForwardDeadline);
-        return here;
+        var forwarding = ChildProcess.Start(remote.Command(["-N", "-S", "none", "-o", "ExitOnForwardFailure=yes", "-L", $"{here}:{path}"]) with { Deadline = TimeSpan.FromDays(365) });
+        try
+        {
+            for (var watch = Stopwatch.StartNew(); FileFacts.OfPathIfExists(here) is null; await Task.Delay(20, cancel))
+                if (!forwarding.IsRunning) forwarding.ThrowUnlessAccepted(await forwarding.WaitAsync(cancel));
+                else if (watch.Elapsed > ForwardDeadline) throw ProviderErrors.NotForwarded(remote.Name, path, ForwardDeadline);
+            return forwarding;
+        }
+        catch
+        {
+            await forwarding.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Ends what <see cref="ReachAsync"/> began.</summary>
@@ -73,17 +87,23 @@ internal sealed class HostCommands(SshHost? remote) : IAsyncDisposable
     /// <param name="cancel">Gives up.</param>
     /// <param name="accepted">Exit codes that are no error; none for 0 alone.</param>
     /// <exception cref="SealiftException">SL6419: the host is lost. SL1102: another exit code.</exception>
-    public async Task<ChildResult> RunAsync(IReadOnlyList<string> command, CancellationToken cancel, params IReadOnlyCollection<int> accepted)
+    public Task<ChildResult> RunAsync(IReadOnlyList<string> command, CancellationToken cancel, params IReadOnlyCollection<int> accepted)
+    {
+        if (accepted.Count == 0) accepted = [0];
+        return remote is null
+            ? ChildProcess.RunAsync(new ChildCommand(command[0], [.. command.Skip(1)]) { AcceptedExitCodes = accepted }, cancel)
+            : SshLogin.InsistAsync(() => RunThereAsync(remote, command, accepted, cancel), cancel);
+    }
+
+    private static async Task<ChildResult> RunThereAsync(SshHost remote, IReadOnlyList<string> command, IReadOnlyCollection<int> accepted, CancellationToken cancel)
     {
         const int SshFailed = 255; // ssh(1): any other is of what was run there
-        if (accepted.Count == 0) accepted = [0];
         try
         {
             // sshd gives what it gets to a shell there.
-            return await ChildProcess.RunAsync(
-                (remote is null ? new ChildCommand(command[0], [.. command.Skip(1)]) : remote.Command([], [ShellWord.Quoted(command)])) with { AcceptedExitCodes = accepted }, cancel);
+            return await ChildProcess.RunAsync(remote.Command([], [ShellWord.Quoted(command)]) with { AcceptedExitCodes = accepted }, cancel);
         }
-        catch (ChildException e) when (remote is not null && e.End is { BySignal: false, Number: SshFailed })
+        catch (ChildException e) when (e.End is { BySignal: false, Number: SshFailed })
         {
             throw ProviderErrors.HostLost(remote.Name, e.LastWords);
         }

@@ -25,7 +25,16 @@ internal sealed class SharedSsh : IAsyncDisposable
 
     /// <summary>Logs in.</summary>
     /// <exception cref="SealiftException">SL6418.</exception>
-    public static async Task<SharedSsh> OpenAsync(SshHost host, CancellationToken cancel)
+    public static Task<SharedSsh> OpenAsync(SshHost host, CancellationToken cancel) => SshLogin.InsistAsync(() => TryOpenAsync(host, cancel), cancel);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await master.DisposeAsync();
+        directory.Dispose();
+    }
+
+    private static async Task<SharedSsh> TryOpenAsync(SshHost host, CancellationToken cancel)
     {
         var directory = new WorkDirectory(LongestDirectory);
         var (control, client) = (Path.Combine(directory.Path, "ctl"), Path.Combine(directory.Path, "ssh"));
@@ -39,7 +48,12 @@ internal sealed class SharedSsh : IAsyncDisposable
         try
         {
             for (var watch = Stopwatch.StartNew(); FileFacts.OfPathIfExists(control) is null; await Task.Delay(20, cancel))
-                if (!master.IsRunning || watch.Elapsed > Deadline) throw ProviderErrors.NotLoggedIn(host.Name, master.ErrorTail);
+            {
+                if (master.IsRunning && watch.Elapsed <= Deadline) continue;
+                if (!master.IsRunning) _ = await master.WaitAsync(cancel); // its last words are complete then, and say more than its exit code
+                throw ProviderErrors.NotLoggedIn(host.Name, master.ErrorTail);
+            }
+
             return new SharedSsh(directory, master, host with { Program = client });
         }
         catch
@@ -48,12 +62,5 @@ internal sealed class SharedSsh : IAsyncDisposable
             directory.Dispose();
             throw;
         }
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await master.DisposeAsync();
-        directory.Dispose();
     }
 }
