@@ -65,15 +65,15 @@ internal sealed class FarDisks : IAsyncDisposable
     }
 
     /// <summary>What keeps the disks from being made there, as far as that can be known before anything is copied.</summary>
-    public static async Task<IReadOnlyList<SealiftException>> LookAsync(MigrationRequest request, SourceMachine source, CancellationToken cancel)
+    /// <returns>That, and the space of the pool; null where it is not known, or nothing goes there.</returns>
+    public static async Task<(IReadOnlyList<SealiftException> Problems, TargetSpace? Space)> LookAsync(MigrationRequest request, SourceMachine source, CancellationToken cancel)
     {
-        if (request.Target.Libvirt is not { IsFar: true } libvirt) return [];
+        if (request.Target.Libvirt is not { IsFar: true } libvirt) return ([], null);
         await using var pool = await FarPool.OpenAsync(libvirt.Uri, libvirt.PoolUuid ?? libvirt.Pool, cancel);
         var names = new TargetNames(request, source.Machine);
-        return await pool.LookAsync(
-            [.. source.Machine.Disks.Select(d => names.Volume(d.Key)), Path.GetFileName(names.Nvram)],
-            source.Machine.Disks.Sum(d => Math.Min(d.Image.VirtualLengthBytes, d.Image.AllocatedBytes)),
-            cancel);
+        var needed = source.Machine.Disks.Sum(d => Math.Min(d.Image.VirtualLengthBytes, d.Image.AllocatedBytes));
+        var (problems, free) = await pool.LookAsync([.. source.Machine.Disks.Select(d => names.Volume(d.Key)), Path.GetFileName(names.Nvram)], needed, cancel);
+        return (problems, free is { } bytes ? new TargetSpace(NameOf(LibvirtHost.WithoutParameters(libvirt.Uri), pool.Pool.DirectoryPath), needed, bytes) : null);
     }
 
     /// <summary>The volume of a disk, as errors and seals name it.</summary>

@@ -26,7 +26,16 @@ public sealed record MigrationForecast(
 {
     /// <summary>What receives the machine besides the directory.</summary>
     public MachineTarget Target { get; init; } = MachineTarget.Directory;
+
+    /// <summary>The space of the pool of another host that its disks go to; null where there is none.</summary>
+    public TargetSpace? FarSpace { get; init; }
 }
+
+/// <summary>Space in a place that receives disks.</summary>
+/// <param name="Place">The place: for a pool of another host, libvirt's URI and the pool's directory.</param>
+/// <param name="NeededBytes">Space that is needed at most, in bytes.</param>
+/// <param name="FreeBytes">Space that there is, in bytes.</param>
+public sealed record TargetSpace(string Place, long NeededBytes, long FreeBytes);
 
 /// <summary>A disk of a forecast.</summary>
 /// <param name="Key">Its key.</param>

@@ -47,6 +47,7 @@ public static class MigrationRunner
                 [.. preflight.Problems.Select(p => p.Message)])
             {
                 Target = request.Target,
+                FarSpace = preflight.FarSpace,
             };
         }
         finally

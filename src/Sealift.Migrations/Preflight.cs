@@ -13,6 +13,9 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
     /// <summary>The NBD exports that disks go to, likewise.</summary>
     public SortedDictionary<string, TargetExport>? Exports { get; init; }
 
+    /// <summary>The space of the pool of another host that disks go to; null where there is none.</summary>
+    public TargetSpace? FarSpace { get; init; }
+
     // What conversion writes into the overlays: a new initrd for each kernel, packages, the file systems' own metadata. Seen on
     // full guests: 100 to 400 MiB. The commit does not need it a second time, as it writes into blocks that mostly exist.
     private const long ConversionBytes = 1L << 30;
@@ -30,7 +33,13 @@ internal sealed record Preflight(long NeededBytes, long FreeBytes, IReadOnlyList
         var here = Look(request, source);
         var (devices, exports, problems) = await TargetPlaces.LookAsync(request, source, cancel);
         var far = await FarDisks.LookAsync(request, source, cancel);
-        return here with { Problems = [.. here.Problems, .. problems, .. far, .. await DefinedDomain.LookAsync(request, source, migration, cancel)], Devices = devices.Count == 0 ? null : devices, Exports = exports.Count == 0 ? null : exports };
+        return here with
+        {
+            Problems = [.. here.Problems, .. problems, .. far.Problems, .. await DefinedDomain.LookAsync(request, source, migration, cancel)],
+            Devices = devices.Count == 0 ? null : devices,
+            Exports = exports.Count == 0 ? null : exports,
+            FarSpace = far.Space,
+        };
     }
 
     private static Preflight Look(MigrationRequest request, SourceMachine source)

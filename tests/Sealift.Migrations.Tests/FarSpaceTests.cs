@@ -72,6 +72,13 @@ public sealed class FarSpaceTests : IAsyncLifetime
     public async Task What_is_free_there_now_decides_whether_a_copy_begins()
     {
         await disk.FillAsync(Theirs, Cancel);
+        using (var store = rig.OpenStore())
+        {
+            var space = (await MigrationRunner.DescribeAsync(store, Request, Cancel)).FarSpace!;
+            Assert.Equal(FarDisks.NameOf(LibvirtHost.WithoutParameters(LibvirtHost.Parse(ssh.LibvirtUri)), pool.Directory), space.Place);
+            Assert.True(space.FreeBytes < space.NeededBytes, space.ToString());
+        }
+
         var recorder = new Recorder();
         var outcome = await rig.StartAsync(Request, recorder);
         Assert.Equal(Verdict.Failed, outcome.Verdict);

@@ -21,7 +21,10 @@ public sealed class WizardTests(Chromium chromium)
         await ClickAsync(page, "On to the way");
         await page.GetByLabel("Names").FillAsync("new-{{.VmName}}");
         await ClickAsync(page, "On to the policies");
+        // Each page first, as people do: a browser refuses to go back while it is still on its way.
+        await Expect(page.GetByLabel("Bytes per second that all may read together")).ToBeVisibleAsync();
         await page.GoBackAsync();
+        await Expect(page.GetByLabel("Names")).ToHaveValueAsync("new-{{.VmName}}");
         await page.GoBackAsync();
         await Expect(page.GetByRole(AriaRole.Group, new() { Name = "Storage" })).ToBeVisibleAsync();
         await page.GoForwardAsync();

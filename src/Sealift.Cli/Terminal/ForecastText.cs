@@ -23,6 +23,7 @@ internal static class ForecastText
         foreach (var disk in forecast.Disks)
             Console.Out.WriteLine($"{disk.Key,-9} {ErrorReport.Printable(disk.Source)} ({disk.SourceFormat.ToString().ToLowerInvariant()} {disk.Subformat}) {Quantities.Size(disk.LengthBytes)}, at most {Quantities.Size(disk.AllocatedBytes)} of data -> {disk.TargetPath} ({disk.TargetFormat.ToString().ToLowerInvariant()})");
         Console.Out.WriteLine($"space     at most {Quantities.Size(forecast.SpaceNeededBytes)} needed, {Quantities.Size(forecast.SpaceFreeBytes)} free");
+        if (forecast.FarSpace is { } far) Console.Out.WriteLine($"          at most {Quantities.Size(far.NeededBytes)} needed, {Quantities.Size(far.FreeBytes)} free in {ErrorReport.Printable(far.Place)}");
         Console.Out.WriteLine($"steps     {string.Join(", ", forecast.Steps.Select(s => StepText.Name(s.Step, s.Disk)))}");
         if (forecast.Target.Libvirt is { } libvirt) Console.Out.WriteLine($"target    {ErrorReport.Printable(TargetText.Of(libvirt))}");
         foreach (var path in forecast.TargetPaths) Console.Out.WriteLine($"makes     {path}");

@@ -65,13 +65,20 @@ public static class PlanValidation
 
         ofPlan.AddRange(HooksHere(documents));
         ofPlan.AddRange(KeysHere(documents.Plan.Spec));
-        foreach (var place in machines.Where(m => m.Forecast is { TargetPaths.Count: > 0 }).GroupBy(m => Path.GetDirectoryName(m.Forecast!.TargetPaths[0])!))
+        foreach (var place in machines.Select(m => m.Forecast).OfType<MigrationForecast>().SelectMany(SpacesOf).GroupBy(s => s.Place))
         {
-            var (needed, free) = (place.Sum(m => m.Forecast!.SpaceNeededBytes), place.Min(m => m.Forecast!.SpaceFreeBytes));
+            var (needed, free) = (place.Sum(s => s.NeededBytes), place.Min(s => s.FreeBytes));
             if (place.Count() > 1 && needed > free) ofPlan.Add(PlanProblems.Space(place.Key, needed, free));
         }
 
         return new PlanReport(ofPlan, machines);
+    }
+
+    /// <summary>Where a machine takes space: in its directory, and in the pool of another host.</summary>
+    private static IEnumerable<TargetSpace> SpacesOf(MigrationForecast forecast)
+    {
+        if (forecast.TargetPaths.Count > 0) yield return new TargetSpace(Path.GetDirectoryName(forecast.TargetPaths[0])!, forecast.SpaceNeededBytes, forecast.SpaceFreeBytes);
+        if (forecast.FarSpace is { } far) yield return far;
     }
 
     private static async Task<MigrationForecast?> ForecastAsync(

@@ -46,7 +46,8 @@ public sealed class FarPool : IAsyncDisposable
     /// <param name="names">The files that are to be in the pool.</param>
     /// <param name="neededBytes">What they need at most.</param>
     /// <param name="cancel">Gives up.</param>
-    public async Task<IReadOnlyList<SealiftException>> LookAsync(IReadOnlyList<string> names, long neededBytes, CancellationToken cancel)
+    /// <returns>That, and how many bytes are free; null where it cannot be asked.</returns>
+    public async Task<(IReadOnlyList<SealiftException> Problems, long? FreeBytes)> LookAsync(IReadOnlyList<string> names, long neededBytes, CancellationToken cancel)
     {
         const string Script = """for tool in "$@"; do command -v "$tool" >/dev/null || printf '%s\n' "$tool"; done""";
         string[] tools = ["qemu-nbd", "stat", "ln", "rm", "sync", "mkdir", "rmdir", "realpath", "readlink", "sed", "tr", "cat", "grep", "id", "test", "uname"];
@@ -54,12 +55,13 @@ public sealed class FarPool : IAsyncDisposable
         var missing = (await Commands.RunAsync(["sh", "-c", Script, "sh", .. tools], cancel)).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         if (missing.Length > 0) problems.Add(LibvirtTargetErrors.ToolsMissing(HostName, missing));
         if ((await Commands.RunAsync(["test", "-w", Pool.DirectoryPath], cancel, 0, 1)).ExitCode != 0) problems.Add(LibvirtTargetErrors.NotWritable(HostName, Pool.Name, Pool.DirectoryPath));
-        if (missing.Contains("stat")) return problems;
+        if (missing.Contains("stat")) return (problems, null);
         foreach (var path in names.Select(n => Path.Combine(Pool.DirectoryPath, n)))
             if (await FindAsync(path, cancel) is not null) problems.Add(LibvirtTargetErrors.VolumeExists(HostName, path));
         // Asked for now: libvirt tells what was free when it looked last.
-        if (await Commands.FreeBytesAsync(Pool.DirectoryPath, cancel) is var free && free < neededBytes) problems.Add(LibvirtTargetErrors.PoolTooSmall(Pool.Name, neededBytes, free));
-        return problems;
+        var free = await Commands.FreeBytesAsync(Pool.DirectoryPath, cancel);
+        if (free < neededBytes) problems.Add(LibvirtTargetErrors.PoolTooSmall(Pool.Name, neededBytes, free));
+        return (problems, free);
     }
 
     /// <summary>That a file there is not, or no longer, the one that was made.</summary>

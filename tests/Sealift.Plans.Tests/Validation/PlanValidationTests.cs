@@ -293,6 +293,19 @@ public sealed class PlanValidationTests
         Assert.Equal([true, false, false, false, true, false], report.Machines.Select(m => m.Forecast is not null));
     }
 
+    /// <summary>Each would fit alone, in its directory and in the pool of another host; together they fit in the directories only.</summary>
+    [Fact]
+    public async Task What_machines_need_together_in_a_pool_of_another_host_is_added_up()
+    {
+        const string Pool = "qemu+ssh://root@host7/system:/srv/pool";
+        var documents = Documents("packages", "here", "vms: [{name: a.ova}, {name: b.ova}, {name: c.ova}]");
+        var report = await PlanValidation.LookAsync(
+            (request, _) => Task.FromResult(Forecast(request, []) with { SpaceNeededBytes = 10, FarSpace = request.Sources[0].EndsWith("c.ova", StringComparison.Ordinal) ? null : new TargetSpace(Pool, 60, 100) }),
+            documents, Now, 2, TimeSpan.FromSeconds(20), null, TestContext.Current.CancellationToken);
+        var problem = Assert.Single(report.Problems);
+        Assert.Equal(("SL7646", $"together the machines need up to 120 bytes in {Pool}, and 100 are free"), (problem.Code, problem.Said));
+    }
+
     private static void InterlockedMax(ref int target, int value)
     {
         for (var seen = Volatile.Read(ref target); value > seen; seen = Volatile.Read(ref target))
