@@ -104,15 +104,14 @@ public sealed class ExternalLoginTests
         return back.Headers.Location!.OriginalString;
     }
 
-    private static async Task<TestServer> StartAsync(OidcProvider provider, Func<ServerOptions, ServerOptions>? change = null)
+    private static Task<TestServer> StartAsync(OidcProvider provider, Func<ServerOptions, ServerOptions>? change = null) => TestServer.StartAsync(o =>
     {
-        var directory = TestServer.NewDirectory();
-        var secret = Path.Combine(directory, "secret");
-        await File.WriteAllTextAsync(secret, "the client's secret\n", Cancel);
+        var secret = Path.Combine(o.StateDirectory, "oidc-secret");
+        File.WriteAllText(secret, "the client's secret\n");
         PosixPath.SetPermissions(secret, 0x180 /* 0600 */);
-        return await TestServer.StartAsync(o => (change?.Invoke(o) ?? o) with
+        return (change?.Invoke(o) ?? o) with
         {
             Oidc = new OidcOptions { Authority = provider.Issuer, ClientId = "sealift", ClientSecretFile = secret, Roles = new Dictionary<string, string> { ["operators"] = "operate" } },
-        });
-    }
+        };
+    });
 }

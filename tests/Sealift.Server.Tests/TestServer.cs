@@ -54,7 +54,15 @@ internal sealed partial class TestServer : IAsyncDisposable
             Heartbeat = TimeSpan.FromMilliseconds(100),
             Plans = s => new TestPlans(s.GetRequiredService<ServerStorage>().Plans, s.GetRequiredService<MigrationStore>()),
         };
-        return new TestServer(await RunningServer.StartAsync(options, parts, Cancel), options, state, directory is null);
+        try
+        {
+            return new TestServer(await RunningServer.StartAsync(options, parts, Cancel), options, state, directory is null);
+        }
+        catch when (directory is null)
+        {
+            Directory.Delete(state, recursive: true); // one that is not to start
+            throw;
+        }
     }
 
     public static CancellationToken Cancel => TestContext.Current.CancellationToken;
